@@ -1,0 +1,388 @@
+"""Floor 1: exact counts, as numbers, formulas and workings.
+
+Two small classes carry everything that archcalc counts:
+
+* :class:`Formula` is an integer that still has letters in it, ``64*H*W`` or ``floor((H + 1)/2)``.
+  It is a polynomial with integer coefficients, kept in one canonical form, so that two formulas
+  that are equal as polynomials compare equal. Plain ``int`` is its special case without letters:
+  every formula of the package is written once, with ordinary operators, and works on both.
+* :class:`Count` remembers how a number was put together. From one expression come the number
+  (``value``), the working as people write it (``(3*3*64)*64 = 36,864``), its LaTeX, and, where
+  letters went in, the formula.
+
+Letters stand for positive integers. Nothing here ever becomes a float.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+class Floor(NamedTuple):
+    """``floor(inner / divisor)``, an integer that no polynomial can express."""
+
+    inner: Formula
+    divisor: int
+
+    def __str__(self) -> str:
+        return f"floor({_grouped(str(self.inner))}/{self.divisor})"
+
+    def latex(self) -> str:
+        return rf"\left\lfloor {_grouped(self.inner.latex())}/{self.divisor} \right\rfloor"
+
+    def substitute(self, values: Mapping[str, Number]) -> Number:
+        return self.inner.substitute(values) // self.divisor
+
+
+class Least(NamedTuple):
+    """``min(first, second)``: torch's ceil_mode rule needs it where letters hide which is less."""
+
+    first: Number
+    second: Number
+
+    def __str__(self) -> str:
+        return f"min({self.first}, {self.second})"
+
+    def latex(self) -> str:
+        return rf"\min({latex(self.first)}, {latex(self.second)})"
+
+    def substitute(self, values: Mapping[str, Number]) -> Number:
+        return least(substitute(self.first, values), substitute(self.second, values))
+
+
+Atom: TypeAlias = str | Floor | Least
+Monomial: TypeAlias = tuple[Atom, ...]  # sorted by text, a power repeats its atom
+
+
+class Formula:
+    """A polynomial with integer coefficients over letters, floors and minima, in canonical form."""
+
+    __slots__ = ("_text", "terms")
+
+    def __init__(self, terms: Mapping[Monomial, int]) -> None:
+        # Highest degree first, then alphabetically: H*W + H + 3.
+        ordered = sorted(terms.items(), key=lambda term: (-len(term[0]), [str(a) for a in term[0]]))
+        self.terms: Final = dict(ordered)
+        self._text = ""
+
+    @staticmethod
+    def of(terms: Mapping[Monomial, int]) -> Number:
+        """The formula with these terms, or a plain int where no letter is left."""
+        kept = {monomial: c for monomial, c in terms.items() if c}
+        if not kept:
+            return 0
+        if len(kept) == 1 and () in kept:
+            return kept[()]
+        return Formula(kept)
+
+    def __add__(self, other: Number) -> Number:
+        terms = dict(self.terms)
+        for monomial, c in _terms(other).items():
+            terms[monomial] = terms.get(monomial, 0) + c
+        return Formula.of(terms)
+
+    def __mul__(self, other: Number) -> Number:
+        terms: dict[Monomial, int] = {}
+        for first, a in self.terms.items():
+            for second, b in _terms(other).items():
+                monomial = tuple(sorted(first + second, key=str))
+                terms[monomial] = terms.get(monomial, 0) + a * b
+        return Formula.of(terms)
+
+    def __floordiv__(self, divisor: int) -> Number:
+        """Exact floor division: whatever divides evenly leaves the floor, the rest stays inside."""
+        if divisor < 1:
+            msg = f"a formula is divided by positive integers, not {divisor}"
+            raise ValueError(msg)
+        outside = {monomial: c // divisor for monomial, c in self.terms.items()}
+        inside = {monomial: c % divisor for monomial, c in self.terms.items() if c % divisor}
+        constant = inside.pop((), 0)
+        if not inside:  # 0 <= constant < divisor
+            return Formula.of(outside)
+        # floor((g*Q + r)/(g*d)) = floor((Q + floor(r/g))/d), for integers Q
+        common = math.gcd(divisor, *inside.values())
+        inside = {monomial: c // common for monomial, c in inside.items()}
+        constant, divisor = constant // common, divisor // common
+        # floor((floor(P/a) + r)/d) = floor((P + a*r)/(a*d))
+        if len(inside) == 1:
+            ((monomial, c),) = inside.items()
+            if c == 1 and len(monomial) == 1 and isinstance(monomial[0], Floor):
+                nested = monomial[0]
+                merged = nested.inner + constant * nested.divisor
+                return Formula.of(outside) + merged // (nested.divisor * divisor)
+        atom = Floor(cast("Formula", Formula.of({**inside, (): constant})), divisor)
+        return Formula.of(outside) + Formula({(atom,): 1})
+
+    def __neg__(self) -> Number:
+        return self * -1
+
+    def __sub__(self, other: Number) -> Number:
+        return self + -other
+
+    def __rsub__(self, other: Number) -> Number:
+        return -self + other
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.terms.items()))
+
+    def letters(self) -> frozenset[str]:
+        """The letters that the formula still waits for, in floors and minima too."""
+        found: set[str] = set()
+        for monomial in self.terms:
+            for atom in monomial:
+                if isinstance(atom, str):
+                    found.add(atom)
+                else:
+                    for part in atom:
+                        found |= letters(part)
+        return frozenset(found)
+
+    def substitute(self, values: Mapping[str, Number]) -> Number:
+        """The formula with some letters replaced; an int once none is left."""
+        result: Number = 0
+        for monomial, c in self.terms.items():
+            term: Number = c
+            for atom in monomial:
+                if isinstance(atom, str):
+                    term = term * (values[atom] if atom in values else letter(atom))
+                else:
+                    term = term * atom.substitute(values)
+            result = result + term
+        return result
+
+    def __str__(self) -> str:
+        if not self._text:
+            self._text = self._join("*", lambda atom: str(atom), "{}^{}")
+        return self._text
+
+    def latex(self) -> str:
+        r"""The formula in LaTeX: ``64 \cdot H \cdot W``."""
+        return self._join(r" \cdot ", lambda a: a if isinstance(a, str) else a.latex(), "{}^{{{}}}")
+
+    def __repr__(self) -> str:
+        return f"Formula({str(self)!r})"
+
+    def _join(self, times: str, atom_text: Callable[[Atom], str], power: str) -> str:
+        pieces = []
+        for monomial, c in self.terms.items():
+            factors = [str(abs(c))] if abs(c) != 1 or not monomial else []
+            for atom in dict.fromkeys(monomial):
+                repeats = monomial.count(atom)
+                text = atom_text(atom)
+                factors.append(text if repeats == 1 else power.format(text, repeats))
+            sign = "-" if c < 0 else "+"
+            pieces.append((sign, times.join(factors)))
+        text = " ".join(f"{sign} {term}" for sign, term in pieces)
+        return text[2:] if text.startswith("+") else "-" + text[2:]
+
+
+Number: TypeAlias = int | Formula
+
+
+def letter(name: str) -> Formula:
+    """The formula that is one letter, e.g. ``H``."""
+    return Formula({(name,): 1})
+
+
+def letters(number: Number) -> frozenset[str]:
+    """The letters of a number: none for an int."""
+    return number.letters() if isinstance(number, Formula) else frozenset()
+
+
+def substitute(number: Number, values: Mapping[str, Number]) -> Number:
+    """A number with some letters replaced."""
+    return number.substitute(values) if isinstance(number, Formula) else number
+
+
+def ceil_div(number: Number, divisor: int) -> Number:
+    """``ceil(number / divisor)``, exactly."""
+    return -(-number // divisor)
+
+
+def least(first: Number, second: Number) -> Number:
+    """The smaller of two numbers; undecided, an exact ``min(first, second)``."""
+    difference = first - second
+    if isinstance(difference, int):
+        return first if difference <= 0 else second
+    return Formula({(Least(first, second),): 1})
+
+
+def latex(number: Number) -> str:
+    """A number in LaTeX, without separators inside a working."""
+    return number.latex() if isinstance(number, Formula) else str(number)
+
+
+def exact(number: Number) -> str:
+    """A number to the unit, thousands separated: ``19,632,062,464``; a formula as it stands."""
+    return f"{number:,}" if isinstance(number, int) else str(number)
+
+
+Operator: TypeAlias = Literal["", "*", "+", "-", "/", "floor", "ceil", "min"]
+
+# How each operator is written between its parts: as text, and in LaTeX.
+_SIGNS: Final[dict[Operator, tuple[str, str]]] = {
+    "": ("", ""),
+    "*": ("*", r" \cdot "),
+    "+": (" + ", " + "),
+    "-": (" - ", " - "),
+    "/": ("/", " / "),
+    "floor": ("/", " / "),
+    "ceil": ("/", " / "),
+    "min": (", ", ", "),
+}
+_AROUND: Final[dict[str, tuple[str, str]]] = {
+    "floor": ("floor({})", r"\left\lfloor {} \right\rfloor"),
+    "ceil": ("ceil({})", r"\left\lceil {} \right\rceil"),
+    "min": ("min({})", r"\min({})"),
+}
+# Inside these, a part that is a working of its own stands in parentheses: (3*3*64)*64.
+_GROUPING: Final = frozenset({"*", "/", "floor", "ceil"})
+
+
+class Count:
+    """A number that remembers how it was put together.
+
+    ``operator`` joins the ``parts``: ``*``, ``+``, ``-``, ``/`` (a division that leaves no rest),
+    ``floor`` and ``ceil`` (a division rounded down or up), ``min``; a single part has none.
+    Parts are numbers or counts; the grouping that was written is kept.
+    """
+
+    __slots__ = ("operator", "parts", "value")
+
+    def __init__(
+        self,
+        operator: Operator,
+        parts: tuple[Number | Count, ...],
+        value: Number,
+    ) -> None:
+        self.operator, self.parts, self.value = operator, parts, value
+
+    def __str__(self) -> str:
+        """The working alone: ``(3*3*64)*64``."""
+        return self._join(0, str)
+
+    def equation(self) -> str:
+        """The working and its result, ``(3*3*64)*64 = 36,864``; a bare number is its own result."""
+        return f"{self} = {exact(self.value)}" if self.explains() else exact(self.value)
+
+    def latex(self) -> str:
+        r"""The working and its result in LaTeX: ``(3 \cdot 3 \cdot 64) \cdot 64 = 36{,}864``."""
+        result = latex(self.value)
+        if isinstance(self.value, int):
+            result = exact(self.value).replace(",", "{,}")
+        working = self._join(1, latex)
+        return f"{working} = {result}" if self.explains() else result
+
+    def explains(self) -> bool:
+        """Whether the working says more than the result does."""
+        return bool(self.operator) and str(self) != str(self.value)
+
+    def substitute(self, values: Mapping[str, Number]) -> Count:
+        """The same working with some letters replaced."""
+        parts = tuple(
+            part.substitute(values) if isinstance(part, Count) else substitute(part, values)
+            for part in self.parts
+        )
+        return Count(self.operator, parts, substitute(self.value, values))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Count)
+            and self.operator == other.operator
+            and self.parts == other.parts
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.operator, self.parts))
+
+    def __repr__(self) -> str:
+        return f"Count({self.equation()!r})"
+
+    def _join(self, language: int, number_text: Callable[[Number], str]) -> str:
+        grouping = self.operator in _GROUPING
+        texts = []
+        for place, part in enumerate(self.parts):
+            if isinstance(part, Count):
+                text = part._join(language, number_text)  # noqa: SLF001 - our own kind
+                self_explaining = part.operator in _AROUND or not part.operator
+                # a - (b + c), but a + b + c
+                subtracted = self.operator == "-" and place and part.operator in ("+", "-")
+                apart = (grouping and not self_explaining) or subtracted
+            else:
+                text = number_text(part)
+                several = isinstance(part, Formula) and len(part.terms) > 1
+                apart = several and (grouping or (self.operator == "-" and place > 0))
+            texts.append(f"({text})" if apart else text)
+        joined = _SIGNS[self.operator][language].join(texts)
+        return _AROUND[self.operator][language].format(joined) if self.operator in _AROUND else joined
+
+
+def count(number: Number) -> Count:
+    """A count that is just a number."""
+    return Count("", (number,), number)
+
+
+ZERO: Final = count(0)
+
+
+def product(*parts: Number | Count) -> Count:
+    """``a*b*c``; parts that are counts keep their own grouping in parentheses."""
+    value: Number = 1
+    factors = tuple(
+        part.parts[0] if isinstance(part, Count) and not part.operator else part for part in parts
+    )
+    for factor in factors:
+        value = value * value_of(factor)
+    return Count("*" if len(factors) > 1 else "", factors, value)
+
+
+def total(counts: Iterable[Count]) -> Count:
+    """``a + b + c``, leaving out what is zero."""
+    parts = tuple(part for part in counts if part.value != 0)
+    if len(parts) < 2:  # noqa: PLR2004 - a sum of one part is that part
+        return parts[0] if parts else ZERO
+    value: Number = 0
+    for part in parts:
+        value = value + part.value
+    return Count("+", parts, value)
+
+
+def difference(first: Number | Count, second: Number | Count) -> Count:
+    """``a - b``."""
+    return Count("-", (first, second), value_of(first) - value_of(second))
+
+
+def quotient(number: Number, divisor: int) -> Number | Count:
+    """``96/2``, for groups; dividing by one writes nothing."""
+    return number if divisor == 1 else Count("/", (number, divisor), number // divisor)
+
+
+def divided(part: Number | Count, divisor: int, *, up: bool = False) -> Count:
+    """``floor(a/b)``, or ``ceil(a/b)``; where nothing is left over, the plain ``a/b``."""
+    number = value_of(part)
+    value = ceil_div(number, divisor) if up else number // divisor
+    even = value * divisor == number
+    return Count("/" if even else "ceil" if up else "floor", (part, divisor), value)
+
+
+def value_of(part: Number | Count) -> Number:
+    """The number of a part of a working."""
+    return part.value if isinstance(part, Count) else part
+
+
+def _terms(number: Number) -> Mapping[Monomial, int]:
+    return number.terms if isinstance(number, Formula) else {(): number}
+
+
+def _grouped(text: str) -> str:
+    return f"({text})" if any(sign in text for sign in "+-* ") else text

@@ -1,0 +1,41 @@
+"""Floor 0: the one error that archcalc raises about what a person wrote."""
+
+from __future__ import annotations
+
+
+class ArchitectureError(ValueError):
+    """Something in an architecture, a size or an option cannot be.
+
+    Args:
+        fact: what is wrong, in one sentence without a full stop.
+        where: what was read and where it stood, e.g. ``conv5_1`` or ``word 3, column 12``.
+        hint: one spelling that works.
+
+    ``str(error)`` is always a single line: ``where: fact; hint``.
+    The inner function states the fact; whoever knows the place adds it with :meth:`at`.
+    """
+
+    def __init__(self, fact: str, *, where: str = "", hint: str = "") -> None:
+        self.fact, self.where, self.hint = fact, where, hint
+        line = f"{where}: {fact}" if where else fact
+        if hint:
+            line = f"{line}; {hint}"
+        super().__init__(" ".join(line.split()))
+
+    def at(self, where: str) -> ArchitectureError:
+        """The same error, with the place where it happened in front (outermost place first)."""
+        place = f"{where}: {self.where}" if self.where else where
+        return ArchitectureError(self.fact, where=place, hint=self.hint)
+
+
+def quoted(text: str, limit: int = 40) -> str:
+    """What a person typed, on one line, control characters escaped, at most ``limit`` long."""
+    shown = text if len(text) <= limit else text[: limit - 3] + "..."
+    return repr(shown)
+
+
+def nearest(word: str, choices: list[str]) -> list[str]:
+    """Up to three of ``choices`` that look most like ``word``, best first."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
+
+    return get_close_matches(word[:60].lower(), choices, n=3, cutoff=0.6)

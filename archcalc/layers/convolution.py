@@ -1,0 +1,140 @@
+"""Convolutions over one, two or three axes: strided, padded, dilated, grouped, transposed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
+
+from archcalc.count import ZERO, Count, Number, count, product, quotient
+from archcalc.errors import ArchitectureError
+from archcalc.layers.base import Axes, Layer, per_axis
+from archcalc.layers.window import TransposedWindow, Window
+from archcalc.shape import Shape
+
+if TYPE_CHECKING:
+    from archcalc.layers.window import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Convolution(Layer):
+    """``out_channels`` filters, each over ``in_channels/groups`` channels.
+
+    ``padding=None`` is the papers' unspoken rule, ``dilation*(kernel_size - 1)//2`` on both sides:
+    an odd kernel at stride 1 then keeps the size.
+    """
+
+    kind: ClassVar[str] = "conv"
+    kernel_size: Axes
+    out_channels: Number
+    stride: Axes = 1
+    padding: Axes | None = None
+    dilation: Axes = 1
+    groups: int = 1
+    bias: bool = True
+
+    def windows(self, shape: Shape) -> tuple[Span, ...]:
+        """One sliding window an axis."""
+        return _windows(self, _axes(self, shape))
+
+    def output(self, shape: Shape) -> Shape:
+        """Each axis through its window; ``out_channels`` channels."""
+        _check_groups(self, shape)
+        sizes = zip(self.windows(shape), shape.sizes, strict=True)
+        return Shape(tuple(window.outputs(size).value for window, size in sizes), self.out_channels)
+
+    def weights(self, shape: Shape) -> Count:
+        """``(3*3*64)*64``: kernel area times input channels seen, times filters."""
+        return product(self._filter(shape), self.out_channels)
+
+    def biases(self, shape: Shape) -> Count:
+        """One a filter."""
+        return count(self.out_channels) if self.bias else ZERO
+
+    def macs(self, shape: Shape, output: Shape) -> Count:
+        """``(224*224*64)*(3*3*64)``: every unit of the output weighs one filter's worth of input."""
+        return product(output.units, self._filter(shape))
+
+    def _filter(self, shape: Shape) -> Count:
+        kernel = per_axis(self.kernel_size, len(shape.sizes), "kernel")
+        return product(*kernel, quotient(shape.channels, self.groups))
+
+
+@dataclass(frozen=True, slots=True)
+class TransposedConvolution(Layer):
+    """A convolution's shape rule run backwards (torch's ``ConvTranspose``).
+
+    ``padding=None`` is ``dilation*(kernel_size - 1)//2``, as for :class:`Convolution`.
+    """
+
+    kind: ClassVar[str] = "convt"
+    kernel_size: Axes
+    out_channels: Number
+    stride: Axes = 1
+    padding: Axes | None = None
+    dilation: Axes = 1
+    output_padding: Axes = 0
+    groups: int = 1
+    bias: bool = True
+
+    def windows(self, shape: Shape) -> tuple[Span, ...]:
+        """One spreading window an axis."""
+        return _windows(self, _axes(self, shape))
+
+    def output(self, shape: Shape) -> Shape:
+        """Each axis through its window; ``out_channels`` channels."""
+        _check_groups(self, shape)
+        axes = zip(self.windows(shape), shape.sizes, strict=True)
+        return Shape(tuple(window.outputs(size).value for window, size in axes), self.out_channels)
+
+    def weights(self, shape: Shape) -> Count:
+        """``(2*2*64)*128``: kernel area times filters a group, times input channels."""
+        return product(self._spread(shape), shape.channels)
+
+    def biases(self, shape: Shape) -> Count:
+        """One an output channel."""
+        return count(self.out_channels) if self.bias else ZERO
+
+    def macs(self, shape: Shape, output: Shape) -> Count:  # noqa: ARG002
+        """``(7*7*128)*(2*2*64)``: every unit of the input is spread over one filter's worth."""
+        return product(shape.units, self._spread(shape))
+
+    def _spread(self, shape: Shape) -> Count:
+        kernel = per_axis(self.kernel_size, len(shape.sizes), "kernel")
+        return product(*kernel, quotient(self.out_channels, self.groups))
+
+
+def _axes(layer: Convolution | TransposedConvolution, shape: Shape) -> int:
+    if not shape.sizes:
+        fact = f"a convolution moves over positions, and a vector of {shape} has none"
+        raise ArchitectureError(fact, hint="put convolutions before flatten and fc")
+    axes = len(shape.sizes)
+    per_axis(layer.kernel_size, axes, "kernel")
+    return axes
+
+
+def _check_groups(layer: Convolution | TransposedConvolution, shape: Shape) -> None:
+    if layer.groups == 1:
+        return
+    for what, channels in (("input", shape.channels), ("output", layer.out_channels)):
+        if isinstance(channels, int) and channels % layer.groups:
+            fact = f"{layer.groups} groups do not divide {channels} {what} channels"
+            divisors = [g for g in range(1, layer.groups) if channels % g == 0]
+            raise ArchitectureError(fact, hint=f"g{divisors[-1]} would")
+
+
+@lru_cache(maxsize=1024)
+def _windows(layer: Convolution | TransposedConvolution, axes: int) -> tuple[Span, ...]:
+    kernels = per_axis(layer.kernel_size, axes, "kernel")
+    strides = per_axis(layer.stride, axes, "stride")
+    dilations = per_axis(layer.dilation, axes, "dilation")
+    if layer.padding is None:
+        paddings = tuple(d * (k - 1) // 2 for d, k in zip(dilations, kernels, strict=True))
+    else:
+        paddings = per_axis(layer.padding, axes, "padding")
+    if isinstance(layer, Convolution):
+        each = zip(kernels, strides, paddings, dilations, strict=True)
+        return tuple(Window(*numbers) for numbers in each)
+    extra = per_axis(layer.output_padding, axes, "output padding")
+    each_transposed = zip(kernels, strides, paddings, dilations, extra, strict=True)
+    return tuple(TransposedWindow(*numbers) for numbers in each_transposed)

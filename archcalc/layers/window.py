@@ -1,0 +1,160 @@
+"""How one axis of an output reads one axis of an input.
+
+Every layer of the family reads its input through a window that repeats itself: after ``period``
+further outputs, the inputs read lie ``step`` further. That one fact carries both the size rule
+and the receptive field (:mod:`archcalc.receptive`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from archcalc.count import Count, Number, count, difference, divided, least, product, total
+from archcalc.errors import ArchitectureError
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of ``kernel`` taps, ``dilation`` apart, moved by ``stride`` over a padded axis.
+
+    Output ``o`` reads inputs ``stride*o - padding + dilation*t`` for ``t`` in ``0 .. kernel-1``.
+    """
+
+    kernel: Number
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    ceil_mode: bool = False
+
+    def outputs(self, size: Number) -> Count:
+        """``floor((size + 2*padding - extent)/stride) + 1``, with ``extent = dilation*(kernel - 1) + 1``.
+
+        With ``ceil_mode`` the division rounds up, but a last window that would start in the right
+        padding is dropped: it must start inside the input or the left padding. Both are torch's.
+
+        Raises:
+            ArchitectureError: the window does not fit into the padded axis.
+        """
+        extent = self.dilation * (self.kernel - 1) + 1
+        padded = size + 2 * self.padding
+        spare = padded - extent
+        if isinstance(spare, int) and spare < 0:
+            raise ArchitectureError(
+                f"a kernel of extent {extent} is larger than its padded input of {padded}"
+            )
+        around = Count("+", (size, Count("*", (2, self.padding), 2 * self.padding)), padded)
+        over = divided(Count("-", (around, extent), spare), self.stride, up=self.ceil_mode)
+        outputs = Count("+", (over, 1), over.value + 1)
+        if not self.ceil_mode:
+            return outputs
+        starts = divided(Count("+", (size, self.padding), size + self.padding), self.stride, up=True)
+        if least(outputs.value, starts.value) == outputs.value:
+            return outputs
+        return Count("min", (outputs, starts), least(outputs.value, starts.value))
+
+    @property
+    def period(self) -> int:
+        """1: every next output ..."""
+        return 1
+
+    @property
+    def step(self) -> int:
+        """... reads ``stride`` inputs further."""
+        return self.stride
+
+    def reads(self, output: int) -> range:
+        """The inputs that an output reads; some may lie in the padding."""
+        first = self.stride * output - self.padding
+        return range(first, first + self.dilation * (_known(self.kernel) - 1) + 1, self.dilation)
+
+
+@dataclass(frozen=True, slots=True)
+class TransposedWindow:
+    """The window of a transposed convolution: input ``i`` writes ``stride*i - padding + dilation*t``."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    output_padding: int = 0
+
+    def outputs(self, size: Number) -> Count:
+        """``(size - 1)*stride + dilation*(kernel - 1) + output_padding + 1 - 2*padding``, torch's rule.
+
+        Raises:
+            ArchitectureError: the padding cuts everything away.
+        """
+        outputs = difference(
+            total(
+                (
+                    product(difference(size, 1), self.stride),
+                    product(self.dilation, difference(self.kernel, 1)),
+                    count(self.output_padding),
+                    count(1),
+                )
+            ),
+            product(2, self.padding),
+        )
+        if isinstance(outputs.value, int) and outputs.value < 1:
+            raise ArchitectureError(
+                f"a padding of {self.padding} leaves nothing of a transposed convolution"
+            )
+        return outputs
+
+    @property
+    def period(self) -> int:
+        """Outputs come in groups of ``stride`` that read alike ..."""
+        return self.stride
+
+    @property
+    def step(self) -> int:
+        """... one input further."""
+        return 1
+
+    def reads(self, output: int) -> list[int]:
+        """The inputs that an output reads: none at all where ``kernel < stride`` leaves holes."""
+        at = output + self.padding
+        taps = (at - self.dilation * tap for tap in range(self.kernel))
+        return [position // self.stride for position in taps if position % self.stride == 0]
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveWindow:
+    """Adaptive pooling from ``size`` inputs to ``target`` outputs, torch's rule.
+
+    Its windows can be walked once ``size`` is a number.
+    """
+
+    size: Number
+    target: int
+
+    def outputs(self, _size: Number) -> Count:
+        """Whatever comes in, so many go out."""
+        return count(self.target)
+
+    @property
+    def period(self) -> int:
+        """The pattern repeats itself after ``target/gcd`` outputs ..."""
+        return self.target // math.gcd(_known(self.size), self.target)
+
+    @property
+    def step(self) -> int:
+        """... and ``size/gcd`` inputs."""
+        return _known(self.size) // math.gcd(_known(self.size), self.target)
+
+    def reads(self, output: int) -> range:
+        """From ``floor(o*size/target)`` up to ``ceil((o + 1)*size/target)``, the last excluded."""
+        size = _known(self.size)
+        return range(output * size // self.target, -(-(output + 1) * size // self.target))
+
+
+def _known(number: Number) -> int:
+    if not isinstance(number, int):
+        msg = f"a window cannot be walked while {number} is a letter"
+        raise TypeError(msg)
+    return number
+
+
+Span: TypeAlias = Window | TransposedWindow | AdaptiveWindow

@@ -1,0 +1,197 @@
+"""Floor 5: receptive fields, exactly, on any graph and for each axis.
+
+For windows that slide, the recurrences of Araujo, Norris, Sim, "Computing Receptive Fields of
+Convolutional Neural Networks" (Distill 2019, eqs. 1-4), walked from input to output: size ``r``,
+stride ``j`` and padding ``P`` start at 1, 1, 0, and through a window of kernel ``k``, stride ``s``,
+dilation ``d`` and padding ``p``::
+
+    r += d*(k - 1)*j        P += p*j        j *= s
+
+Transposed convolutions and adaptive pools read differently from one output to the next, though in
+a pattern that repeats itself; there the field is kept for each place in the pattern. Kernels and
+sizes may be letters as long as windows slide.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from archcalc.count import Number
+from archcalc.layers import AdaptiveWindow, Join, Window
+from archcalc.network import INPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from fractions import Fraction
+
+    from archcalc.infer import Step
+    from archcalc.layers import Span
+    from archcalc.shape import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the outputs along one axis see of the network's input.
+
+    ``spans`` has the first and the last input that outputs 0, 1, ... see, as far as the pattern
+    goes (``None`` where an output sees nothing); ``len(spans)`` outputs further on, the same
+    pattern lies ``shift`` inputs further. Sliding windows have a pattern of one.
+    """
+
+    spans: tuple[tuple[Number, Number] | None, ...] = ((0, 0),)
+    shift: Number = 1
+
+    @property
+    def size(self) -> Number:
+        """``r``: inputs from the first to the last one seen; the most where outputs differ."""
+        if len(self.spans) == 1 and self.spans[0] is not None:
+            first, last = self.spans[0]
+            return last - first + 1
+        return max((_int(s[1]) - _int(s[0]) + 1 for s in self.spans if s is not None), default=0)
+
+    @property
+    def stride(self) -> Number | Fraction:
+        """``j``: how far the field moves from one output to the next (a fraction after upsampling)."""
+        if len(self.spans) == 1:
+            return self.shift
+        from fractions import Fraction  # noqa: PLC0415 - slow to load, rarely needed
+
+        stride = Fraction(_int(self.shift), len(self.spans))
+        return int(stride) if stride.denominator == 1 else stride
+
+    @property
+    def padding(self) -> Number:
+        """``P``: how far the first output's field reaches out of the input."""
+        span = self.spans[0]
+        return 0 if span is None else 0 - span[0]
+
+    @property
+    def centre(self) -> float | None:
+        """The middle of the first output's field, counted from the first input; None for letters."""
+        span = self.spans[0]
+        if span is None or not isinstance(span[0], int) or not isinstance(span[1], int):
+            return None
+        return (span[0] + span[1]) / 2
+
+    def through(self, window: Span) -> Field | None:
+        """The field behind a further window; None where it depends on a letter."""
+        if len(self.spans) == 1 and isinstance(window, Window) and self.spans[0] is not None:
+            first, last = self.spans[0]
+            first = first - window.padding * self.shift
+            last = last + (window.dilation * (window.kernel - 1) - window.padding) * self.shift
+            return Field(((first, last),), self.shift * window.stride)
+        if not isinstance(self.shift, int) or (
+            isinstance(window, AdaptiveWindow) and not isinstance(window.size, int)
+        ):
+            return None
+        # The joint pattern: so many outputs that whole patterns of inputs have gone by.
+        rounds = len(self.spans) // math.gcd(len(self.spans), window.step)
+        shift = self.shift * window.step * rounds // len(self.spans)
+        spans = (self._hull(window.reads(out)) for out in range(window.period * rounds))
+        return Field(tuple(spans), shift)
+
+    def union(self, other: Field) -> Field | None:
+        """What two branches see together; None where they do not move alike."""
+        if len(self.spans) == len(other.spans) == 1 and self.shift == other.shift:
+            (one,), (two,) = self.spans, other.spans
+            if one == two:
+                return self
+        if self.stride != other.stride or not isinstance(self.shift, int):
+            return None
+        length = math.lcm(len(self.spans), len(other.spans))
+        both = (_hull([self._at(out), other._at(out)]) for out in range(length))
+        return Field(tuple(both), self.shift * length // len(self.spans))
+
+    def _at(self, out: int) -> tuple[int, int] | None:
+        """The first and the last input that output ``out`` sees."""
+        turn, place = divmod(out, len(self.spans))
+        span = self.spans[place]
+        if span is None:
+            return None
+        return _int(span[0]) + turn * _int(self.shift), _int(span[1]) + turn * _int(self.shift)
+
+    def _hull(self, outs: Iterable[int]) -> tuple[int, int] | None:
+        return _hull([self._at(out) for out in outs])
+
+
+PIXEL: Final = Field()
+
+
+class Seen(NamedTuple):
+    """The receptive field of a step: one field an axis of the input, None where there is no one size."""
+
+    fields: tuple[Field | None, ...]
+    misaligned: str = ""  # which branches do not line up, and how
+
+
+def fields(steps: Iterable[Step], shape: Shape) -> list[Seen]:
+    """The receptive field of every step of a network on an input of ``shape``.
+
+    At a join it is the union of the branches' fields. Branches whose strides differ have no common
+    field: it is None from there on. Branches whose centres differ do, but both are named.
+    """
+    axes = len(shape.sizes)
+    seen: dict[str, Seen] = {INPUT: Seen((PIXEL,) * axes)}
+    result = []
+    for step in steps:
+        node = step.node
+        if isinstance(node.layer, Join):
+            here = _joined([(name, seen[name].fields) for name in node.inputs])
+        else:
+            windows = node.layer.windows(step.inputs[0])
+            here = Seen(_through(seen[node.inputs[0]].fields, windows))
+        seen[node.name] = here
+        result.append(here)
+    return result
+
+
+def _through(
+    before: tuple[Field | None, ...], windows: tuple[Span, ...]
+) -> tuple[Field | None, ...]:
+    if not windows:
+        return before
+    after: list[Field | None] = []
+    for axis, (field, window) in enumerate(zip(before, windows, strict=True)):
+        if axis and field == before[0] and window == windows[0]:
+            after.append(after[0])  # square networks: every axis like the first
+        else:
+            after.append(field.through(window) if field is not None else None)
+    return tuple(after)
+
+
+def _joined(branches: list[tuple[str, tuple[Field | None, ...]]]) -> Seen:
+    after: list[Field | None] = []
+    complaints: list[str] = []
+    for axis in zip(*(found for _, found in branches), strict=True):
+        union: Field | None = axis[0]
+        for field in axis[1:]:
+            union = None if union is None or field is None else union.union(field)
+        after.append(union)
+        if None in axis:
+            continue
+        known = [(name, f) for (name, _), f in zip(branches, axis, strict=True) if f is not None]
+        strides = [(name, str(f.stride)) for name, f in known]
+        centres = [(name, f"{f.centre:g}") for name, f in known if f.centre is not None]
+        for what, values in (("stride", strides), ("centre", centres)):
+            if len({value for _, value in values}) > 1:
+                complaints.append(
+                    f"{what} " + ", ".join(f"{value} in {name}" for name, value in values)
+                )
+                break
+    return Seen(tuple(after), "; ".join(dict.fromkeys(complaints)))
+
+
+def _hull(spans: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    known = [span for span in spans if span is not None]
+    if not known:
+        return None
+    return min(first for first, _ in known), max(last for _, last in known)
+
+
+def _int(number: Number) -> int:
+    if not isinstance(number, int):
+        msg = f"{number} is not a number yet"
+        raise TypeError(msg)
+    return number

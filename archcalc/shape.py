@@ -1,0 +1,107 @@
+"""Floor 1: the size of a layer's output for one example.
+
+Written as the papers and the assignment write it, ``HEIGHTxWIDTHxCHANNELS``: ``224x224x3``;
+``LENGTHxCHANNELS`` for signals, ``DEPTHxHEIGHTxWIDTHxCHANNELS`` for volumes, and a bare number
+of units for a vector. Any part may be a letter: ``HxWx3``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from archcalc.count import Count, Number, letter, letters, product, substitute
+from archcalc.errors import ArchitectureError, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_AXES = 3
+LARGEST = 10**9  # beyond any network; keeps a slip of the finger from becoming an hour's wait
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """``channels`` values at each of the positions of ``sizes`` (outermost axis first).
+
+    A vector has no axes, and its channels are its units.
+    """
+
+    sizes: tuple[Number, ...]
+    channels: Number
+
+    @property
+    def units(self) -> Count:
+        """How many values: ``224*224*64 = 3,211,264``."""
+        return product(*self.sizes, self.channels)
+
+    def letters(self) -> frozenset[str]:
+        """The letters that stand in for sizes."""
+        return frozenset().union(*(letters(number) for number in (*self.sizes, self.channels)))
+
+    def substitute(self, values: Mapping[str, Number]) -> Shape:
+        """The shape with some letters replaced by numbers."""
+        sizes = tuple(substitute(size, values) for size in self.sizes)
+        return Shape(sizes, substitute(self.channels, values))
+
+    def __str__(self) -> str:
+        return "x".join(str(number) for number in (*self.sizes, self.channels))
+
+
+def parse_shape(text: str) -> Shape:
+    """Read ``224x224x3``, ``HxWx3`` or ``4096``.
+
+    Raises:
+        ArchitectureError: naming the part that is wrong, its column, and a spelling that works.
+    """
+    where = f"size {quoted(text)}"
+    hint = "write HEIGHTxWIDTHxCHANNELS, e.g. 224x224x3 or HxWx3"
+    parts = text.split("x")
+    if len(parts) > MAX_AXES + 1:
+        fact = f"{len(parts)} parts, at most {MAX_AXES + 1} can be"
+        raise ArchitectureError(fact, where=where, hint=hint)
+    numbers: list[Number] = []
+    column = 1
+    for part in parts:
+        try:
+            numbers.append(_part(part))
+        except ArchitectureError as error:
+            raise ArchitectureError(
+                error.fact, where=f"{where}, column {column}", hint=hint
+            ) from None
+        column += len(part) + 1
+    return Shape(tuple(numbers[:-1]), numbers[-1])
+
+
+def parse_values(text: str) -> dict[str, Number]:
+    """Read the values of letters: ``H=448,W=448``."""
+    values: dict[str, Number] = {}
+    for item in text.split(","):
+        name, equals, value = item.strip().partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z]\w*", name) or name in values:
+            raise ArchitectureError(
+                f"{quoted(item)} gives no letter a value of its own", hint="write e.g. H=448,W=448"
+            )
+        try:
+            number = _part(value)
+        except ArchitectureError as error:
+            raise ArchitectureError(error.fact, where=item, hint="write e.g. H=448,W=448") from None
+        if not isinstance(number, int):
+            raise ArchitectureError(f"{name} needs a number", hint="write e.g. H=448,W=448")
+        values[name] = number
+    return values
+
+
+def _part(text: str) -> Number:
+    if re.fullmatch(r"[0-9]+", text):  # str.isdigit would let other scripts' digits in
+        if len(text) > len(str(LARGEST)) or int(text) > LARGEST:
+            raise ArchitectureError(f"{quoted(text, 15)} is larger than {LARGEST:,}")
+        if int(text) == 0:
+            raise ArchitectureError("a size is at least 1, not 0")
+        return int(text)
+    if re.fullmatch(r"(?!x)[A-Za-z][A-Za-z0-9_]*", text):
+        return letter(text)
+    if not text:
+        raise ArchitectureError("a part is missing")
+    raise ArchitectureError(f"{quoted(text)} is neither a positive whole number nor a letter")

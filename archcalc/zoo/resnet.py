@@ -1,0 +1,90 @@
+"""ResNet-18 to 152, with projection shortcuts where the shape changes (the paper's option B).
+
+The paper's bottlenecks stride in their first 1x1 convolution, torchvision's in the 3x3 one
+("v1.5"): same parameters, more multiply-accumulates. Networks of basic blocks are the same in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from archcalc.network import Published, Source
+from archcalc.notation import parse
+
+if TYPE_CHECKING:
+    from archcalc.network import Network
+
+BASIC: Final = """
+{name}: ({shortcut} + conv1: conv3-{narrow}{stride} nobias bn relu conv2: conv3-{narrow} nobias bn)
+relu"""
+BOTTLENECK: Final = """
+{name}: ({shortcut} + conv1: conv1-{narrow}{first} nobias bn relu
+    conv2: conv3-{narrow}{second} nobias bn relu  conv3: conv1-{wide} nobias bn) relu"""
+BLOCKS: Final = {  # table 1
+    "resnet18": (BASIC, (2, 2, 2, 2)),
+    "resnet34": (BASIC, (3, 4, 6, 3)),
+    "resnet50": (BOTTLENECK, (3, 4, 6, 3)),
+    "resnet101": (BOTTLENECK, (3, 4, 23, 3)),
+    "resnet152": (BOTTLENECK, (3, 8, 36, 3)),
+}
+GIGA_MACS: Final = {  # table 1, "FLOPs (multiply-adds)"
+    "resnet18": "1.8",
+    "resnet34": "3.6",
+    "resnet50": "3.8",
+    "resnet101": "7.6",
+    "resnet152": "11.3",
+}
+TORCHVISION: Final = {  # parameters and "GFLOPS" of torchvision's model pages
+    "resnet18": ("11,689,512", "1.81"),
+    "resnet34": ("21,797,672", "3.66"),
+    "resnet50-torchvision": ("25,557,032", "4.09"),
+    "resnet101-torchvision": ("44,549,160", "7.80"),
+    "resnet152-torchvision": ("60,192,808", "11.51"),
+}
+SOURCE: Final = Source(
+    "He, Zhang, Ren, Sun", "Deep Residual Learning for Image Recognition", "arXiv 1512.03385"
+)
+
+
+def text(block: str, counts: tuple[int, ...], *, late_stride: bool) -> str:
+    """A whole ResNet in the notation."""
+    words = ["224x224x3 conv1: conv7-64/2 nobias bn relu pool1: pool3/2 p1"]
+    for stage, count in enumerate(counts, 2):
+        narrow = 32 * 2 ** (stage - 1)
+        wide = 4 * narrow if block is BOTTLENECK else narrow
+        for place in range(1, count + 1):
+            stride = "/2" if stage > 2 and place == 1 else ""  # noqa: PLR2004 - conv2_x keeps 56x56
+            changes = place == 1 and (stride or block is BOTTLENECK)
+            shortcut = f"shortcut: conv1-{wide}{stride} nobias bn" if changes else "id"
+            words.append(
+                block.format(
+                    name=f"conv{stage}_{place}",
+                    shortcut=shortcut,
+                    narrow=narrow,
+                    wide=wide,
+                    stride=stride,
+                    first="" if late_stride else stride,
+                    second=stride if late_stride else "",
+                )
+            )
+    return " ".join([*words, "pool5: gap fc: fc-1000"])
+
+
+def load(name: str) -> Network:
+    """One of the ResNets."""
+    base, _, variant = name.partition("-")
+    block, counts = BLOCKS[base]
+    published: tuple[Published, ...] = ()
+    if not variant:
+        published = (Published("total", "macs", GIGA_MACS[base], 10**9, "G", where="table 1"),)
+    if name in TORCHVISION:
+        page = "torchvision's model page"
+        parameters, macs = TORCHVISION[name]
+        published += (
+            Published("total", "parameters", parameters, where=page),
+            Published("total", "macs", macs, 10**9, "G", where=page),
+        )
+    where = f"table 1, {base[6:]}-layer" + (", as torchvision builds it" if variant else "")
+    network = parse(text(block, counts, late_stride=bool(variant)), name)
+    return replace(network, source=replace(SOURCE, where=where), published=published)

@@ -1,0 +1,1 @@
+"""The optimization experiments of a deep-learning-systems course."""
