@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from archcalc.count import Number
+from archcalc.count import Count, Number, count, difference, letter, product, total
 from archcalc.layers import AdaptiveWindow, Join, Window
 from archcalc.network import INPUT
 
@@ -75,12 +75,18 @@ class Field:
             return None
         return (span[0] + span[1]) / 2
 
+    def grown(self, window: Window) -> Count:
+        """The size behind a sliding window, ``r + d*(k - 1)*j``, with its working."""
+        taps = difference(window.kernel, 1)
+        if window.dilation == 1:
+            return total((count(self.size), product(taps, self.shift)))
+        return total((count(self.size), product(window.dilation, taps, self.shift)))
+
     def through(self, window: Span) -> Field | None:
         """The field behind a further window; None where it depends on a letter."""
         if len(self.spans) == 1 and isinstance(window, Window) and self.spans[0] is not None:
-            first, last = self.spans[0]
-            first = first - window.padding * self.shift
-            last = last + (window.dilation * (window.kernel - 1) - window.padding) * self.shift
+            first = self.spans[0][0] - window.padding * self.shift
+            last = first + self.grown(window).value - 1
             return Field(((first, last),), self.shift * window.stride)
         if not isinstance(self.shift, int) or (
             isinstance(window, AdaptiveWindow) and not isinstance(window.size, int)
@@ -145,6 +151,57 @@ def fields(steps: Iterable[Step], shape: Shape) -> list[Seen]:
         seen[node.name] = here
         result.append(here)
     return result
+
+
+class Induction(NamedTuple):
+    """That N stacked FxF convolutions of stride 1 see what one of ``closed`` x ``closed`` sees.
+
+    Attributes:
+        start: what one layer sees, found by walking through it: F.
+        growth: what a second and a third layer add, found alike: F - 1.
+        closed: the closed form, N*F - N + 1.
+        step: what one layer more than N sees, walked from a field of the closed form's size.
+        claim: the closed form for N + 1 layers.
+        single: what one convolution with a kernel of the closed form's size sees.
+    """
+
+    start: Number
+    growth: Number
+    closed: Count
+    step: Count
+    claim: Number
+    single: Number
+
+
+def stacking() -> Induction:
+    """Carry the induction out, with letters for N and F, through :meth:`Field.through` itself.
+
+    Raises:
+        AssertionError: a step that does not hold.
+    """
+    layers, kernel = letter("N"), letter("F")
+    window = Window(kernel)
+    sizes: list[Number] = [PIXEL.size]
+    field: Field | None = PIXEL
+    for _ in range(3):
+        field = field.through(window) if field is not None else None
+        sizes.append(field.size if field is not None else 0)
+    growth = sizes[2] - sizes[1]
+    closed = total((difference(product(layers, kernel), layers), count(1)))
+    general = Field(((0, closed.value - 1),))  # N layers, by assumption; their stride is still 1
+    step = general.grown(window)
+    claim = closed.substitute({"N": layers + 1}).value
+    alone = PIXEL.through(Window(closed.value))
+    single = alone.size if alone is not None else 0
+    holds = (
+        sizes[3] - sizes[2] == growth == sizes[1] - sizes[0]
+        and closed.substitute({"N": 1}).value == sizes[1]
+        and step.value == claim
+        and single == closed.value
+    )
+    if not holds:
+        raise AssertionError("the induction over stacked convolutions does not hold")
+    return Induction(sizes[1], growth, closed, step, claim, single)
 
 
 def _through(

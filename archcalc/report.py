@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "archcalc.report/1"
 TOTAL: Final = "total"
+WEIGHTED: Final = (Convolution, TransposedConvolution, Linear)
 NOTHING: Final = Cost(ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 
 
@@ -61,8 +62,8 @@ class Row(NamedTuple):
     def counts(self) -> dict[str, Number]:
         """Every quantity by name; ``neurons`` are the units of convolutions and linear layers."""
         counts = {name: count.value for name, count in self.cost._asdict().items()}
-        weighted = isinstance(self.layer, Convolution | TransposedConvolution | Linear)
-        return {**counts, "neurons": counts["activations"] if weighted else 0}
+        neurons = counts["activations"] if isinstance(self.layer, WEIGHTED) else 0
+        return {**counts, "neurons": neurons}
 
 
 class Comparison(NamedTuple):
@@ -127,8 +128,11 @@ class Report:
             found.append(Comparison(published, ours, reproduces(ours, published)))
         return found
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready data, see ``report.schema.json``; formulas become text."""
+    def to_dict(self, *, working: bool = False) -> dict[str, Any]:
+        """The report as JSON-ready data, see ``report.schema.json``; formulas become text.
+
+        With ``working``, every row has its calculations too: ``{"weights": "(3*3*3)*64 = 1,728"}``.
+        """
         return {
             "schema": SCHEMA,
             "network": self.network.name,
@@ -137,7 +141,7 @@ class Report:
             "batch": self.batch,
             "dtype": self.dtype,
             "bias": self.bias,
-            "rows": [self._row(row) for row in self.rows],
+            "rows": [self._row(row, working=working) for row in self.rows],
             "totals": {
                 **{name: _json(value) for name, value in self.totals.items()},
                 "parameter_bytes": _json(self.memory(self.totals["parameters"])),
@@ -157,8 +161,9 @@ class Report:
             "notes": list(self.network.notes),
         }
 
-    def _row(self, row: Row) -> dict[str, Any]:
+    def _row(self, row: Row, *, working: bool) -> dict[str, Any]:
         counts = row.counts()
+        workings = row.cost._asdict().items() if working else ()
         known = row.seen.fields
         field: dict[str, Any] = {
             name: [None if f is None else _json(getattr(f, name)) for f in known]
@@ -172,12 +177,13 @@ class Report:
             **{name: _json(value) for name, value in counts.items() if name != "neurons"},
             "activation_bytes": _json(self.activation_memory(counts["activations"])),
             "receptive_field": {**field, "misaligned": row.seen.misaligned or None},
+            **({"working": {name: count.equation() for name, count in workings}} if working else {}),
         }
 
     def __rich__(self) -> object:
-        from archcalc.render import terminal  # noqa: PLC0415 - a door to the floors above
+        from archcalc.render import drawing  # noqa: PLC0415 - a door to the floors above
 
-        return terminal.drawing(self)
+        return drawing(self)
 
     def _repr_html_(self) -> str:
         from archcalc.render import fragment  # noqa: PLC0415 - a door to the floors above

@@ -44,11 +44,11 @@ def rounded(number: Number, digits: int, space: str = "") -> str:
     return f"{sign}{whole}{'.' if fraction else ''}{fraction}{space}{PREFIXES[prefix]}"
 
 
-def in_bytes(number: Number) -> str:
+def in_bytes(number: Number, digits: int = 4) -> str:
     """A number of bytes for people: ``574.7 MB``."""
     if not isinstance(number, int):
         return f"{number} B"
-    text = rounded(number, 4, " ")
+    text = rounded(number, digits, " ")
     return text + "B" if text[-1].isalpha() else text + " B"
 
 

@@ -1,0 +1,296 @@
+"""Floor 10: the commands. Each parses, calls and draws; everything else lies below."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from archcalc import __version__, zoo
+from archcalc.errors import ArchitectureError, nearest, quoted
+from archcalc.load import load
+from archcalc.notation import parse
+from archcalc.render import FORMATS, render, views
+from archcalc.render.deliver import UndeliveredError, to_file, to_stdout
+from archcalc.zoo.inception import Widths, pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archcalc.render.table import Block
+
+
+class _Group(TyperGroup):
+    """``archcalc vgg19`` is ``archcalc show vgg19``: a word that is no command is a network."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's, or typer's own
+        own = {*self.commands, "--help", "--version"}
+        if args and args[0] not in own:
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="archcalc",
+    cls=_Group,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="What does this CNN cost? Exact parameters, MACs, activations, memory and receptive "
+    "fields, with the working of every count. `archcalc vgg19` is `archcalc show vgg19`.",
+    epilog="A NETWORK is a name (`archcalc networks`), a text file, or the notation itself: "
+    '`archcalc "conv3-64 x2 pool2 fc-10" --input 32x32x3`.',
+)
+
+_Network = Annotated[str, typer.Argument(help="A name, a text file, or the notation.")]
+_Input = Annotated[
+    str | None,
+    typer.Option("--input", metavar="HxWxC", help="Input for one example: 224x224x3, or HxWx3."),
+]
+_At = Annotated[
+    str | None, typer.Option("--at", metavar="H=448,W=448", help="Values for the letters.")
+]
+_Batch = Annotated[int, typer.Option("--batch", help="Examples at once; multiplies memory.")]
+_Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
+_NoBias = Annotated[
+    bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
+]
+_Format = Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="How to draw it.")]
+_Output = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Write there, whole or not at all.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+) -> None:
+    if version:
+        to_stdout(f"archcalc {__version__}\n")
+        raise typer.Exit
+
+
+@app.command()
+def show(
+    network: _Network,
+    table: Annotated[
+        bool, typer.Option("--table", help="The assignment's Table 1, every cell filled.")
+    ] = False,
+    working: Annotated[
+        bool, typer.Option("--working", help="Every layer's explicit calculation.")
+    ] = False,
+    depth: Annotated[
+        int, typer.Option("--depth", help="Sum up what is nested deeper; 0 shows every layer.")
+    ] = 0,
+    input: _Input = None,  # noqa: A002
+    at: _At = None,
+    batch: _Batch = 1,
+    dtype: _Dtype = "fp32",
+    no_bias: _NoBias = False,
+    format: _Format = "text",  # noqa: A002
+    output: _Output = None,
+) -> None:
+    """The cost of a network, layer by layer (the default command)."""
+    if table and working:
+        raise ArchitectureError("--table and --working are two different pages", hint="choose one")
+    report = load(network).report(input, batch=batch, dtype=dtype, bias=not no_bias, at=at)
+
+    def blocks() -> Sequence[Block]:
+        if table:
+            return views.table1(report)
+        if working:
+            return views.workings(report)
+        return views.flat(report) if format == "csv" else views.summary(report, depth)
+
+    _deliver(blocks, lambda: report.to_dict(working=working), format, output)
+
+
+@app.command()
+def inception(
+    input: _Input = None,  # noqa: A002
+    at: _At = None,
+    conv1: Annotated[int, typer.Option(help="1x1 filters.")] = Widths().conv1,
+    reduce3: Annotated[int, typer.Option(help="1x1 filters in front of the 3x3.")] = Widths().reduce3,
+    conv3: Annotated[int, typer.Option(help="3x3 filters.")] = Widths().conv3,
+    reduce5: Annotated[int, typer.Option(help="1x1 filters in front of the 5x5.")] = Widths().reduce5,
+    conv5: Annotated[int, typer.Option(help="5x5 filters.")] = Widths().conv5,
+    pool_proj: Annotated[int, typer.Option(help="1x1 filters behind the pool.")] = Widths().pool_proj,
+    explain: Annotated[bool, typer.Option("--explain", help="Answer 5.4 (a) and (d) in words.")] = False,
+    format: _Format = "text",  # noqa: A002
+    output: _Output = None,
+) -> None:
+    """The naive Inception module beside the one with dimension reduction."""
+    widths = Widths(conv1, reduce3, conv3, reduce5, conv5, pool_proj)
+    naive, reduced = (network.report(input, at=at) for network in pair(widths))
+
+    def data() -> dict[str, Any]:
+        saving = naive.totals["macs"] - reduced.totals["macs"]
+        return {
+            "schema": "archcalc.inception/1",
+            "naive": naive.to_dict(),
+            "reduced": reduced.to_dict(),
+            "saving": {"macs": saving if isinstance(saving, int) else str(saving)},
+        }
+
+    _deliver(lambda: views.inception(naive, reduced, explain=explain), data, format, output)
+
+
+@app.command("receptive-field")
+def receptive_field(
+    windows: Annotated[
+        list[str],
+        typer.Argument(help="A network, or a stack of windows: 5x5 5x5/2 3x3d2 pool2."),
+    ],
+    input: _Input = None,  # noqa: A002
+    at: _At = None,
+    format: _Format = "text",  # noqa: A002
+    output: _Output = None,
+) -> None:
+    """The receptive field of a stack of windows, or of a network layer by layer."""
+    stack = _stack(windows)
+    if stack is None:
+        report = load(" ".join(windows)).report(input, at=at)
+        _deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
+        return
+    axes = max(len(size.split("x")) for size in re.findall(r"conv([\dx]+)-", stack) or ["1x1"])
+    letters = {1: "HxWx1", 2: "HxWx1", 3: "DxHxWx1"}.get(axes, "HxWx1")
+    report = parse(stack).report(input or letters, at=at)
+    _deliver(lambda: views.stacked(report), report.to_dict, format, output)
+
+
+@app.command()
+def networks(format: _Format = "text", output: _Output = None) -> None:  # noqa: A002
+    """All networks that have a name."""
+    reports = [zoo.load(name).report() for name in zoo.NAMES]
+    _deliver(
+        lambda: views.networks(reports),
+        lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
+        format,
+        output,
+    )
+
+
+@app.command()
+def compare(
+    networks: Annotated[list[str], typer.Argument(help="Names, files or notation.")],
+    input: _Input = None,  # noqa: A002
+    at: _At = None,
+    batch: _Batch = 1,
+    dtype: _Dtype = "fp32",
+    no_bias: _NoBias = False,
+    format: _Format = "text",  # noqa: A002
+    output: _Output = None,
+) -> None:
+    """Networks side by side."""
+    reports = [
+        load(name).report(input, batch=batch, dtype=dtype, bias=not no_bias, at=at)
+        for name in networks
+    ]
+    _deliver(
+        lambda: views.compared(reports),
+        lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
+        format,
+        output,
+    )
+
+
+# What `archcalc tables` writes: a file's stem and the command that makes it.
+TABLES: Final[tuple[tuple[str, str], ...]] = (
+    ("networks", "networks"),
+    ("vgg19", "vgg19 --table"),
+    ("vgg19-summary", "vgg19"),
+    ("alexnet", "alexnet --working"),
+    ("alexnet-summary", "alexnet"),
+    ("googlenet", "googlenet --depth 1"),
+    ("inception", "inception --input 32x32x256 --explain"),
+    ("receptive-field-5x5", "receptive-field 5x5 5x5 5x5"),
+    ("receptive-field-vgg19", "receptive-field vgg19"),
+    ("receptive-field-alexnet", "receptive-field alexnet"),
+    ("receptive-field-googlenet", "receptive-field googlenet"),
+)
+SUFFIXES: Final = {"txt": "text", "csv": "csv", "tex": "latex"}
+
+
+@app.command()
+def tables(
+    directory: Annotated[Path, typer.Argument(help="Where to; it must exist.")] = Path("tables"),
+) -> None:
+    """Draw the project's tables anew: text, CSV and LaTeX."""
+    index = ["# Tables", "", "Made by `archcalc tables`; each file by its own command:", ""]
+    index += ["| file | command |", "| --- | --- |"]
+    for stem, command in TABLES:
+        for suffix, name in SUFFIXES.items():
+            file = directory / f"{stem}.{suffix}"
+            app(
+                [*command.split(), "--format", name, "--output", str(file)],
+                prog_name="archcalc",
+                standalone_mode=False,
+            )
+            index.append(f"| [{file.name}]({file.name}) | `archcalc {command} --format {name}` |")
+    to_file("\n".join(index) + "\n", directory / "README.md")
+
+
+def _stack(words: Sequence[str]) -> str | None:
+    """The notation of a stack of windows, ``5x5/2`` standing for a convolution; None if it is none."""
+    if len(words) == 1 and zoo.find(words[0]):
+        return None
+    text = " ".join(words)
+    sized = re.sub(r"(?<!\S)(\d+(?:x\d+)*)(?=[/pd\s]|$)(\S*)", r"conv\1-1\2", text)
+    plain = re.fullmatch(r"(?:(?:conv\d\S*-1\S*|(?:avg)?pool\S*|x\d+|[pd/]\d\S*)(?:\s+|$))+", sized)
+    return sized if plain else None
+
+
+def _deliver(
+    blocks: Callable[[], Sequence[Block]],
+    data: Callable[[], dict[str, Any]],
+    form: str,
+    output: Path | None,
+) -> None:
+    if form not in FORMATS:
+        close = nearest(form, list(FORMATS))
+        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(FORMATS)}"
+        raise ArchitectureError(f"{quoted(form)} is no format", where="--format", hint=hint)
+    if form == "json":
+        text = json.dumps(data(), indent=2) + "\n"
+    elif form == "text" and output is None and sys.stdout.isatty():
+        from archcalc.render.terminal import draw  # noqa: PLC0415 - only a terminal needs it
+
+        draw(blocks(), sys.stdout)
+        return
+    else:
+        text = render(blocks(), form)
+    if output is None:
+        to_stdout(text)
+    else:
+        to_file(text, output)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line; the exit status. What goes wrong is one line on standard error."""
+    try:
+        status = app(list(args), prog_name="archcalc", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except (ArchitectureError, UndeliveredError) as error:
+        message = str(error)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # click's exceptions live in typer or in click, by version
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # type: ignore[attr-defined]
+            return 2
+        message = str(error.format_message())
+    sys.stderr.write(f"archcalc: {' '.join(message.split())}\n")
+    return 2
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""Floor 7: reports in every format. Only :mod:`archcalc.render.terminal` loads rich."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from archcalc.render import formats, views
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.render.table import Block
+    from archcalc.render.terminal import Drawing
+    from archcalc.report import Report
+
+FORMATS: Final = ("text", "markdown", "latex", "csv", "json", "html")
+
+
+def render(blocks: Sequence[Block], form: str) -> str:
+    """Blocks in one of :data:`FORMATS`, save ``json``, which draws data and not blocks."""
+    if form == "text":
+        from archcalc.render import terminal  # noqa: PLC0415 - the other formats do without rich
+
+        return terminal.plain(blocks)
+    writers = {
+        "markdown": formats.markdown,
+        "latex": formats.latex,
+        "csv": formats.comma_separated,
+        "html": formats.html,
+    }
+    return writers[form](blocks)
+
+
+def drawing(report: Report) -> Drawing:
+    """A report as something that rich can print."""
+    from archcalc.render import terminal  # noqa: PLC0415
+
+    return terminal.Drawing(views.summary(report))
+
+
+def fragment(report: Report) -> str:
+    """A report as HTML for a notebook."""
+    return formats.html_fragment(views.summary(report))

@@ -1,0 +1,77 @@
+"""Getting text out: to a stream as a whole, or to a file as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+class UndeliveredError(Exception):
+    """The result could not be written; ``str`` says where and why, on one line."""
+
+
+def to_stdout(text: str) -> None:
+    """Write everything and flush.
+
+    Raises:
+        UndeliveredError: a reader that went away, a full disk.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    data = text.replace("\u2500", "-") if "utf" not in encoding.lower() else text
+    try:
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data.encode(encoding, "backslashreplace"))
+        else:
+            sys.stdout.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer must not be tried again when Python shuts down.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        closed = isinstance(error, BrokenPipeError)
+        why = "the reader closed the pipe" if closed else error.strerror
+        raise UndeliveredError(f"standard output: {why}") from None
+
+
+def to_file(text: str, path: Path) -> None:
+    """Replace a file by the text; where that fails, the old file is what it was.
+
+    Devices and pipes, which cannot be replaced, are written to.
+
+    Raises:
+        UndeliveredError: where it cannot be written.
+    """
+    data = text.encode("utf-8")
+    try:
+        target = path.resolve() if path.is_symlink() else path
+        if target.exists() and not target.is_file():
+            if target.is_dir():
+                raise UndeliveredError(f"{path}: is a directory")
+            target.write_bytes(data)
+            return
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(draft).chmod(mode)
+            Path(draft).replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(draft).unlink()
+            raise
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UndeliveredError(f"{path}: {why}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

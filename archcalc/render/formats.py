@@ -1,0 +1,167 @@
+"""Blocks as Markdown, LaTeX, CSV and HTML, with the standard library alone."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from archcalc.render.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.render.table import Block, Cell
+
+
+def markdown(blocks: Sequence[Block]) -> str:
+    """GitHub's Markdown: a heading, a pipe table and the notes for each table."""
+    return "\n".join(_markdown(block) for block in blocks)
+
+
+def _markdown(block: Block) -> str:
+    if isinstance(block, str):
+        return _md(block) + "\n"
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    lines = [f"### {_md(block.title)}", "", line([_md(c.heading) for c in block.columns])]
+    lines.append(line(["--:" if column.right else "---" for column in block.columns]))
+    lines += [line([_md(cell.text) for cell in row]) for row in block.rows]
+    lines += [line([_bold(_md(cell.text)) for cell in row]) for row in block.footer]
+    lines += [f"\n{_md(note)}" for note in block.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _md(text: str) -> str:
+    # A pipe ends a cell, a star starts emphasis, a bracket a link.
+    return re.sub(r"([\\|*_<>\[\]`])", r"\\\1", text)
+
+
+def _bold(text: str) -> str:
+    return f"**{text}**" if text else ""
+
+
+def latex(blocks: Sequence[Block]) -> str:
+    r"""LaTeX ``table`` environments with booktabs rules; needs ``\usepackage{booktabs}``.
+
+    Long tables are ``longtable``s, and need that package too.
+    """
+    return "\n".join(_latex(block) for block in blocks)
+
+
+_PAGE: Final = 45  # rows that fit on one page
+
+
+def _latex(block: Block) -> str:
+    if isinstance(block, str):
+        return _tex(block) + "\n"
+
+    def line(cells: Sequence[Cell]) -> str:
+        return " & ".join(cell.latex or _tex(cell.text) for cell in cells) + r" \\"
+
+    layout = "".join("r" if column.right else "l" for column in block.columns)
+    head = " & ".join(_tex(column.heading) for column in block.columns) + r" \\"
+    body = [line(row) for row in block.rows]
+    foot = [r"\midrule", *(line(row) for row in block.footer)] if block.footer else []
+    caption = rf"\caption{{{_tex(block.title)}}}"
+    if len(block.rows) > _PAGE:
+        lines = [rf"\begin{{longtable}}{{{layout}}}", caption + r" \\", r"\toprule", head]
+        lines += [r"\midrule", r"\endhead", *body, *foot, r"\bottomrule", r"\end{longtable}"]
+    else:
+        lines = [r"\begin{table}", r"\centering", caption, rf"\begin{{tabular}}{{{layout}}}"]
+        lines += [r"\toprule", head, r"\midrule", *body, *foot, r"\bottomrule"]
+        lines += [r"\end{tabular}", r"\end{table}"]
+    lines += [f"\n{_tex(note)}" for note in block.notes]
+    return "\n".join(lines) + "\n"
+
+
+_TEX: Final = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "|": r"\textbar{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in text)
+
+
+def comma_separated(blocks: Sequence[Block]) -> str:
+    """CSV with bare numbers: headings, rows and totals of each table, an empty line in between."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for place, table in enumerate(block for block in blocks if isinstance(block, Table)):
+        if place:
+            writer.writerow([])
+        writer.writerow([column.heading for column in table.columns])
+        for row in (*table.rows, *table.footer):
+            writer.writerow([cell.text if cell.value is None else cell.value for cell in row])
+    return stream.getvalue()
+
+
+_STYLE: Final = """
+.archcalc{font:15px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff}
+.archcalc .wide{overflow-x:auto}
+.archcalc table{border-collapse:collapse;margin:.4em 0 .8em;font-variant-numeric:tabular-nums}
+.archcalc caption{caption-side:top;text-align:left;font-weight:600;padding:.3em 0}
+.archcalc th,.archcalc td{padding:.18em .8em .18em 0;text-align:left;vertical-align:top}
+.archcalc th{border-bottom:1.5px solid #444;white-space:nowrap}
+.archcalc .n{text-align:right;white-space:nowrap}
+.archcalc tbody tr:nth-child(even){background:#f5f6f8}
+.archcalc tfoot td{border-top:1.5px solid #444;font-weight:600}
+.archcalc p{max-width:46em;margin:.4em 0}
+@media (prefers-color-scheme:dark){.archcalc{color:#e6e6e6;background:#1b1d21}
+.archcalc tbody tr:nth-child(even){background:#24272c}.archcalc th,.archcalc tfoot td{border-color:#999}}
+"""
+
+
+def html_fragment(blocks: Sequence[Block]) -> str:
+    """HTML for a notebook or to be put into a page: one ``div`` with its own style."""
+    inside = "".join(_html(block) for block in blocks)
+    return f'<div class="archcalc"><style>{_STYLE}</style>{inside}</div>'
+
+
+def html(blocks: Sequence[Block]) -> str:
+    """A page that stands alone, without scripts and without anything from elsewhere."""
+    title = next((block.title for block in blocks if isinstance(block, Table)), "archcalc")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title>"
+        "<style>body{margin:1.2em}@media (prefers-color-scheme:dark){body{background:#1b1d21}}</style>"
+        f"</head><body>{html_fragment(blocks)}</body></html>\n"
+    )
+
+
+def _html(block: Block) -> str:
+    if isinstance(block, str):
+        return f"<p>{escape(block)}</p>"
+
+    def row(cells: Sequence[Cell]) -> str:
+        pairs = zip(cells, block.columns, strict=True)
+        inside = (
+            f"<td{' class=n' if column.right else ''}>{escape(cell.text)}</td>"
+            for cell, column in pairs
+        )
+        return f"<tr>{''.join(inside)}</tr>"
+
+    head = "".join(
+        f"<th{' class=n' if column.right else ''}>{escape(column.heading)}</th>"
+        for column in block.columns
+    )
+    body = "".join(row(cells) for cells in block.rows)
+    foot = "".join(row(cells) for cells in block.footer)
+    notes = "".join(f"<p>{escape(note)}</p>" for note in block.notes)
+    return (
+        f'<div class="wide"><table><caption>{escape(block.title)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f"{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>{notes}"
+    )

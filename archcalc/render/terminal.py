@@ -1,0 +1,99 @@
+"""Blocks in a terminal, by rich: the only module that loads it."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Console
+from rich.constrain import Constrain
+from rich.measure import Measurement
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from archcalc.render.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from rich.console import ConsoleOptions, RenderResult
+
+    from archcalc.render.table import Block
+
+READABLE: Final = 100  # no paragraph is wider than this
+UNBOUNDED: Final = 10_000
+
+
+class Drawing:
+    """Blocks that know how to draw themselves in a rich console, whatever its width."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for place, block in enumerate(self.blocks):
+            if place:
+                yield Text()
+            if isinstance(block, str):
+                yield _paragraph(block, options.max_width)
+                continue
+            table = _rich(block)
+            width = options.max_width
+            if _natural(console, table) > width and block.narrow is not None:
+                table = _rich(block.narrow)
+            if block.title:
+                yield Text(block.title, style="bold")
+            yield table
+            yield from (_paragraph(note, width) for note in block.notes)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        wide = options.update_width(UNBOUNDED)
+        tables = [_rich(block) for block in self.blocks if isinstance(block, Table)]
+        natural = max((Measurement.get(console, wide, t).maximum for t in tables), default=READABLE)
+        return Measurement(1, natural)
+
+
+def _paragraph(words: str, width: int) -> Constrain:
+    return Constrain(Text(words), min(width, READABLE))
+
+
+def _rich(block: Table) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for column in block.columns:
+        table.add_column(
+            Text(column.heading),
+            justify="right" if column.right else "left",
+            overflow="fold",
+        )
+    for place, row in enumerate(block.rows, 1):
+        last = place == len(block.rows) and bool(block.footer)
+        table.add_row(*(Text(cell.text) for cell in row), end_section=last)
+    for row in block.footer:
+        table.add_row(*(Text(cell.text) for cell in row), style="bold")
+    return table
+
+
+def _natural(console: Console, table: RichTable) -> int:
+    return Measurement.get(console, console.options.update_width(UNBOUNDED), table).maximum
+
+
+def draw(blocks: Sequence[Block], stream: TextIO) -> None:
+    """Draw to a stream: as wide as the terminal, or, where there is none, as wide as it has to be."""
+    drawing = Drawing(blocks)
+    console = Console(file=stream, soft_wrap=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        natural = Measurement.get(console, console.options.update_width(UNBOUNDED), drawing).maximum
+        console = Console(file=stream, width=max(natural, READABLE), highlight=False)
+    console.print(drawing)
+
+
+def plain(blocks: Sequence[Block]) -> str:
+    """The text that a pipe gets."""
+    stream = io.StringIO()
+    draw(blocks, stream)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
