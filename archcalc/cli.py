@@ -61,7 +61,9 @@ _Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf
 _NoBias = Annotated[
     bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
 ]
-_Format = Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="How to draw it.")]
+_Format = Annotated[
+    str, typer.Option("--format", metavar="|".join(FORMATS), help="How to draw it.")
+]
 _Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write there, whole or not at all.")
 ]
@@ -69,7 +71,7 @@ _Output = Annotated[
 
 @app.callback(invoke_without_command=True)
 def _version(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
         to_stdout(f"archcalc {__version__}\n")
@@ -116,12 +118,20 @@ def inception(
     input: _Input = None,  # noqa: A002
     at: _At = None,
     conv1: Annotated[int, typer.Option(help="1x1 filters.")] = Widths().conv1,
-    reduce3: Annotated[int, typer.Option(help="1x1 filters in front of the 3x3.")] = Widths().reduce3,
+    reduce3: Annotated[
+        int, typer.Option(help="1x1 filters in front of the 3x3.")
+    ] = Widths().reduce3,
     conv3: Annotated[int, typer.Option(help="3x3 filters.")] = Widths().conv3,
-    reduce5: Annotated[int, typer.Option(help="1x1 filters in front of the 5x5.")] = Widths().reduce5,
+    reduce5: Annotated[
+        int, typer.Option(help="1x1 filters in front of the 5x5.")
+    ] = Widths().reduce5,
     conv5: Annotated[int, typer.Option(help="5x5 filters.")] = Widths().conv5,
-    pool_proj: Annotated[int, typer.Option(help="1x1 filters behind the pool.")] = Widths().pool_proj,
-    explain: Annotated[bool, typer.Option("--explain", help="Answer 5.4 (a) and (d) in words.")] = False,
+    pool_proj: Annotated[
+        int, typer.Option(help="1x1 filters behind the pool.")
+    ] = Widths().pool_proj,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Answer 5.4 (a) and (d) in words.")
+    ] = False,
     format: _Format = "text",  # noqa: A002
     output: _Output = None,
 ) -> None:
@@ -237,7 +247,7 @@ def tables(
 
 
 def _stack(words: Sequence[str]) -> str | None:
-    """The notation of a stack of windows, ``5x5/2`` standing for a convolution; None if it is none."""
+    """The notation of a stack of windows (``5x5/2`` is a convolution); None if it is none."""
     if len(words) == 1 and zoo.find(words[0]):
         return None
     text = " ".join(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from archcalc.count import ZERO, Count, count, product, total
+from archcalc.count import ZERO, Count, product, total
 from archcalc.layers import Join
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ def cost(step: Step) -> Cost:
     if isinstance(layer, Join):
         return Cost(ZERO, ZERO, ZERO, ZERO, ZERO, activations)
     shape = step.inputs[0]
-    weights, biases, macs = layer.weights(shape), layer.biases(shape), layer.macs(shape, step.output)
+    weights, biases, macs = (
+        layer.weights(shape),
+        layer.biases(shape),
+        layer.macs(shape, step.output),
+    )
     flops = ZERO if macs is ZERO else product(2, macs)
     return Cost(weights, biases, total((weights, biases)), macs, flops, activations)

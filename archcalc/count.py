@@ -32,9 +32,11 @@ class Floor(NamedTuple):
         return f"floor({_grouped(str(self.inner))}/{self.divisor})"
 
     def latex(self) -> str:
+        """The floor in LaTeX."""
         return rf"\left\lfloor {_grouped(self.inner.latex())}/{self.divisor} \right\rfloor"
 
     def substitute(self, values: Mapping[str, Number]) -> Number:
+        """The floor with some letters replaced."""
         return self.inner.substitute(values) // self.divisor
 
 
@@ -48,9 +50,11 @@ class Least(NamedTuple):
         return f"min({self.first}, {self.second})"
 
     def latex(self) -> str:
+        """The minimum in LaTeX."""
         return rf"\min({latex(self.first)}, {latex(self.second)})"
 
     def substitute(self, values: Mapping[str, Number]) -> Number:
+        """The minimum with some letters replaced."""
         return least(substitute(self.first, values), substitute(self.second, values))
 
 
@@ -162,7 +166,7 @@ class Formula:
 
     def __str__(self) -> str:
         if not self._text:
-            self._text = self._join("*", lambda atom: str(atom), "{}^{}")
+            self._text = self._join("*", str, "{}^{}")
         return self._text
 
     def latex(self) -> str:
@@ -324,7 +328,9 @@ class Count:
                 apart = several and (grouping or (self.operator == "-" and place > 0))
             texts.append(f"({text})" if apart else text)
         joined = _SIGNS[self.operator][language].join(texts)
-        return _AROUND[self.operator][language].format(joined) if self.operator in _AROUND else joined
+        return (
+            _AROUND[self.operator][language].format(joined) if self.operator in _AROUND else joined
+        )
 
 
 def count(number: Number) -> Count:

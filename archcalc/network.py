@@ -95,7 +95,9 @@ class Network:
 
     def __post_init__(self) -> None:
         if not self.nodes:
-            raise ArchitectureError("a network needs at least one layer", hint="write e.g. conv3-64")
+            raise ArchitectureError(
+                "a network needs at least one layer", hint="write e.g. conv3-64"
+            )
         known = {INPUT}
         used = {self.nodes[-1].name}
         for node in self.nodes:
@@ -132,11 +134,10 @@ class Network:
         """The same network, some letters replaced by numbers."""
 
         def filled(layer: Layer | Join) -> Layer | Join:
-            channels = substitute(_channels(layer), values)
             if isinstance(layer, Linear):
-                return replace(layer, out_features=channels)
-            if isinstance(layer, BIASED):
-                return replace(layer, out_channels=channels)
+                return replace(layer, out_features=substitute(layer.out_features, values))
+            if isinstance(layer, Convolution | TransposedConvolution):
+                return replace(layer, out_channels=substitute(layer.out_channels, values))
             return layer
 
         nodes = tuple(replace(node, layer=filled(node.layer)) for node in self.nodes)
@@ -166,4 +167,4 @@ def _channels(layer: Layer | Join) -> Number:
     """How many channels a layer was told to give out; 0 where its input decides."""
     if isinstance(layer, Linear):
         return layer.out_features
-    return layer.out_channels if isinstance(layer, BIASED) else 0
+    return layer.out_channels if isinstance(layer, Convolution | TransposedConvolution) else 0

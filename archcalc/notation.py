@@ -33,7 +33,7 @@ A name inside something that is repeated gets ``_1``, ``_2``, ... Layers without
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,7 +73,7 @@ MAX_LAYERS: Final = 100_000
 MAX_DEPTH: Final = 60
 
 JOINS: Final[dict[str, Join]] = {"|": Concat(), "+": Add(), "*": Multiply()}
-SIGNS: Final = {type(join): sign for sign, join in JOINS.items()}
+SIGNS: Final = {join.kind: sign for sign, join in JOINS.items()}
 
 # ---------------------------------------------------------------------------------------- words
 
@@ -82,9 +82,7 @@ _WORD = re.compile(
     r"(?:/(?P<stride>\d+(?:x\d+)*))?(?P<modifiers>(?:(?:op|p|d|g)\d+(?:x\d+)*|ceil|nobias|noaffine)*)"
 )
 _MODIFIER = re.compile(r"(op|p|d|g)(\d+(?:x\d+)*)|(ceil|nobias|noaffine)")
-_MODIFIERS = re.compile(
-    r"(?:/\d+(?:x\d+)*)?(?:(?:op|p|d|g)\d+(?:x\d+)*|ceil|nobias|noaffine)*"
-)
+_MODIFIERS = re.compile(r"(?:/\d+(?:x\d+)*)?(?:(?:op|p|d|g)\d+(?:x\d+)*|ceil|nobias|noaffine)*")
 
 # What each kind of word may carry; a * marks what it must. One line a kind, with an example.
 _PIECES: Final[dict[str, tuple[str, str]]] = {
@@ -133,7 +131,9 @@ def parse_word(word: str) -> Layer:
     pieces = {name: match[name] for name in ("size", "channels", "stride") if match[name]}
     for name, value, flag in _MODIFIER.findall(match["modifiers"]):
         if (name or flag) in pieces:
-            raise ArchitectureError(f"{quoted(word)} says {name or flag} twice", hint=f"e.g. {example}")
+            raise ArchitectureError(
+                f"{quoted(word)} says {name or flag} twice", hint=f"e.g. {example}"
+            )
         pieces[name or flag] = value or "yes"
     for piece in pieces:
         if piece not in allowed.replace("*", "").split():
@@ -169,8 +169,8 @@ def _layer(kind: str, pieces: dict[str, str]) -> Layer:
                 kernel, channels, stride or 1, padding, dilation, extra, groups, bias
             )
         case "pool" | "avgpool":
-            reduction = "max" if kind == "pool" else "average"
-            return Pool(_axes(size, "kernel"), stride, padding, reduction, "ceil" in pieces)
+            kernel, ceil_mode = _axes(size, "kernel"), "ceil" in pieces
+            return Pool(kernel, stride, padding, "max" if kind == "pool" else "average", ceil_mode)
         case "adaptiveavgpool" | "adaptivemaxpool":
             return AdaptivePool(
                 _axes(size, "output"), "average" if kind == "adaptiveavgpool" else "max"
@@ -198,8 +198,8 @@ def _layer(kind: str, pieces: dict[str, str]) -> Layer:
     return Activation(kind, _fraction(size) if size else None)
 
 
-def write_word(layer: Layer) -> str:
-    """The word for a layer: ``conv7-64/2 p3``, modifiers set apart."""
+def write_word(layer: Layer | Join) -> str:
+    """The word for a layer, modifiers set apart: ``conv7-64/2 p3``; the kind of a join."""
     match layer:
         case Convolution() | TransposedConvolution():
             text = f"{layer.kind}{_text(layer.kernel_size)}-{layer.out_channels}"
@@ -427,11 +427,17 @@ class _Reader:
         if token.text != closing:
             wanted = f"{closing} for the {opening.text} at {opening.place}"
             met = quoted(token.text) if token.text else "the end"
-            hint = "write [a | b] to concatenate, (a + b) to add, (a * b) to multiply, (a b) to group"
-            raise ArchitectureError(f"{met} stands where {wanted} should", where=token.place, hint=hint)
+            hint = (
+                "write [a | b] to concatenate, (a + b) to add, (a * b) to multiply, (a b) to group"
+            )
+            raise ArchitectureError(
+                f"{met} stands where {wanted} should", where=token.place, hint=hint
+            )
         if opening.text == "[" and not join:
             hint = "write [a | b], or (a b) for a group"
-            raise ArchitectureError("[ ] needs two branches or more", where=opening.place, hint=hint)
+            raise ArchitectureError(
+                "[ ] needs two branches or more", where=opening.place, hint=hint
+            )
         for branch in branches:
             if not branch:
                 hint = "write id for a branch that does nothing"
@@ -509,7 +515,8 @@ def _lay_one(
     name = _absolute(item.name, scope) + suffix if item.name else ""
     layer: Layer | Join
     if item.layer is not None:
-        layer, inputs = item.layer, (feed,)
+        layer = item.layer
+        inputs: tuple[int, ...] = (feed,)
     else:
         # A named bracket opens a scope, in which counting begins anew.
         inner, tail = (f"{name}/", "") if name else (scope, suffix)
@@ -662,17 +669,13 @@ class _Writer:
         name = self.nodes[place].name.rpartition("/")[2]
         return re.fullmatch(rf"{self.nodes[place].layer.kind}\d+", name) is not None
 
-    def _opens(self, place: int, scope: str, explicit: set[int | None]) -> bool:
-        """Whether a join's bracket is written with a name, and so opens a scope."""
-        return place in explicit or not self._automatic(place)
-
     def _scopes(
         self, run: _Run, scope: str, explicit: set[int | None], scopes: dict[int, str]
     ) -> None:
         for member in run.members:
             scopes[member] = scope
             if isinstance(self.nodes[member].layer, Join):
-                opens = self._opens(member, scope, explicit)
+                opens = member in explicit or not self._automatic(member)
                 inner = f"{self.nodes[member].name}/" if opens else scope
                 for branch in range(len(self.inputs[member])):
                     self._scopes(self.runs[member, branch], inner, explicit, scopes)
@@ -705,7 +708,7 @@ class _Writer:
             yield f"x{repeats}"
 
     def _bracket(self, member: int, scopes: dict[int, str]) -> str:
-        sign = SIGNS[type(self.nodes[member].layer)]
+        sign = SIGNS[self.nodes[member].layer.kind]
         branches = (
             " ".join(self._words(self.runs[member, branch], scopes))
             for branch in range(len(self.inputs[member]))

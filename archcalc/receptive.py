@@ -53,7 +53,7 @@ class Field:
 
     @property
     def stride(self) -> Number | Fraction:
-        """``j``: how far the field moves from one output to the next (a fraction after upsampling)."""
+        """``j``: how far the field moves an output; a fraction after upsampling."""
         if len(self.spans) == 1:
             return self.shift
         from fractions import Fraction  # noqa: PLC0415 - slow to load, rarely needed
@@ -69,7 +69,7 @@ class Field:
 
     @property
     def centre(self) -> float | None:
-        """The middle of the first output's field, counted from the first input; None for letters."""
+        """The middle of the first output's field; the first input is 0. None for letters."""
         span = self.spans[0]
         if span is None or not isinstance(span[0], int) or not isinstance(span[1], int):
             return None
@@ -126,7 +126,7 @@ PIXEL: Final = Field()
 
 
 class Seen(NamedTuple):
-    """The receptive field of a step: one field an axis of the input, None where there is no one size."""
+    """The receptive field of a step: one an axis of the input, None where there is no one size."""
 
     fields: tuple[Field | None, ...]
     misaligned: str = ""  # which branches do not line up, and how

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.costs import Cost, cost
-from archcalc.count import ZERO, Count, Number
+from archcalc.count import ZERO, Number
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.infer import infer
 from archcalc.layers import Convolution, Linear, TransposedConvolution
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from archcalc.layers import Join, Layer
     from archcalc.network import Network, Published
-    from archcalc.receptive import Field
 
 SCHEMA: Final = "archcalc.report/1"
 TOTAL: Final = "total"
@@ -38,7 +37,7 @@ class Row(NamedTuple):
 
     Attributes:
         name: unique in the network.
-        word: the layer in the notation; ``input``, ``concat``, ``add`` or ``mul`` where it has none.
+        word: the layer in the notation; ``input``, ``concat``, ``add`` or ``mul`` without one.
         layer: the layer; None for the input.
         inputs: the shapes that reach it.
         output: the shape that leaves it.
@@ -105,7 +104,7 @@ class Report:
         return self.memory(units * self.batch)
 
     def part(self, row: str) -> dict[str, Number]:
-        """The counts of a row, of a scope (``3a``: every ``3a/...`` and the bracket), or ``total``."""
+        """The counts of a row, of a scope (``3a``: the bracket and what is in it) or ``total``."""
         if row == TOTAL:
             return self.totals
         found = [r for r in self.rows if r.name == row or r.name.startswith(f"{row}/")]
@@ -177,7 +176,9 @@ class Report:
             **{name: _json(value) for name, value in counts.items() if name != "neurons"},
             "activation_bytes": _json(self.activation_memory(counts["activations"])),
             "receptive_field": {**field, "misaligned": row.seen.misaligned or None},
-            **({"working": {name: count.equation() for name, count in workings}} if working else {}),
+            **(
+                {"working": {name: count.equation() for name, count in workings}} if working else {}
+            ),
         }
 
     def __rich__(self) -> object:
@@ -211,7 +212,7 @@ def report(
         at: values for letters, ``"H=448,W=448"`` or a dict.
 
     Raises:
-        ArchitectureError: an input that the network cannot take, a size or an option that cannot be.
+        ArchitectureError: an input that the network cannot take, an option that cannot be.
     """
     shape = _shape(network, input)
     if at is not None:
@@ -220,7 +221,9 @@ def report(
         for name in values:
             if name not in waiting:
                 known = ", ".join(sorted(waiting)) or "none; write e.g. --input HxWx3"
-                raise ArchitectureError(f"{name} is no letter here", hint=f"the letters are {known}")
+                raise ArchitectureError(
+                    f"{name} is no letter here", hint=f"the letters are {known}"
+                )
         shape, network = shape.substitute(values), network.substitute(values)
     dtype = ALIASES.get(dtype.lower(), dtype.lower())
     if dtype not in BYTES_OF:
@@ -237,7 +240,15 @@ def report(
     for step, field in zip(steps, seen, strict=True):
         layer = step.node.layer
         rows.append(
-            Row(step.node.name, write_word(layer), layer, step.inputs, step.output, cost(step), field)
+            Row(
+                step.node.name,
+                write_word(layer),
+                layer,
+                step.inputs,
+                step.output,
+                cost(step),
+                field,
+            )
         )
     return Report(network, shape, tuple(rows), _sums(rows), batch, dtype, bias)
 
@@ -252,8 +263,10 @@ def reproduces(ours: Number, published: Published) -> bool:
     whole, _, decimals = published.printed.replace(",", "").partition(".")
     scale = 10 ** len(decimals)
     printed = int(whole + decimals)
-    zeros = len(str(printed)) - published.significant if published.significant else 0
-    return abs(ours * scale - printed * published.unit) <= published.unit * 10**zeros
+    zeros: int = len(str(printed)) - published.significant if published.significant else 0
+    step: int = published.unit * 10**zeros
+    distance: int = abs(ours * scale - printed * published.unit)
+    return distance <= step
 
 
 def _shape(network: Network, text: str | Shape | None) -> Shape:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from archcalc.count import Number
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archcalc.count import Number
 
 PREFIXES = ("", "K", "M", "G", "T", "P", "E")
 BYTES_OF = {

@@ -1,4 +1,4 @@
-"""Floor 2: the closed family of layers, each a small frozen record that knows its own arithmetic."""
+"""Floor 2: the closed family of layers, each a frozen record that knows its own arithmetic."""
 
 from archcalc.layers.activation import Activation, Dropout, Flatten
 from archcalc.layers.base import Join, Layer

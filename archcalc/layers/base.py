@@ -19,7 +19,9 @@ class Layer:
     """A layer with one input. Without its own rule, a layer keeps the shape and costs nothing."""
 
     kind: ClassVar[str]  # the stem of automatic names: conv1, conv2, ...
-    in_place: ClassVar[bool] = False  # holds no units of its own: works in place, or only rearranges
+    in_place: ClassVar[bool] = (
+        False  # holds no units of its own: works in place, or only rearranges
+    )
 
     def output(self, shape: Shape) -> Shape:
         """The shape that comes out of this shape."""

@@ -47,12 +47,12 @@ class Convolution(Layer):
         """``(3*3*64)*64``: kernel area times input channels seen, times filters."""
         return product(self._filter(shape), self.out_channels)
 
-    def biases(self, shape: Shape) -> Count:
+    def biases(self, shape: Shape) -> Count:  # noqa: ARG002 - any input
         """One a filter."""
         return count(self.out_channels) if self.bias else ZERO
 
     def macs(self, shape: Shape, output: Shape) -> Count:
-        """``(224*224*64)*(3*3*64)``: every unit of the output weighs one filter's worth of input."""
+        """``(224*224*64)*(3*3*64)``: every output unit weighs one filter's worth."""
         return product(output.units, self._filter(shape))
 
     def _filter(self, shape: Shape) -> Count:
@@ -91,7 +91,7 @@ class TransposedConvolution(Layer):
         """``(2*2*64)*128``: kernel area times filters a group, times input channels."""
         return product(self._spread(shape), shape.channels)
 
-    def biases(self, shape: Shape) -> Count:
+    def biases(self, shape: Shape) -> Count:  # noqa: ARG002 - any input
         """One an output channel."""
         return count(self.out_channels) if self.bias else ZERO
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from archcalc.count import Number
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Join
 from archcalc.shape import Shape
+
+if TYPE_CHECKING:
+    from archcalc.count import Number
 
 
 @dataclass(frozen=True, slots=True)

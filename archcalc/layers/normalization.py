@@ -76,7 +76,7 @@ class GroupNorm(Layer):
 
 @dataclass(frozen=True, slots=True)
 class LocalResponseNorm(Layer):
-    """Krizhevsky et al., NIPS 2012, sec. 3.3: over ``size`` neighbouring channels; learns nothing."""
+    """Krizhevsky et al., NIPS 2012, sec. 3.3: over ``size`` channels; learns nothing."""
 
     kind: ClassVar[str] = "lrn"
     size: int = 5

@@ -35,7 +35,9 @@ class Pool(Layer):
         kernels = per_axis(self.kernel_size, axes, "kernel")
         strides = kernels if self.stride is None else per_axis(self.stride, axes, "stride")
         if self.padding is None:
-            pads = tuple((k - 1) // 2 if s == 1 else 0 for k, s in zip(kernels, strides, strict=True))
+            pads = tuple(
+                (k - 1) // 2 if s == 1 else 0 for k, s in zip(kernels, strides, strict=True)
+            )
         else:
             pads = per_axis(self.padding, axes, "padding")
         for kernel, padding in zip(kernels, pads, strict=True):

@@ -29,7 +29,7 @@ class Window:
     ceil_mode: bool = False
 
     def outputs(self, size: Number) -> Count:
-        """``floor((size + 2*padding - extent)/stride) + 1``, with ``extent = dilation*(kernel - 1) + 1``.
+        """``floor((size + 2*padding - extent)/stride) + 1``; the extent is dilation*(kernel - 1) + 1.
 
         With ``ceil_mode`` the division rounds up, but a last window that would start in the right
         padding is dropped: it must start inside the input or the left padding. Both are torch's.
@@ -49,7 +49,9 @@ class Window:
         outputs = Count("+", (over, 1), over.value + 1)
         if not self.ceil_mode:
             return outputs
-        starts = divided(Count("+", (size, self.padding), size + self.padding), self.stride, up=True)
+        starts = divided(
+            Count("+", (size, self.padding), size + self.padding), self.stride, up=True
+        )
         if least(outputs.value, starts.value) == outputs.value:
             return outputs
         return Count("min", (outputs, starts), least(outputs.value, starts.value))
@@ -72,7 +74,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class TransposedWindow:
-    """The window of a transposed convolution: input ``i`` writes ``stride*i - padding + dilation*t``."""
+    """Of a transposed convolution: input ``i`` writes outputs ``stride*i - padding + dilation*t``."""
 
     kernel: int
     stride: int = 1
@@ -81,7 +83,7 @@ class TransposedWindow:
     output_padding: int = 0
 
     def outputs(self, size: Number) -> Count:
-        """``(size - 1)*stride + dilation*(kernel - 1) + output_padding + 1 - 2*padding``, torch's rule.
+        """Torch's ``(size - 1)*stride + dilation*(kernel - 1) + output_padding + 1 - 2*padding``.
 
         Raises:
             ArchitectureError: the padding cuts everything away.

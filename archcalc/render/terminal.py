@@ -43,7 +43,7 @@ class Drawing:
             table = _rich(block)
             width = options.max_width
             if _natural(console, table) > width and block.narrow is not None:
-                table = _rich(block.narrow)
+                table = _rich(block.narrow, gap=0)
             if block.title:
                 yield Text(block.title, style="bold")
             yield table
@@ -60,8 +60,8 @@ def _paragraph(words: str, width: int) -> Constrain:
     return Constrain(Text(words), min(width, READABLE))
 
 
-def _rich(block: Table) -> RichTable:
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+def _rich(block: Table, gap: int = 1) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
     for column in block.columns:
         table.add_column(
             Text(column.heading),
@@ -81,7 +81,7 @@ def _natural(console: Console, table: RichTable) -> int:
 
 
 def draw(blocks: Sequence[Block], stream: TextIO) -> None:
-    """Draw to a stream: as wide as the terminal, or, where there is none, as wide as it has to be."""
+    """Draw to a stream, as wide as its terminal; without a terminal, as wide as it has to be."""
     drawing = Drawing(blocks)
     console = Console(file=stream, soft_wrap=False, highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -95,5 +95,3 @@ def plain(blocks: Sequence[Block]) -> str:
     stream = io.StringIO()
     draw(blocks, stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
-
-

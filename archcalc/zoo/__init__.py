@@ -29,7 +29,11 @@ FILES: Final[dict[str, tuple[str, ...]]] = {
 }
 NAMES: Final = tuple(name for names in FILES.values() for name in names)
 ALIASES: Final = {
-    **{"vgga": "vgg11", "vggb": "vgg13", "vggc": "vgg16-c", "vggd": "vgg16", "vgge": "vgg19"},
+    "vgga": "vgg11",
+    "vggb": "vgg13",
+    "vggc": "vgg16-c",
+    "vggd": "vgg16",
+    "vgge": "vgg19",
     "lenet": "lenet5",
     "inceptionv1": "googlenet",
 }

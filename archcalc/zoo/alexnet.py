@@ -1,4 +1,4 @@
-"""AlexNet: the paper's, on two GPUs; without groups; and torchvision's, which is another network."""
+"""AlexNet: the paper's, on two GPUs; without groups; torchvision's, which is another network."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ PUBLISHED: Final = (
     Published("fc8", "neurons", "1000"),
 )
 SIZE_NOTE: Final = (
-    "The paper says 224x224, but 11x11 at stride 4 without padding gives its 55x55 only from 227x227."
+    "The paper says 224x224, but 11x11 at stride 4 without padding gives its 55x55 from 227x227."
 )
 
 
@@ -79,5 +79,7 @@ def load(name: str) -> Network:
         return replace(parse(TORCHVISION, name), source=ONE_TOWER, published=published)
     if name == "alexnet-ungrouped":
         note = "Without the paper's two groups: what many tutorials count."
-        return replace(parse(PAPER.replace(" g2", ""), name), source=SOURCE, notes=(SIZE_NOTE, note))
+        return replace(
+            parse(PAPER.replace(" g2", ""), name), source=SOURCE, notes=(SIZE_NOTE, note)
+        )
     return replace(parse(PAPER, name), source=SOURCE, published=PUBLISHED, notes=(SIZE_NOTE,))

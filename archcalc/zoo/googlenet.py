@@ -108,13 +108,8 @@ def load(name: str) -> Network:
         for old, new in TORCHVISION_CHANGES:
             text = text.replace(old, new)
         page = "torchvision's model page"
-        published = (
-            Published(
-                "total",
-                "parameters",
-                "6,624,904",
-                where=page,
-            ),
+        published: tuple[Published, ...] = (
+            Published("total", "parameters", "6,624,904", where=page),
             Published("total", "macs", "1.50", 10**9, "G", where=page),
         )
         where = "as torchvision.models.googlenet, without its auxiliary heads"

@@ -25,7 +25,9 @@ SOURCE: Final = Source(
     "Proc. IEEE 86(11), 1998",
     "sec. II.B and figure 2",
 )
-_SUBSAMPLING: Final = "the paper's subsampling learns a coefficient and a bias a map; an average has none"
+_SUBSAMPLING: Final = (
+    "the paper's subsampling learns a coefficient and a bias a map; an average has none"
+)
 PUBLISHED: Final = (
     Published("c1", "parameters", "156"),
     Published("s2", "parameters", "12", reason=_SUBSAMPLING),

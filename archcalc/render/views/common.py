@@ -1,0 +1,56 @@
+"""What several views share: how a report is called, a memory cell, a receptive field cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from archcalc.render.table import Cell, number
+from archcalc.units import in_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcalc.count import Number
+    from archcalc.receptive import Seen
+    from archcalc.report import Report
+
+EMPTY: Final = Cell("")
+
+
+def title(report: Report) -> str:
+    """``vgg19, input 224x224x3``."""
+    name = report.network.name or "network"
+    return f"{name}, input {report.input}" + ("" if report.bias else ", without biases")
+
+
+def nonzero(value: Number, digits: int = 0) -> Cell:
+    """A number, or nothing for none: a table of zeros is hard to read."""
+    return number(value, digits) if value != 0 else EMPTY
+
+
+def size_in_bytes(value: Number, digits: int = 4) -> Cell:
+    """``12.85 MB``."""
+    if value == 0 or not isinstance(value, int):
+        return EMPTY
+    return Cell(in_bytes(value, digits), "", value)
+
+
+def field(seen: Seen, what: str, *, whole: bool = False) -> str:
+    """One number where all axes agree (``268``), else one an axis; ``?`` where there is none."""
+    if not seen.fields:
+        return ""
+    found = [None if f is None else getattr(f, what) for f in seen.fields]
+    texts = ["?" if value is None else plain(value) for value in found]
+    return texts[0] if len(set(texts)) == 1 and not whole else "x".join(texts)
+
+
+def plain(value: object) -> str:
+    """``1.5``, and ``2`` for 2.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def misaligned(report: Report) -> Iterable[str]:
+    """A sentence for every join whose branches do not line up."""
+    for row in report.rows:
+        if row.seen.misaligned:
+            yield f"Misaligned at {row.name}: {row.seen.misaligned}."

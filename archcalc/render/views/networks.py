@@ -1,0 +1,78 @@
+"""Several networks: the zoo's list, and a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archcalc.render.table import Cell, Column, Table, number, text
+from archcalc.render.views.common import field, size_in_bytes
+from archcalc.report import WEIGHTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archcalc.render.table import Block
+    from archcalc.report import Report
+
+
+def networks(reports: Iterable[Report]) -> list[Block]:
+    """One line a network of the zoo."""
+    columns = (
+        *(Column("network"), Column("input"), Column("layers", right=True)),
+        *(Column("parameters", right=True), Column("MACs", right=True), Column("source")),
+    )
+    rows = []
+    for report in reports:
+        source = report.network.source
+        where = f"{source.authors}, {source.venue}, {source.where}" if source else ""
+        totals = report.totals
+        rows.append(
+            (
+                *(text(report.network.name), text(report.input), number(_layers(report))),
+                *(number(totals["parameters"]), number(totals["macs"]), text(where)),
+            )
+        )
+    note = "Layers: convolutions and linear layers. Aliases: vgg-a to vgg-e."
+    return [Table("Networks that archcalc knows by name", columns, tuple(rows), (), (note,))]
+
+
+def compared(reports: Sequence[Report]) -> list[Block]:
+    """Networks side by side, a quantity a line."""
+    columns = (
+        Column(""),
+        *(
+            Column(report.network.name or f"network {i}", right=True)
+            for i, report in enumerate(reports, 1)
+        ),
+    )
+
+    def line(label: str, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+        return (text(label), *cells)
+
+    rows = [
+        line("input", (text(report.input) for report in reports)),
+        line("layers", (number(_layers(report)) for report in reports)),
+    ]
+    for name in ("parameters", "weights", "biases", "macs", "flops", "activations"):
+        label = {"macs": "MACs", "flops": "FLOPs"}.get(name, name)
+        rows.append(line(label, (number(report.totals[name]) for report in reports)))
+    rows += [
+        line(
+            "parameter memory", (size_in_bytes(r.memory(r.totals["parameters"])) for r in reports)
+        ),
+        line(
+            "activation memory",
+            (size_in_bytes(r.activation_memory(r.totals["activations"])) for r in reports),
+        ),
+        line("receptive field", (text(field(r.rows[-1].seen, "size")) for r in reports)),
+    ]
+    note = (
+        "MACs, FLOPs and activations for one example; memory at "
+        f"{reports[0].dtype} for a batch of {reports[0].batch:,}. "
+        "Layers: convolutions and linear layers."
+    )
+    return [Table("Side by side", columns, tuple(rows), (), (note,))]
+
+
+def _layers(report: Report) -> int:
+    return sum(isinstance(row.layer, WEIGHTED) for row in report.rows)

@@ -1,0 +1,207 @@
+"""The summary: every layer with its costs, and what was published beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from archcalc.count import Number, exact
+from archcalc.network import INPUT
+from archcalc.receptive import Seen
+from archcalc.render.table import Cell, Column, Table, number, text
+from archcalc.render.views.common import EMPTY, field, misaligned, nonzero, size_in_bytes, title
+from archcalc.render.views.published import published
+from archcalc.units import in_bytes, share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from archcalc.render.table import Block
+    from archcalc.report import Report, Row
+
+
+class Line(NamedTuple):
+    """A line of the summary: a row with the in-place layers behind it, or a whole scope."""
+
+    name: str
+    layer: str
+    output: str
+    counts: dict[str, Number]
+    seen: Seen
+    scope: bool = False
+
+
+def _lines(report: Report, depth: int) -> Iterable[Line]:
+    """Layers that work in place join the line of the layer they follow, as in ``conv3-64 relu``."""
+    sources = {node.name: node.inputs for node in report.network.nodes}
+    lines: list[Line] = []
+    end = ""  # the row in which the last line ends
+    for row in report.rows:
+        counts = row.counts()
+        line = Line(row.name, row.word if row.layer else "", str(row.output), counts, row.seen)
+        scope = "/".join(row.name.split("/")[:depth]) if depth else ""
+        last = lines[-1] if lines else line
+        if last.scope and last.name == scope:
+            summed = {name: last.counts[name] + value for name, value in counts.items()}
+            lines[-1] = last._replace(counts=summed, output=line.output, seen=row.seen)
+        elif scope and row.name != scope:
+            lines.append(line._replace(name=scope, layer="...", scope=True))
+        elif _follows(row, last, sources.get(row.name) == (end,)):
+            lines[-1] = last._replace(layer=f"{last.layer} {row.word}")
+        else:
+            lines.append(line)
+        end = row.name
+    return lines
+
+
+def _follows(row: Row, last: Line, fed_by_it: bool) -> bool:  # noqa: FBT001
+    """Whether a row can share the line before it."""
+    return (
+        row.in_place
+        and fed_by_it
+        and not last.scope
+        and last.name != INPUT
+        and str(row.output) == last.output
+    )
+
+
+Spec: TypeAlias = list[tuple[Column, Callable[[Line], Cell]]]
+
+
+def summary(report: Report, depth: int = 0) -> list[Block]:
+    """The table of all layers, and what was published beside it.
+
+    Args:
+        report: what to show.
+        depth: names of more parts than this are summed up in one line; 0 shows every layer.
+    """
+    lines = list(_lines(report, depth))
+    symbolic = not all(isinstance(value, int) for value in report.totals.values())
+    table = _formulas(report, lines) if symbolic else _numbers(report, lines)
+    comparisons = report.comparisons()
+    return [table, published(report, comparisons)] if comparisons else [table]
+
+
+def _numbers(report: Report, lines: Sequence[Line]) -> Table:
+    totals = report.totals
+
+    def percent(name: str) -> tuple[Column, Callable[[Line], Cell]]:
+        column = Column("%", right=True)
+        return column, lambda line: _percent(line.counts[name], totals[name])
+
+    def quantity(heading: str, name: str, digits: int = 0) -> tuple[Column, Callable[[Line], Cell]]:
+        return Column(heading, right=True), lambda line: nonzero(line.counts[name], digits)
+
+    def memory(digits: int) -> tuple[Column, Callable[[Line], Cell]]:
+        def cell(line: Line) -> Cell:
+            return size_in_bytes(report.activation_memory(line.counts["activations"]), digits)
+
+        return Column("memory", right=True), cell
+
+    def seen(what: str, heading: str) -> tuple[Column, Callable[[Line], Cell]]:
+        return Column(heading, right=True), lambda line: text(field(line.seen, what))
+
+    wide: Spec = [
+        (Column("name"), lambda line: text(line.name)),
+        (Column("layer"), lambda line: text(line.layer)),
+        (Column("output"), lambda line: text(line.output)),
+        quantity("parameters", "parameters"),
+        percent("parameters"),
+        quantity("MACs", "macs"),
+        percent("macs"),
+        quantity("activations", "activations"),
+        memory(4),
+        percent("activations"),
+        seen("size", "field"),
+        seen("stride", "stride"),
+    ]
+    narrow: Spec = [
+        (Column("layer"), _named),
+        (Column("output"), lambda line: text(line.output)),
+        quantity("param.", "parameters", 3),
+        percent("parameters"),
+        quantity("MACs", "macs", 3),
+        percent("macs"),
+        quantity("activ.", "activations", 3),
+        memory(3),
+        seen("size", "field"),
+    ]
+    notes = _notes(report)
+    return _table(report, lines, wide, notes, _table(report, lines, narrow, notes))
+
+
+def _formulas(report: Report, lines: Sequence[Line]) -> Table:
+    names = ("parameters", "macs", "activations")
+    wide: Spec = [
+        (Column("name"), lambda line: text(line.name)),
+        (Column("layer"), lambda line: text(line.layer)),
+        (Column("output"), lambda line: text(line.output)),
+        (Column("parameters"), lambda line: nonzero(line.counts["parameters"])),
+        (Column("MACs"), lambda line: nonzero(line.counts["macs"])),
+        (Column("activations"), lambda line: nonzero(line.counts["activations"])),
+        (Column("field", right=True), lambda line: text(field(line.seen, "size"))),
+    ]
+    # Side by side, formulas do not fit into a narrow terminal; one below the other they do.
+    rows: list[tuple[Cell, ...]] = []
+    for line in (*lines, _total(report)):
+        named = _named(line)
+        if line.output:
+            rows.append((named, text("output"), text(line.output)))
+            named = EMPTY
+        for name in names:
+            if line.counts[name] != 0:
+                rows.append((named, text(name), number(line.counts[name])))
+                named = EMPTY
+    columns = (Column("layer"), Column("what"), Column("formula"))
+    notes = _notes(report)
+    narrow = Table(title(report), columns, tuple(rows), (), notes)
+    return _table(report, lines, wide, notes, narrow)
+
+
+def _table(
+    report: Report,
+    lines: Sequence[Line],
+    spec: Spec,
+    notes: tuple[str, ...],
+    narrow: Table | None = None,
+) -> Table:
+    def row(line: Line) -> tuple[Cell, ...]:
+        return tuple(cell(line) for _, cell in spec)
+
+    columns = tuple(column for column, _ in spec)
+    rows = tuple(row(line) for line in lines)
+    return Table(title(report), columns, rows, (row(_total(report)),), notes, narrow)
+
+
+def _total(report: Report) -> Line:
+    return Line("total", "", "", report.totals, Seen(()))
+
+
+def _named(line: Line) -> Cell:
+    return text(f"{line.name}: {line.layer}" if line.layer else line.name)
+
+
+def _percent(part: Number, whole: Number) -> Cell:
+    return text(share(part, whole) if part != 0 else "")
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    totals = report.totals
+    parameters = f"Parameters: {exact(totals['parameters'])}"
+    if report.bias:
+        parameters += f" = {exact(totals['weights'])} weights + {exact(totals['biases'])} biases"
+    notes = [
+        f"{parameters}; {in_bytes(report.memory(totals['parameters']))} at {report.dtype}.",
+        f"MACs: {exact(totals['macs'])} for one example, {exact(totals['flops'])} FLOPs "
+        "(two for every MAC).",
+        f"Activations: {exact(totals['activations'])} units for one example, the input's among "
+        f"them; {in_bytes(report.activation_memory(totals['activations']))} at {report.dtype} "
+        f"for a batch of {report.batch:,}.",
+    ]
+    if report.batch > 1:
+        macs = exact(totals["macs"] * report.batch)
+        notes.append(f"One forward pass of the whole batch: {macs} MACs.")
+    notes += misaligned(report)
+    if report.network.source is not None:
+        notes.append(f"Source: {report.network.source}.")
+    return (*notes, *report.network.notes)

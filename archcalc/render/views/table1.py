@@ -1,0 +1,50 @@
+"""The assignment's Table 1 (problem 5.2), for any network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archcalc.layers import Linear
+from archcalc.render.table import Cell, Column, Table, number, text, working
+from archcalc.units import rounded
+
+if TYPE_CHECKING:
+    from archcalc.count import Count
+    from archcalc.render.table import Block
+    from archcalc.report import Report, Row
+
+
+def table1(report: Report) -> list[Block]:
+    """The assignment's Table 1: activations with two digits, parameters without biases, in full."""
+    columns = (
+        Column("Layer"),
+        Column("Number of Activations (Memory)"),
+        Column("Parameters (Compute)"),
+    )
+    rows = [
+        (text(_label(row)), _activations(row.cost.activations), working(row.cost.weights))
+        for row in report.rows
+        if not row.in_place
+    ]
+    totals = report.totals
+    footer = (text("TOTAL"), number(totals["activations"]), number(totals["weights"]))
+    name = report.network.name.upper() or "Network"
+    title = f"{name} memory and weights"
+    return [Table(title, columns, tuple(rows), (footer,))]
+
+
+def _label(row: Row) -> str:
+    if row.layer is None:
+        return "Input"
+    label = "FC" if isinstance(row.layer, Linear) else row.word.split(" ")[0].upper()
+    scope = row.name.rpartition("/")[0]
+    return f"{scope}: {label}" if scope else label
+
+
+def _activations(units: Count) -> Cell:
+    if not units.explains():  # a vector: FC 4096
+        return Cell(str(units.value), "", units.value)
+    short = rounded(units.value, 2)
+    return Cell(
+        f"{units}={short}", f"${units.latex().rpartition(' = ')[0]} = {short}$", units.value
+    )

@@ -1,0 +1,105 @@
+"""Every layer's explicit calculation (problem 5.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from archcalc.count import count, total
+from archcalc.layers import (
+    AdaptivePool,
+    Convolution,
+    GlobalPool,
+    Pool,
+    TransposedConvolution,
+)
+from archcalc.layers.base import per_axis
+from archcalc.render.table import Cell, Column, Table, text, working
+from archcalc.render.views.common import EMPTY, title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archcalc.render.table import Block
+    from archcalc.report import Report, Row
+
+AXES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def workings(report: Report) -> list[Block]:
+    """For every layer: its filters, its output size, and each count with its working."""
+    rows: list[tuple[Cell, ...]] = []
+    for row in report.rows:
+        head = text(row.name)
+        for what, cell in _workings(row):
+            rows.append((head, text(what), cell))
+            head = EMPTY
+    columns = (Column("layer"), Column("what"), Column("working"))
+    sums = [
+        (text("total"), text("parameters"), _sum(report, "parameters")),
+        (EMPTY, text("MACs"), _sum(report, "macs")),
+        (EMPTY, text("activations"), _sum(report, "activations")),
+    ]
+    return [Table(f"{title(report)}: every working", columns, tuple(rows), tuple(sums))]
+
+
+def _sum(report: Report, quantity: str) -> Cell:
+    counts = (count(row.counts()[quantity]) for row in report.rows)
+    return working(total(counts))
+
+
+def _workings(row: Row) -> Iterable[tuple[str, Cell]]:
+    if row.layer is not None:
+        yield "layer", text(row.word)
+    if geometry := _geometry(row):
+        yield "filters" if "filters" in geometry else "window", text(geometry)
+    yield from _sizes(row)
+    cost = row.cost
+    yield "output", text(row.output)
+    if cost.parameters.value != 0:
+        yield "weights", working(cost.weights)
+        if cost.biases.value != 0:
+            yield "biases", working(cost.biases)
+            yield "parameters", working(cost.parameters)
+    if cost.macs.value != 0:
+        yield "MACs", working(cost.macs)
+    if cost.activations.value != 0:
+        yield "activations", working(cost.activations)
+
+
+def _geometry(row: Row) -> str:
+    """``96 filters of 11x11x3, stride 4, padding 0``."""
+    layer = row.layer
+    if not isinstance(layer, Convolution | TransposedConvolution | Pool):
+        return ""
+    shape = row.inputs[0]
+    windows = layer.windows(shape)
+    sizes = "x".join(map(str, per_axis(layer.kernel_size, len(windows), "kernel")))
+    named = {
+        name: "x".join(dict.fromkeys(str(getattr(window, name, 1)) for window in windows))
+        for name in ("stride", "padding", "dilation")
+    }
+    moves = f"stride {named['stride']}, padding {named['padding']}"
+    if named["dilation"] != "1":
+        moves += f", dilation {named['dilation']}"
+    if isinstance(layer, Pool):
+        rounding = ", rounded up" if layer.ceil_mode else ""
+        return f"{layer.reduction} over {sizes}, {moves}{rounding}"
+    seen = shape.channels // layer.groups if layer.groups > 1 else shape.channels
+    groups = f" in {layer.groups} groups" if layer.groups > 1 else ""
+    return f"{layer.out_channels} filters{groups} of {sizes}x{seen}, {moves}"
+
+
+def _sizes(row: Row) -> Iterable[tuple[str, Cell]]:
+    """How each axis of the output comes out of the input's, once where all are alike."""
+    if row.layer is None or not isinstance(
+        row.layer, Convolution | TransposedConvolution | Pool | AdaptivePool | GlobalPool
+    ):
+        return
+    shape = row.inputs[0]
+    pairs = zip(row.layer.windows(shape), shape.sizes, strict=True)
+    counts = [window.outputs(size) for window, size in pairs]
+    if len(set(counts)) == 1 and len(counts) > 1:
+        yield " and ".join(AXES[len(counts)]), working(counts[0])
+        return
+    for axis, size in zip(AXES[len(counts)], counts, strict=True):
+        yield axis, working(size)
