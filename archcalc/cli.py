@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -267,6 +267,8 @@ def _deliver(
         hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(FORMATS)}"
         raise ArchitectureError(f"{quoted(form)} is no format", where="--format", hint=hint)
     if form == "json":
+        import json  # noqa: PLC0415 - the other formats do without
+
         text = json.dumps(data(), indent=2) + "\n"
     elif form == "text" and output is None and sys.stdout.isatty():
         from archcalc.render.terminal import draw  # noqa: PLC0415 - only a terminal needs it
@@ -274,7 +276,8 @@ def _deliver(
         draw(blocks(), sys.stdout)
         return
     else:
-        text = render(blocks(), form)
+        columns = os.environ.get("COLUMNS", "") if output is None else ""
+        text = render(blocks(), form, int(columns) if columns.isdecimal() else None)
     if output is None:
         to_stdout(text)
     else:

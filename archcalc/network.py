@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archcalc.count import Number, letters, substitute
 from archcalc.errors import ArchitectureError
@@ -19,8 +19,7 @@ INPUT: Final = "input"  # the name by which nodes refer to the network's input
 BIASED: Final = (Convolution, TransposedConvolution, Linear)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A layer, its name, and the names of the nodes whose outputs it takes."""
 
     name: str
@@ -28,8 +27,7 @@ class Node:
     inputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where an architecture was published, down to the section, table or figure."""
 
     authors: str
@@ -42,8 +40,7 @@ class Source:
         return f"{text}, {self.where}" if self.where else text
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """A figure as a source prints it; compared with ours, never copied into a result.
 
     Args:
@@ -119,7 +116,7 @@ class Network:
     def without_biases(self) -> Network:
         """The same network, its convolutions and linear layers without biases."""
         nodes = tuple(
-            replace(node, layer=replace(node.layer, bias=False))
+            node._replace(layer=replace(node.layer, bias=False))
             if isinstance(node.layer, BIASED)
             else node
             for node in self.nodes
@@ -140,7 +137,7 @@ class Network:
                 return replace(layer, out_channels=substitute(layer.out_channels, values))
             return layer
 
-        nodes = tuple(replace(node, layer=filled(node.layer)) for node in self.nodes)
+        nodes = tuple(node._replace(layer=filled(node.layer)) for node in self.nodes)
         return replace(self, nodes=nodes)
 
     def report(

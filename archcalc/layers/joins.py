@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archcalc.errors import ArchitectureError
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from archcalc.count import Number
 
 
-@dataclass(frozen=True, slots=True)
 class Concat(Join):
     """Channels side by side; each branch can write into its part of the result, in place."""
 
@@ -30,7 +28,6 @@ class Concat(Join):
         return Shape(shapes[0].sizes, channels)
 
 
-@dataclass(frozen=True, slots=True)
 class _Elementwise(Join):
     def output(self, *shapes: Shape) -> Shape:
         """The common shape."""
@@ -39,14 +36,12 @@ class _Elementwise(Join):
         return shapes[0]
 
 
-@dataclass(frozen=True, slots=True)
 class Add(_Elementwise):
     """A sum, value by value: the shortcut of a residual block."""
 
     kind: ClassVar[str] = "add"
 
 
-@dataclass(frozen=True, slots=True)
 class Multiply(_Elementwise):
     """A product, value by value; a branch of one position (``1x1xC``) scales all positions."""
 

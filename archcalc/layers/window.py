@@ -29,7 +29,7 @@ class Window:
     ceil_mode: bool = False
 
     def outputs(self, size: Number) -> Count:
-        """``floor((size + 2*padding - extent)/stride) + 1``; the extent is dilation*(kernel - 1) + 1.
+        """``floor((size + 2*padding - extent)/stride) + 1``; extent: dilation*(kernel - 1) + 1.
 
         With ``ceil_mode`` the division rounds up, but a last window that would start in the right
         padding is dropped: it must start inside the input or the left padding. Both are torch's.
@@ -74,7 +74,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class TransposedWindow:
-    """Of a transposed convolution: input ``i`` writes outputs ``stride*i - padding + dilation*t``."""
+    """Transposed convolution: input ``i`` writes outputs ``stride*i - padding + dilation*t``."""
 
     kernel: int
     stride: int = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.render import formats, views
+from archcalc.render import views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 FORMATS: Final = ("text", "markdown", "latex", "csv", "json", "html")
 
 
-def render(blocks: Sequence[Block], form: str) -> str:
-    """Blocks in one of :data:`FORMATS`, save ``json``, which draws data and not blocks."""
+def render(blocks: Sequence[Block], form: str, width: int | None = None) -> str:
+    """Blocks in one of :data:`FORMATS`, save ``json``, which draws data and not blocks.
+
+    ``width`` is that of text; None makes it as wide as it has to be.
+    """
     if form == "text":
         from archcalc.render import terminal  # noqa: PLC0415 - the other formats do without rich
 
-        return terminal.plain(blocks)
+        return terminal.plain(blocks, width)
+    from archcalc.render import formats  # noqa: PLC0415 - text does without
+
     writers = {
         "markdown": formats.markdown,
         "latex": formats.latex,
@@ -40,4 +45,6 @@ def drawing(report: Report) -> Drawing:
 
 def fragment(report: Report) -> str:
     """A report as HTML for a notebook."""
+    from archcalc.render import formats  # noqa: PLC0415
+
     return formats.html_fragment(views.summary(report))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -45,6 +44,8 @@ def to_file(text: str, path: Path) -> None:
     Raises:
         UndeliveredError: where it cannot be written.
     """
+    import tempfile  # noqa: PLC0415 - slow to load, and most results go to the terminal
+
     data = text.encode("utf-8")
     try:
         target = path.resolve() if path.is_symlink() else path

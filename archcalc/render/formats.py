@@ -95,15 +95,27 @@ def _tex(text: str) -> str:
 
 
 def comma_separated(blocks: Sequence[Block]) -> str:
-    """CSV with bare numbers: headings, rows and totals of each table, an empty line in between."""
+    """CSV with bare numbers, an empty line between tables.
+
+    Where a column shows how its numbers come about, the working has a column of its own beside it.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     for place, table in enumerate(block for block in blocks if isinstance(block, Table)):
         if place:
             writer.writerow([])
-        writer.writerow([column.heading for column in table.columns])
-        for row in (*table.rows, *table.footer):
-            writer.writerow([cell.text if cell.value is None else cell.value for cell in row])
+        rows = (*table.rows, *table.footer)
+        shown = [any("=" in row[i].text for row in rows) for i in range(len(table.columns))]
+        heading: list[object] = []
+        for column, both in zip(table.columns, shown, strict=True):
+            heading += [column.heading, f"{column.heading}: working"] if both else [column.heading]
+        writer.writerow(heading)
+        for row in rows:
+            line: list[object] = []
+            for cell, both in zip(row, shown, strict=True):
+                value = cell.text if cell.value is None else cell.value
+                line += [value, cell.text if cell.value is not None else ""] if both else [value]
+            writer.writerow(line)
     return stream.getvalue()
 
 

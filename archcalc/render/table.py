@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from archcalc.count import Count, Number, exact
@@ -24,8 +23,7 @@ class Column(NamedTuple):
     right: bool = False
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table as plain data.
 
     Attributes:
@@ -42,7 +40,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     footer: tuple[tuple[Cell, ...], ...] = ()
     notes: tuple[str, ...] = ()
-    narrow: Table | None = field(default=None, compare=False)
+    narrow: Table | None = None
 
 
 Block: TypeAlias = Table | str  # a string is a paragraph

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import TYPE_CHECKING, Final
 
 from rich import box
@@ -81,17 +80,17 @@ def _natural(console: Console, table: RichTable) -> int:
 
 
 def draw(blocks: Sequence[Block], stream: TextIO) -> None:
-    """Draw to a stream, as wide as its terminal; without a terminal, as wide as it has to be."""
+    """Draw in a terminal."""
+    Console(file=stream, highlight=False).print(Drawing(blocks))
+
+
+def plain(blocks: Sequence[Block], width: int | None = None) -> str:
+    """The text for a pipe or a file; as wide as it has to be where no width is given."""
     drawing = Drawing(blocks)
-    console = Console(file=stream, soft_wrap=False, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        natural = Measurement.get(console, console.options.update_width(UNBOUNDED), drawing).maximum
-        console = Console(file=stream, width=max(natural, READABLE), highlight=False)
-    console.print(drawing)
-
-
-def plain(blocks: Sequence[Block]) -> str:
-    """The text that a pipe gets."""
     stream = io.StringIO()
-    draw(blocks, stream)
+    console = Console(file=stream, width=width or UNBOUNDED, highlight=False, color_system=None)
+    if width is None:
+        natural = Measurement.get(console, console.options, drawing).maximum
+        console = Console(file=stream, width=max(natural, READABLE), color_system=None)
+    console.print(drawing)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

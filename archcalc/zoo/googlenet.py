@@ -113,7 +113,7 @@ def load(name: str) -> Network:
             Published("total", "macs", "1.50", 10**9, "G", where=page),
         )
         where = "as torchvision.models.googlenet, without its auxiliary heads"
-        source = replace(SOURCE, where=where)
+        source = SOURCE._replace(where=where)
         return replace(parse(text, name), source=source, published=published)
     published = (
         *(Published(row, "weights", p, 1024, "K", why) for row, p, why in _PARAMETERS),

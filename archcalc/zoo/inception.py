@@ -47,8 +47,8 @@ def pair(widths: Widths = Widths(), input: str = INPUT) -> tuple[Network, Networ
         for text, name in ((NAIVE, "inception-naive"), (REDUCED, "inception-reduced"))
     )
     return (
-        replace(naive, source=replace(SOURCE, where="figure 2a")),
-        replace(reduced, source=replace(SOURCE, where="figure 2b")),
+        replace(naive, source=SOURCE._replace(where="figure 2a")),
+        replace(reduced, source=SOURCE._replace(where="figure 2b")),
     )
 
 

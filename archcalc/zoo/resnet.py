@@ -87,4 +87,4 @@ def load(name: str) -> Network:
         )
     where = f"table 1, {base[6:]}-layer" + (", as torchvision builds it" if variant else "")
     network = parse(text(block, counts, late_stride=bool(variant)), name)
-    return replace(network, source=replace(SOURCE, where=where), published=published)
+    return replace(network, source=SOURCE._replace(where=where), published=published)

@@ -37,8 +37,8 @@ def receptive_fields(report: Report) -> list[Block]:
         if before and all(field == row.seen for field in before):
             continue  # sees what its input sees
         fields = (text(field(row.seen, what)) for what in ("size", "stride", "padding", "centre"))
-        name, word = text(row.name), text(row.word if row.layer else "")
-        rows.append((name, word, *fields, _grown(row, before)))
+        word = row.word if row.layer else ""
+        rows.append((text(row.name), text(word), *fields, _grown(row, before)))
     name = report.network.name or "network"
     title = f"{name}: receptive field in pixels of the input, {report.input}"
     return [Table(title, columns, tuple(rows), (), tuple(misaligned(report)))]

@@ -112,9 +112,9 @@ def _explanation(naive: Report, reduced: Report) -> list[Block]:
     return [
         "(a) The idea. Things in a picture come in many sizes, and no single filter size suits "
         "them all. An Inception module lets 1x1, 3x3 and 5x5 convolutions and a pool look at the "
-        "same input side by side, keeps height and width alike by padding, and stacks the channels, "
-        "so that the next layer finds features of several scales at once, and training decides "
-        "which of them matter.",
+        "same input side by side, keeps height and width alike by padding, and stacks the "
+        "channels, so that the next layer finds features of several scales at once, and training "
+        "decides which of them matter.",
         f"(d) The problem. The naive module convolves all {naive.input.channels} input channels "
         f"with large filters: the 5x5 branch alone takes {five.equation()} MACs"
         + (f", {part} % of the module's" if part else "")

@@ -182,7 +182,9 @@ def _named(line: Line) -> Cell:
 
 
 def _percent(part: Number, whole: Number) -> Cell:
-    return text(share(part, whole) if part != 0 else "")
+    if part == 0:
+        return EMPTY
+    return text("100" if part == whole else share(part, whole))
 
 
 def _notes(report: Report) -> tuple[str, ...]:

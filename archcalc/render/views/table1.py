@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from archcalc.layers import Linear
@@ -45,6 +46,6 @@ def _activations(units: Count) -> Cell:
     if not units.explains():  # a vector: FC 4096
         return Cell(str(units.value), "", units.value)
     short = rounded(units.value, 2)
-    return Cell(
-        f"{units}={short}", f"${units.latex().rpartition(' = ')[0]} = {short}$", units.value
-    )
+    upright = re.sub(r"([A-Z])$", r"\\mathrm{\1}", short)
+    latex = f"${units.latex().rpartition(' = ')[0]} = {upright}$"
+    return Cell(f"{units}={short}", latex, units.value)

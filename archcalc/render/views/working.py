@@ -29,6 +29,8 @@ def workings(report: Report) -> list[Block]:
     """For every layer: its filters, its output size, and each count with its working."""
     rows: list[tuple[Cell, ...]] = []
     for row in report.rows:
+        if row.in_place and row.inputs == (row.output,):
+            continue
         head = text(row.name)
         for what, cell in _workings(row):
             rows.append((head, text(what), cell))
@@ -39,7 +41,8 @@ def workings(report: Report) -> list[Block]:
         (EMPTY, text("MACs"), _sum(report, "macs")),
         (EMPTY, text("activations"), _sum(report, "activations")),
     ]
-    return [Table(f"{title(report)}: every working", columns, tuple(rows), tuple(sums))]
+    note = "Activation functions and dropout have no parameters and work in place."
+    return [Table(f"{title(report)}: every working", columns, tuple(rows), tuple(sums), (note,))]
 
 
 def _sum(report: Report, quantity: str) -> Cell:
@@ -85,8 +88,8 @@ def _geometry(row: Row) -> str:
         rounding = ", rounded up" if layer.ceil_mode else ""
         return f"{layer.reduction} over {sizes}, {moves}{rounding}"
     seen = shape.channels // layer.groups if layer.groups > 1 else shape.channels
-    groups = f" in {layer.groups} groups" if layer.groups > 1 else ""
-    return f"{layer.out_channels} filters{groups} of {sizes}x{seen}, {moves}"
+    groups = f" (in {layer.groups} groups)" if layer.groups > 1 else ""
+    return f"{layer.out_channels} filters of {sizes}x{seen}{groups}, {moves}"
 
 
 def _sizes(row: Row) -> Iterable[tuple[str, Cell]]:

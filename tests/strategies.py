@@ -1,0 +1,354 @@
+"""What the tests draw at random: shapes, layers, networks that fit, graphs that need not fit.
+
+Importing this module settles the profile of every property test. Two readers of workings, which
+more than one test file needs, stand at the end.
+"""
+
+import math
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from archcalc import ArchitectureError, Network, Node, Shape, parse
+from archcalc.layers import (
+    Activation,
+    AdaptivePool,
+    Add,
+    BatchNorm,
+    Concat,
+    Convolution,
+    Dropout,
+    Flatten,
+    GlobalPool,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+    LocalResponseNorm,
+    Multiply,
+    Pool,
+    TransposedConvolution,
+)
+from archcalc.layers.activation import ACTIVATIONS
+from archcalc.network import INPUT
+from archcalc.notation import write_word
+
+settings.register_profile(
+    "laws",
+    deadline=None,
+    max_examples=60,
+    derandomize=True,  # a test that passes, passes again
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("laws")
+
+LARGEST = 60  # no axis of a random network grows beyond
+
+# ----------------------------------------------------------------------------- shapes and layers
+
+
+def shapes(axes=None, smallest=1, largest=20):
+    """Inputs of one, two or three axes and up to 12 channels."""
+    size = st.integers(smallest, largest)
+    wanted = st.integers(1, 3) if axes is None else st.just(axes)
+    sizes = wanted.flatmap(lambda n: st.tuples(*[size] * n))
+    return st.builds(Shape, sizes, st.integers(1, 12))
+
+
+def per_axis(axes, smallest, largest):
+    """One number for every axis, or one for each."""
+    number = st.integers(smallest, largest)
+    return number | st.tuples(*[number] * axes) if axes > 1 else number
+
+
+def groups_of(channels):
+    """A number of groups that divides the channels."""
+    return st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0])
+
+
+@st.composite
+def convolutions(draw, shape):
+    """Convolutions whose axes and groups suit the shape; the kernel may be too large for it."""
+    axes, groups = len(shape.sizes), draw(groups_of(shape.channels))
+    return Convolution(
+        kernel_size=draw(per_axis(axes, 1, 5)),
+        out_channels=groups * draw(st.integers(1, 4)),
+        stride=draw(per_axis(axes, 1, 3)),
+        padding=draw(st.none() | per_axis(axes, 0, 3)),
+        dilation=draw(per_axis(axes, 1, 3)),
+        groups=groups,
+        bias=draw(st.booleans()),
+    )
+
+
+@st.composite
+def transposed_convolutions(draw, shape):
+    """Transposed convolutions whose axes and groups suit the shape."""
+    axes, groups = len(shape.sizes), draw(groups_of(shape.channels))
+    stride = draw(per_axis(axes, 1, 3))
+    smallest = stride if isinstance(stride, int) else min(stride)
+    return TransposedConvolution(
+        kernel_size=draw(per_axis(axes, 1, 5)),
+        out_channels=groups * draw(st.integers(1, 4)),
+        stride=stride,
+        padding=draw(st.none() | per_axis(axes, 0, 3)),
+        dilation=draw(per_axis(axes, 1, 2)),
+        output_padding=draw(per_axis(axes, 0, smallest - 1)),  # torch's own bound
+        groups=groups,
+        bias=draw(st.booleans()),
+    )
+
+
+@st.composite
+def pools(draw, shape):
+    """Pools whose axes suit the shape; the window may be too large for it."""
+    axes = len(shape.sizes)
+    kernel = draw(per_axis(axes, 1, 5))
+    smallest = kernel if isinstance(kernel, int) else min(kernel)
+    return Pool(
+        kernel_size=kernel,
+        stride=draw(st.none() | per_axis(axes, 1, 4)),
+        padding=draw(st.none() | per_axis(axes, 0, smallest // 2)),
+        reduction=draw(st.sampled_from(["max", "average"])),
+        ceil_mode=draw(st.booleans()),
+    )
+
+
+def adaptive_pools(shape):
+    """Adaptive pools whose axes suit the shape."""
+    targets = per_axis(len(shape.sizes), 1, 9)
+    return st.builds(AdaptivePool, targets, st.sampled_from(["average", "max"]))
+
+
+def fractions():
+    """What the notation can write behind ``drop`` and ``leakyrelu``."""
+    return st.integers(0, 99).map(lambda hundredths: hundredths / 100)
+
+
+def pointwise(shape):
+    """Layers that keep any shape."""
+    plain = [name for name in ACTIVATIONS if name not in ("leakyrelu", "elu")]
+    sloped = st.builds(Activation, st.sampled_from(["leakyrelu", "elu"]), st.none() | fractions())
+    return (
+        st.sampled_from(plain).map(Activation)
+        | sloped
+        | st.builds(Dropout, fractions())
+        | st.builds(BatchNorm, st.booleans())
+        | st.builds(LayerNorm, st.booleans())
+        | st.builds(GroupNorm, groups_of(shape.channels), st.booleans())
+        | st.builds(LocalResponseNorm, st.integers(1, 9))
+    )
+
+
+def vector_makers():
+    """Layers that end the axes of any shape."""
+    return st.builds(Linear, st.integers(1, 12), st.booleans()) | st.just(Flatten())
+
+
+def layers(shape):
+    """Layers of every kind; nearly all of them can take the shape."""
+    if not shape.sizes:
+        return pointwise(shape) | vector_makers()
+    global_pools = st.sampled_from(["average", "max"]).map(GlobalPool)
+    return (
+        convolutions(shape)
+        | transposed_convolutions(shape)
+        | pools(shape)
+        | adaptive_pools(shape)
+        | global_pools
+        | pointwise(shape)
+        | vector_makers()
+    )
+
+
+def layers_on_shapes(kind=layers):
+    """A layer of that kind, and a shape of suitable axes and channels."""
+    return shapes().flatmap(lambda shape: st.tuples(kind(shape), st.just(shape)))
+
+
+# ------------------------------------------------------------------------- networks that fit
+
+
+@st.composite
+def networks(draw, *, axes=None, smallest=6, largest=20, gates=True, ends=True):
+    """Networks with their input, written in the notation without references.
+
+    Branches that meet are as large as one another at every input size, and their centres line
+    up, save behind gates, ``(id * gap ...)``.
+
+    Args:
+        draw: hypothesis's own.
+        axes: of the input; one to three if None.
+        smallest: the smallest size of an axis.
+        largest: the largest one.
+        gates: whether a branch of one position may scale the others.
+        ends: whether the axes may end in global pools, flatten or fc.
+    """
+    shape = draw(shapes(axes, smallest, largest))
+    writer = _Writer(draw, gates=gates, ends=ends)
+    words, _ = writer.sequence(shape, depth=0)
+    return parse(f"{shape} {' '.join(words)}")
+
+
+class _Writer:
+    """Draws words one after the other, keeping account of the shape."""
+
+    def __init__(self, draw, *, gates, ends):
+        self.draw, self.gates, self.ends = draw, gates, ends
+        self.named = 0
+
+    def sequence(self, shape, depth):
+        words = []
+        for _ in range(self.draw(st.integers(1, 4))):
+            kinds = ["layer", "layer", "group"]
+            kinds += ["concat", "add"] if shape.sizes else []
+            kinds += ["gate"] if self.gates and shape.sizes else []
+            kind = self.draw(st.sampled_from(kinds if depth < 3 else ["layer"]))
+            if kind == "layer":
+                new, shape = self.layer(shape)
+            elif kind == "group":
+                new, shape = self.group(shape, depth + 1)
+            elif kind == "concat":
+                new, shape = self.concat(shape, depth + 1)
+            elif kind == "add":
+                new, shape = self.add(shape, depth + 1)
+            else:
+                inner = f"gap conv1-{shape.channels} sigmoid"
+                new = [f"(id * {inner})"]
+            words += [*self.name(new), *new]
+        return words, shape
+
+    def name(self, words):
+        """A name in front of a single word or bracket, now and then."""
+        single = len(words) == 1 and words[0] != "id"
+        if not single or self.draw(st.integers(0, 2)):
+            return []
+        self.named += 1
+        return [f"{self.draw(st.sampled_from(['stem', '3x3_', 'x', 'conv', 'C-']))}{self.named}:"]
+
+    def layer(self, shape):
+        layer = self.draw(layers(shape))
+        if not self.ends and isinstance(layer, GlobalPool | Flatten | Linear):
+            return ["relu"], shape
+        try:
+            output = layer.output(shape)
+        except ArchitectureError:  # a kernel that does not fit
+            return ["relu"], shape
+        if any(size > LARGEST for size in output.sizes):
+            return ["relu"], shape
+        return [write_word(layer)], output
+
+    def keeping(self, shape, depth):
+        """Words that keep the size, whatever it is, and the centre."""
+        words = []
+        for _ in range(self.draw(st.integers(0, 2))):
+            word = self.draw(st.sampled_from(["conv3-{}", "conv5-{} nobias", "conv3-{} d2", "..."]))
+            if word == "...":
+                joined = {0: self.concat, 1: self.add}[self.draw(st.integers(0, 1))]
+                new, shape = joined(shape, depth + 1) if depth < 3 else (["pool3/1"], shape)
+                words += new
+            else:
+                shape = replace(shape, channels=self.draw(st.integers(1, 8)))
+                words.append(word.format(shape.channels))
+        return words, shape
+
+    def branches(self, shape, depth):
+        """Two or three branches of one size, their channels free."""
+        strides = depth < 3 and self.draw(st.booleans())
+        found = []
+        for _ in range(self.draw(st.integers(2, 3))):
+            words, inside = [], shape
+            if strides:  # all of these halve and round up, their centres in one place
+                heads = ["conv1-4/2", "conv3-5/2 nobias", "pool3/2 p1", "conv3-4/2 d2"]
+                words.append(self.draw(st.sampled_from(heads)))
+                first = parse(words[0]).nodes[0].layer
+                inside = first.output(shape)
+            more, inside = self.keeping(inside, depth)
+            found.append((words + more, inside))
+        return found
+
+    def concat(self, shape, depth):
+        found = self.branches(shape, depth)
+        text = " | ".join(" ".join(words) or "id" for words, _ in found)
+        channels = sum(inside.channels for _, inside in found)
+        return [f"[{text}]"], replace(found[0][1], channels=channels)
+
+    def add(self, shape, depth):
+        found = self.branches(shape, depth)
+        channels = self.draw(st.integers(1, 8))
+        text = " + ".join(" ".join([*words, f"conv1-{channels}"]) for words, _ in found)
+        return [f"({text})"], replace(found[0][1], channels=channels)
+
+    def group(self, shape, depth):
+        words, inside = self.keeping(shape, depth) if shape.sizes else (["relu"], shape)
+        times = self.draw(st.integers(1, 3))
+        if inside.channels != shape.channels:
+            words.append(f"conv1-{shape.channels}")
+        text = f"({' '.join(words)})" if words else "id"
+        return [text if times == 1 else f"{text} x{times}"], shape
+
+
+# ------------------------------------------------------------------- graphs that need not fit
+
+NAMES = (
+    *("conv1", "conv2", "conv3", "relu1", "relu2", "bn1", "concat1", "add1", "mul1"),
+    *("a", "b", "a/b", "b/a", "a/conv1", "a/relu1", "a/b/conv1", "concat1/conv1", "a/input"),
+    *("3x3", "a/3x3", "1a", "C1", "x2", "id", "p2", "relu", "stem_1", "a-b.c"),
+)
+
+
+@st.composite
+def graphs(draw, most=9):
+    """Networks of any shape that a graph can take; only names and edges mean anything."""
+    count = draw(st.integers(1, most))
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=count, max_size=count, unique=True))
+    leaves = st.sampled_from(parse("conv3-8 relu bn pool2 conv1-4/2").nodes).map(lambda n: n.layer)
+    nodes: list[Node] = []
+    for place, name in enumerate(names):
+        earlier = [INPUT, *names[:place], *names[max(0, place - 2) : place]]  # recent ones twice
+        source = st.sampled_from(earlier)
+        if draw(st.booleans()):
+            inputs = tuple(draw(st.lists(source, min_size=2, max_size=3)))
+            nodes.append(Node(name, draw(st.sampled_from([Concat(), Add(), Multiply()])), inputs))
+        else:
+            nodes.append(Node(name, draw(leaves), (draw(source),)))
+    used = {name for node in nodes for name in node.inputs}
+    loose = [node.name for node in nodes if node.name not in used]
+    if len(loose) > 1:
+        nodes.append(Node("end", Concat(), tuple(loose)))
+    return Network(tuple(nodes), input=draw(st.none() | shapes()))
+
+
+@st.composite
+def spellings(draw, text):
+    """Other ways to write a text: lines, blanks, comments, modifiers attached or set apart."""
+    between = st.sampled_from([" ", "   ", "\t", "\n", "  # [ a comment ( |\n", "#x2\n"])
+    spelled = ""
+    for word in text.split():
+        modifier = re.fullmatch(r"(op|p|d|g)\d.*|ceil|nobias|noaffine", word)
+        spelled += "" if not spelled or (modifier and draw(st.booleans())) else draw(between)
+        spelled += word
+    return spelled
+
+
+# ----------------------------------------------------------------------------- reading workings
+
+
+def evaluated(working, values):
+    """What Python makes of a working: fractions stay exact until ``floor`` or ``ceil`` rounds."""
+    code = re.sub(r"\b\d+\b", r"Fraction(\g<0>)", working.replace("^", "**"))
+    known = {"Fraction": Fraction, "floor": math.floor, "ceil": math.ceil, "min": min}
+    return eval(code, known, values)  # noqa: S307 - the tests' own text
+
+
+def without_latex(text):
+    """A LaTeX working as plain text."""
+    for latex, plain in (
+        *((r"\left\lfloor ", "floor("), (r" \right\rfloor", ")")),
+        *((r"\left\lceil ", "ceil("), (r" \right\rceil", ")")),
+        *((r"\min(", "min("), (r" \cdot ", "*"), ("{,}", ""), ("^{", "**("), ("}", ")")),
+    ):
+        text = text.replace(latex, plain)
+    return text

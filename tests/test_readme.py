@@ -1,0 +1,83 @@
+"""The README shows what the commands really print."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archcalc
+from archcalc.cli import run
+from archcalc.notation import parse
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SHOWN = re.findall(r"```\n\$ archcalc ([^\n]*?)(?: {2,}\([^\n]*\))?\n(.*?)```", README, re.DOTALL)
+COMMANDS = sorted(set(re.findall(r"`archcalc ([^`|]+)`", README)))
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
+def test_shown_output_is_real(capsys, monkeypatch, command, output):
+    """Every output in the README is a part of what its command prints."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert run(shlex.split(command)) == 0
+    assert output in capsys.readouterr().out
+
+
+def test_something_is_shown():
+    """The README shows the VGG19 table and at least two more outputs."""
+    assert len(SHOWN) >= 3
+    assert "143,652,544" in SHOWN[0][1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
+    """Every command that the README names runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mynet.txt").write_text(EXAMPLE)
+    (tmp_path / "tables").mkdir()
+    assert run(shlex.split(command.replace("...", ""))) == 0
+    assert not capsys.readouterr().err
+
+
+(EXAMPLE,) = re.findall(r"```\n(32x32x3 .*?)```", README, re.DOTALL)
+
+
+def test_the_example_network_is_one():
+    """The network of the README is read and counted."""
+    assert parse(EXAMPLE).report().totals["parameters"] > 0
+
+
+def test_the_python_example_says_what_it_gives():
+    """Each expression of the Python example has the value that its comment shows."""
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    scope = {}
+    checked = 0
+    for line in code.splitlines():
+        expression, _, comment = line.partition("  #")
+        if re.match(r"\w+ = |import ", expression):
+            exec(expression, scope)  # noqa: S102 - the README's own example
+        elif expression and not comment.strip().startswith("draws"):
+            assert repr(eval(expression, scope)) == comment.strip()  # noqa: S307
+            checked += 1
+    assert checked == 3
+
+
+def test_version_is_one():
+    """The package, the command and the metadata agree on the version."""
+    from importlib.metadata import version  # noqa: PLC0415
+
+    command = [sys.executable, "-m", "archcalc", "--version"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == f"archcalc {archcalc.__version__}\n"
+    assert version("archcalc") == archcalc.__version__
+
+
+def test_package_is_typed():
+    """A type checker finds the marker that archcalc and training are typed, and the schema."""
+    package = Path(archcalc.__file__).parent
+    assert (package / "py.typed").is_file()
+    assert (package.parent / "training" / "py.typed").is_file()
+    assert (package / "report.schema.json").is_file()
