@@ -124,7 +124,7 @@ def adaptive_pools(shape):
 
 def fractions():
     """What the notation can write behind ``drop`` and ``leakyrelu``."""
-    return st.integers(0, 99).map(lambda hundredths: hundredths / 100)
+    return st.integers(1, 99).map(lambda hundredths: hundredths / 100)
 
 
 def pointwise(shape):
@@ -188,8 +188,8 @@ def networks(draw, *, axes=None, smallest=6, largest=20, gates=True, ends=True):
     """
     shape = draw(shapes(axes, smallest, largest))
     writer = _Writer(draw, gates=gates, ends=ends)
-    words, _ = writer.sequence(shape, depth=0)
-    return parse(f"{shape} {' '.join(words)}")
+    words, _ = writer.sequence(shape)
+    return parse(f"{shape} {' '.join(words)} relu")
 
 
 class _Writer:
@@ -199,31 +199,29 @@ class _Writer:
         self.draw, self.gates, self.ends = draw, gates, ends
         self.named = 0
 
-    def sequence(self, shape, depth):
+    def sequence(self, shape):
         words = []
         for _ in range(self.draw(st.integers(1, 4))):
             kinds = ["layer", "layer", "group"]
             kinds += ["concat", "add"] if shape.sizes else []
             kinds += ["gate"] if self.gates and shape.sizes else []
-            kind = self.draw(st.sampled_from(kinds if depth < 3 else ["layer"]))
+            kind = self.draw(st.sampled_from(kinds))
             if kind == "layer":
                 new, shape = self.layer(shape)
             elif kind == "group":
-                new, shape = self.group(shape, depth + 1)
+                new, shape = self.group(shape, 1)
             elif kind == "concat":
-                new, shape = self.concat(shape, depth + 1)
+                new, shape = self.concat(shape, 1)
             elif kind == "add":
-                new, shape = self.add(shape, depth + 1)
+                new, shape = self.add(shape, 1)
             else:
-                inner = f"gap conv1-{shape.channels} sigmoid"
-                new = [f"(id * {inner})"]
+                new = [f"(id * gap conv1-{shape.channels} sigmoid)"]
             words += [*self.name(new), *new]
         return words, shape
 
     def name(self, words):
         """A name in front of a single word or bracket, now and then."""
-        single = len(words) == 1 and words[0] != "id"
-        if not single or self.draw(st.integers(0, 2)):
+        if len(words) > 1 or words[0].startswith("id") or self.draw(st.integers(0, 2)):
             return []
         self.named += 1
         return [f"{self.draw(st.sampled_from(['stem', '3x3_', 'x', 'conv', 'C-']))}{self.named}:"]
@@ -244,19 +242,22 @@ class _Writer:
         """Words that keep the size, whatever it is, and the centre."""
         words = []
         for _ in range(self.draw(st.integers(0, 2))):
-            word = self.draw(st.sampled_from(["conv3-{}", "conv5-{} nobias", "conv3-{} d2", "..."]))
-            if word == "...":
-                joined = {0: self.concat, 1: self.add}[self.draw(st.integers(0, 1))]
-                new, shape = joined(shape, depth + 1) if depth < 3 else (["pool3/1"], shape)
+            choices = ["conv3-{}", "conv5-{} nobias", "conv3-{} d2", "pool3/1", "join"]
+            word = self.draw(st.sampled_from(choices if depth < 2 else choices[:-1]))
+            if word == "join":
+                join = self.concat if self.draw(st.booleans()) else self.add
+                new, shape = join(shape, depth + 1)
                 words += new
+            elif word == "pool3/1":
+                words.append(word)
             else:
                 shape = replace(shape, channels=self.draw(st.integers(1, 8)))
                 words.append(word.format(shape.channels))
         return words, shape
 
     def branches(self, shape, depth):
-        """Two or three branches of one size, their channels free."""
-        strides = depth < 3 and self.draw(st.booleans())
+        """Two or three branches of one size, their channels free; outermost ones may stride."""
+        strides = depth == 1 and self.draw(st.booleans())
         found = []
         for _ in range(self.draw(st.integers(2, 3))):
             words, inside = [], shape
@@ -307,15 +308,16 @@ def graphs(draw, most=9):
     leaves = st.sampled_from(parse("conv3-8 relu bn pool2 conv1-4/2").nodes).map(lambda n: n.layer)
     nodes: list[Node] = []
     for place, name in enumerate(names):
-        earlier = [INPUT, *names[:place], *names[max(0, place - 2) : place]]  # recent ones twice
-        source = st.sampled_from(earlier)
+        used = {source for node in nodes for source in node.inputs}
+        loose = [earlier for earlier in names[:place] if earlier not in used]
+        source = st.sampled_from([INPUT, *names[:place], *loose * 3])  # so that few ends stay loose
         if draw(st.booleans()):
             inputs = tuple(draw(st.lists(source, min_size=2, max_size=3)))
             nodes.append(Node(name, draw(st.sampled_from([Concat(), Add(), Multiply()])), inputs))
         else:
             nodes.append(Node(name, draw(leaves), (draw(source),)))
-    used = {name for node in nodes for name in node.inputs}
-    loose = [node.name for node in nodes if node.name not in used]
+    used = {source for node in nodes for source in node.inputs}
+    loose = [name for name in names if name not in used]
     if len(loose) > 1:
         nodes.append(Node("end", Concat(), tuple(loose)))
     return Network(tuple(nodes), input=draw(st.none() | shapes()))

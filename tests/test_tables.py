@@ -94,4 +94,4 @@ def test_every_working_in_the_tables_evaluates_to_its_result():
             if left.count("(") == left.count(")"):
                 assert eval(left, {"__builtins__": {}}) == int(right), (path.name, left)  # noqa: S307
                 found += 1
-    assert found > 200
+    assert found > 150

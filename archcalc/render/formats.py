@@ -73,8 +73,9 @@ def _latex(block: Block) -> str:
         lines += [r"\midrule", r"\endhead", *body, *foot, r"\bottomrule", r"\end{longtable}"]
     else:
         lines = [r"\begin{table}", r"\centering", caption, rf"\begin{{tabular}}{{{layout}}}"]
-        lines += [r"\toprule", head, r"\midrule", *body, *foot, r"\bottomrule"]
-        lines += [r"\end{tabular}", r"\end{table}"]
+        lines += [r"\toprule", head, r"\midrule", *body, *foot, r"\bottomrule", r"\end{tabular}"]
+        lines += [rf"\par\smallskip{{\footnotesize {_tex(note)}}}" for note in block.notes]
+        return "\n".join([*lines, r"\end{table}"]) + "\n"
     lines += [f"\n{_tex(note)}" for note in block.notes]
     return "\n".join(lines) + "\n"
 
@@ -126,13 +127,18 @@ _STYLE: Final = """
 .archcalc caption{caption-side:top;text-align:left;font-weight:600;padding:.3em 0}
 .archcalc th,.archcalc td{padding:.18em .8em .18em 0;text-align:left;vertical-align:top}
 .archcalc th{border-bottom:1.5px solid #444;white-space:nowrap}
-.archcalc .n{text-align:right;white-space:nowrap}
+.archcalc td{white-space:nowrap}
+.archcalc .n{text-align:right}
+.archcalc .long{white-space:normal;min-width:20em}
 .archcalc tbody tr:nth-child(even){background:#f5f6f8}
 .archcalc tfoot td{border-top:1.5px solid #444;font-weight:600}
 .archcalc p{max-width:46em;margin:.4em 0}
 @media (prefers-color-scheme:dark){.archcalc{color:#e6e6e6;background:#1b1d21}
 .archcalc tbody tr:nth-child(even){background:#24272c}.archcalc th,.archcalc tfoot td{border-color:#999}}
 """
+
+
+_LONG: Final = 48  # characters of a cell that may be wrapped
 
 
 def html_fragment(blocks: Sequence[Block]) -> str:
@@ -158,11 +164,10 @@ def _html(block: Block) -> str:
         return f"<p>{escape(block)}</p>"
 
     def row(cells: Sequence[Cell]) -> str:
-        pairs = zip(cells, block.columns, strict=True)
-        inside = (
-            f"<td{' class=n' if column.right else ''}>{escape(cell.text)}</td>"
-            for cell, column in pairs
-        )
+        inside = []
+        for cell, column in zip(cells, block.columns, strict=True):
+            kind = " class=n" if column.right else " class=long" if len(cell.text) > _LONG else ""
+            inside.append(f"<td{kind}>{escape(cell.text)}</td>")
         return f"<tr>{''.join(inside)}</tr>"
 
     head = "".join(
