@@ -116,7 +116,7 @@ class Network:
     def without_biases(self) -> Network:
         """The same network, its convolutions and linear layers without biases."""
         nodes = tuple(
-            node._replace(layer=replace(node.layer, bias=False))
+            node._replace(layer=node.layer.replace(bias=False))
             if isinstance(node.layer, BIASED)
             else node
             for node in self.nodes
@@ -132,9 +132,9 @@ class Network:
 
         def filled(layer: Layer | Join) -> Layer | Join:
             if isinstance(layer, Linear):
-                return replace(layer, out_features=substitute(layer.out_features, values))
+                return layer.replace(out_features=substitute(layer.out_features, values))
             if isinstance(layer, Convolution | TransposedConvolution):
-                return replace(layer, out_channels=substitute(layer.out_channels, values))
+                return layer.replace(out_channels=substitute(layer.out_channels, values))
             return layer
 
         nodes = tuple(node._replace(layer=filled(node.layer)) for node in self.nodes)

@@ -15,7 +15,6 @@ sizes may be letters as long as windows slide.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archcalc.count import Count, Number, count, difference, letter, product, total
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
     from archcalc.shape import Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """What the outputs along one axis see of the network's input.
 
     ``spans`` has the first and the last input that outputs 0, 1, ... see, as far as the pattern

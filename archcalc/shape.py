@@ -8,12 +8,11 @@ of units for a vector. Any part may be a letter: ``HxWx3``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.count import Count, Number, letter, letters, product, substitute
 from archcalc.errors import ArchitectureError, quoted
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,8 +20,7 @@ MAX_AXES = 3
 LARGEST = 10**9  # beyond any network; keeps a slip of the finger from becoming an hour's wait
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """``channels`` values at each of the positions of ``sizes`` (outermost axis first).
 
     A vector has no axes, and its channels are its units.

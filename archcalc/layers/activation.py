@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from archcalc.layers.base import Layer
@@ -32,7 +31,6 @@ ACTIVATIONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Activation(Layer):
     """A function of each value (softmax: of each position's channels); runs in place."""
 
@@ -46,7 +44,6 @@ class Activation(Layer):
         return self.function
 
 
-@dataclass(frozen=True, slots=True)
 class Dropout(Layer):
     """Each value is zero with this probability while training; nothing happens afterwards."""
 
@@ -55,7 +52,6 @@ class Dropout(Layer):
     probability: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
 class Flatten(Layer):
     """``7x7x512`` becomes a vector of ``25,088``."""
 

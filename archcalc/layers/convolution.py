@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from archcalc.layers.window import Span
 
 
-@dataclass(frozen=True, slots=True)
 class Convolution(Layer):
     """``out_channels`` filters, each over ``in_channels/groups`` channels.
 
@@ -60,7 +58,6 @@ class Convolution(Layer):
         return product(*kernel, quotient(shape.channels, self.groups))
 
 
-@dataclass(frozen=True, slots=True)
 class TransposedConvolution(Layer):
     """A convolution's shape rule run backwards (torch's ``ConvTranspose``).
 

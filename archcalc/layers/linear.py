@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archcalc.count import ZERO, Count, Number, count, product
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from archcalc.layers.window import Span
 
 
-@dataclass(frozen=True, slots=True)
 class Linear(Layer):
     """Every output unit sees every input unit: ``7x7x512`` is read as the vector of its units."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from archcalc.count import ZERO, Count, count
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from archcalc.shape import Shape
 
 
-@dataclass(frozen=True, slots=True)
 class _Affine(Layer):
     """A scale (counted as weight) and a shift (counted as bias) for each channel, if ``affine``."""
 
@@ -28,7 +26,6 @@ class _Affine(Layer):
         return count(shape.channels) if self.affine else ZERO
 
 
-@dataclass(frozen=True, slots=True)
 class BatchNorm(_Affine):
     """Ioffe, Szegedy, arXiv 1502.03167: statistics of a channel over batch and positions.
 
@@ -38,14 +35,12 @@ class BatchNorm(_Affine):
     kind: ClassVar[str] = "bn"
 
 
-@dataclass(frozen=True, slots=True)
 class LayerNorm(_Affine):
     """Ba, Kiros, Hinton, arXiv 1607.06450, over the channels of each position (as in ConvNeXt)."""
 
     kind: ClassVar[str] = "ln"
 
 
-@dataclass(frozen=True, slots=True)
 class GroupNorm(Layer):
     """Wu, He, arXiv 1803.08494: statistics over groups of channels and all positions.
 
@@ -74,7 +69,6 @@ class GroupNorm(Layer):
         return self.weights(shape)
 
 
-@dataclass(frozen=True, slots=True)
 class LocalResponseNorm(Layer):
     """Krizhevsky et al., NIPS 2012, sec. 3.3: over ``size`` channels; learns nothing."""
 

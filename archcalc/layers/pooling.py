@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from archcalc.errors import ArchitectureError
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from archcalc.layers.window import Span
 
 
-@dataclass(frozen=True, slots=True)
 class Pool(Layer):
     """Maximum or average over a window.
 
@@ -53,7 +51,6 @@ class Pool(Layer):
         return Shape(tuple(window.outputs(size).value for window, size in axes), shape.channels)
 
 
-@dataclass(frozen=True, slots=True)
 class AdaptivePool(Layer):
     """Maximum or average over windows chosen so that a given size comes out (torch's rule)."""
 
@@ -72,7 +69,6 @@ class AdaptivePool(Layer):
         return Shape(tuple(per_axis(self.output_size, axes, "output size")), shape.channels)
 
 
-@dataclass(frozen=True, slots=True)
 class GlobalPool(Layer):
     """Maximum or average over all positions: ``HxWxC`` becomes ``1x1xC``."""
 

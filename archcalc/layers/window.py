@@ -8,15 +8,13 @@ and the receptive field (:mod:`archcalc.receptive`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archcalc.count import Count, Number, count, difference, divided, least, product, total
 from archcalc.errors import ArchitectureError
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A window of ``kernel`` taps, ``dilation`` apart, moved by ``stride`` over a padded axis.
 
     Output ``o`` reads inputs ``stride*o - padding + dilation*t`` for ``t`` in ``0 .. kernel-1``.
@@ -72,8 +70,7 @@ class Window:
         return range(first, first + self.dilation * (_known(self.kernel) - 1) + 1, self.dilation)
 
 
-@dataclass(frozen=True, slots=True)
-class TransposedWindow:
+class TransposedWindow(NamedTuple):
     """Transposed convolution: input ``i`` writes outputs ``stride*i - padding + dilation*t``."""
 
     kernel: int
@@ -122,8 +119,7 @@ class TransposedWindow:
         return [position // self.stride for position in taps if position % self.stride == 0]
 
 
-@dataclass(frozen=True, slots=True)
-class AdaptiveWindow:
+class AdaptiveWindow(NamedTuple):
     """Adaptive pooling from ``size`` inputs to ``target`` outputs, torch's rule.
 
     Its windows can be walked once ``size`` is a number.

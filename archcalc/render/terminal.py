@@ -41,18 +41,12 @@ class Drawing:
                 continue
             table = _rich(block)
             width = options.max_width
-            if _natural(console, table) > width and block.narrow is not None:
+            if block.narrow is not None and width < UNBOUNDED and _natural(console, table) > width:
                 table = _rich(block.narrow, gap=0)
             if block.title:
                 yield Text(block.title, style="bold")
             yield table
             yield from (_paragraph(note, width) for note in block.notes)
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        wide = options.update_width(UNBOUNDED)
-        tables = [_rich(block) for block in self.blocks if isinstance(block, Table)]
-        natural = max((Measurement.get(console, wide, t).maximum for t in tables), default=READABLE)
-        return Measurement(1, natural)
 
 
 def _paragraph(words: str, width: int) -> Constrain:
@@ -86,11 +80,7 @@ def draw(blocks: Sequence[Block], stream: TextIO) -> None:
 
 def plain(blocks: Sequence[Block], width: int | None = None) -> str:
     """The text for a pipe or a file; as wide as it has to be where no width is given."""
-    drawing = Drawing(blocks)
     stream = io.StringIO()
-    console = Console(file=stream, width=width or UNBOUNDED, highlight=False, color_system=None)
-    if width is None:
-        natural = Measurement.get(console, console.options, drawing).maximum
-        console = Console(file=stream, width=max(natural, READABLE), color_system=None)
-    console.print(drawing)
+    console = Console(file=stream, width=width or UNBOUNDED, color_system=None)
+    console.print(Drawing(blocks))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

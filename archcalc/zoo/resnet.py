@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from archcalc.network import Network
 
 BASIC: Final = """
-{name}: ({shortcut} + conv1: conv3-{narrow}{stride} nobias bn relu conv2: conv3-{narrow} nobias bn)
-relu"""
+{name}: (({shortcut} + conv1: conv3-{narrow}{stride} nobias bn relu
+    conv2: conv3-{narrow} nobias bn) relu)"""
 BOTTLENECK: Final = """
-{name}: ({shortcut} + conv1: conv1-{narrow}{first} nobias bn relu
-    conv2: conv3-{narrow}{second} nobias bn relu  conv3: conv1-{wide} nobias bn) relu"""
+{name}: (({shortcut} + conv1: conv1-{narrow}{first} nobias bn relu
+    conv2: conv3-{narrow}{second} nobias bn relu  conv3: conv1-{wide} nobias bn) relu)"""
 BLOCKS: Final = {  # table 1
     "resnet18": (BASIC, (2, 2, 2, 2)),
     "resnet34": (BASIC, (3, 4, 6, 3)),

@@ -63,25 +63,30 @@ def _module(report: Report, title: str) -> Table:
     columns = (
         *(Column("layer"), Column("word"), Column("output"), Column("weights"), Column("MACs")),
     )
-    rows = []
+    below = (Column("layer"), Column("what"), Column("working"))
+    rows, lines = [], []
     for row in report.rows:
         if row.in_place and row.word != "concat":
             continue
-        name = row.name.removeprefix("output/")
-        cost = row.cost
-        rows.append(
-            (
-                *(text(name), text(row.word if row.layer else ""), text(row.output)),
-                *(working(c) if c.value != 0 else EMPTY for c in (cost.weights, cost.macs)),
-            )
-        )
+        name, word = row.name.removeprefix("output/"), row.word if row.layer else ""
+        cells = [working(c) if c.value != 0 else EMPTY for c in (row.cost.weights, row.cost.macs)]
+        rows.append((text(name), text(word), text(row.output), *cells))
+        lines.append((text(f"{name}: {word}" if word else name), text("output"), text(row.output)))
+        named = zip(("weights", "MACs"), cells, strict=True)
+        lines += [(EMPTY, text(what), cell) for what, cell in named if cell.text]
     sizes = " + ".join(str(shape.channels) for shape in report.rows[-1].inputs)
-    footer = (
-        *(text("total"), EMPTY, text(report.rows[-1].output)),
-        *(number(report.totals[name]) for name in ("weights", "macs")),
+    output = text(report.rows[-1].output)
+    weights, macs = (number(report.totals[name]) for name in ("weights", "macs"))
+    footer = ((text("total"), EMPTY, output, weights, macs),)
+    sums = (
+        (text("total"), text("output"), output),
+        (EMPTY, text("weights"), weights),
+        (EMPTY, text("MACs"), macs),
     )
-    note = f"Output channels: {sizes} = {report.rows[-1].output.channels}."
-    return Table(f"{title}, input {report.input}", columns, tuple(rows), (footer,), (note,))
+    head = f"{title}, input {report.input}"
+    notes = (f"Output channels: {sizes} = {report.rows[-1].output.channels}.",)
+    narrow = Table(head, below, tuple(lines), sums, notes)
+    return Table(head, columns, tuple(rows), footer, notes, narrow)
 
 
 def _macs_of(report: Report, name: str) -> Cell:

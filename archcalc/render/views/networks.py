@@ -21,19 +21,23 @@ def networks(reports: Iterable[Report]) -> list[Block]:
         *(Column("network"), Column("input"), Column("layers", right=True)),
         *(Column("parameters", right=True), Column("MACs", right=True), Column("source")),
     )
-    rows = []
-    for report in reports:
-        source = report.network.source
-        where = f"{source.authors}, {source.venue}, {source.where}" if source else ""
-        totals = report.totals
-        rows.append(
-            (
-                *(text(report.network.name), text(report.input), number(_layers(report))),
-                *(number(totals["parameters"]), number(totals["macs"]), text(where)),
-            )
+
+    def row(report: Report, digits: int) -> tuple[Cell, ...]:
+        source, totals = report.network.source, report.totals
+        authors, comma, _ = source.authors.partition(", ") if source else ("", "", "")
+        short = f"{authors}{' et al.' if comma else ''}, {source.venue}" if source else ""
+        full = f"{source.authors}, {source.venue}, {source.where}" if source else ""
+        return (
+            *(text(report.network.name), text(report.input), number(_layers(report))),
+            *(number(totals[name], digits) for name in ("parameters", "macs")),
+            text(short if digits else full),
         )
+
+    found = list(reports)
+    title = "Networks that archcalc knows by name"
     note = "Layers: convolutions and linear layers. Aliases: vgg-a to vgg-e."
-    return [Table("Networks that archcalc knows by name", columns, tuple(rows), (), (note,))]
+    wide, narrow = (tuple(row(report, digits) for report in found) for digits in (0, 3))
+    return [Table(title, columns, wide, (), (note,), Table(title, columns, narrow, (), (note,)))]
 
 
 def compared(reports: Sequence[Report]) -> list[Block]:

@@ -131,7 +131,7 @@ def _numbers(report: Report, lines: Sequence[Line]) -> Table:
 
 
 def _formulas(report: Report, lines: Sequence[Line]) -> Table:
-    names = ("parameters", "macs", "activations")
+    names = {"parameters": "parameters", "macs": "MACs", "activations": "activations"}
     wide: Spec = [
         (Column("name"), lambda line: text(line.name)),
         (Column("layer"), lambda line: text(line.layer)),
@@ -148,9 +148,9 @@ def _formulas(report: Report, lines: Sequence[Line]) -> Table:
         if line.output:
             rows.append((named, text("output"), text(line.output)))
             named = EMPTY
-        for name in names:
+        for name, heading in names.items():
             if line.counts[name] != 0:
-                rows.append((named, text(name), number(line.counts[name])))
+                rows.append((named, text(heading), number(line.counts[name])))
                 named = EMPTY
     columns = (Column("layer"), Column("what"), Column("formula"))
     notes = _notes(report)
