@@ -15,13 +15,16 @@ from archcalc import __version__, zoo
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.load import load
 from archcalc.notation import parse
+from archcalc.notation.words import whole
 from archcalc.render import FORMATS, render, views
-from archcalc.render.deliver import UndeliveredError, to_file, to_stdout
+from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
+from archcalc.shape import LARGEST, MAX_AXES
 from archcalc.zoo.inception import Widths, pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from archcalc.network import Network
     from archcalc.render.table import Block
 
 
@@ -29,8 +32,12 @@ class _Group(TyperGroup):
     """``archcalc vgg19`` is ``archcalc show vgg19``: a word that is no command is a network."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's, or typer's own
-        own = {*self.commands, "--help", "--version"}
+        own = {*self.commands, "-h", "--help", "--version"}
         if args and args[0] not in own:
+            close = nearest(args[0], list(self.commands), 0.8)
+            if close and not zoo.find(args[0]) and not Path(args[0]).exists():
+                fact = f"no command and no network is called {quoted(args[0])}"
+                raise ArchitectureError(fact, hint=f"did you mean {close[0]}?")
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
@@ -48,7 +55,9 @@ app = typer.Typer(
     '`archcalc "conv3-64 x2 pool2 fc-10" --input 32x32x3`.',
 )
 
-_Network = Annotated[str, typer.Argument(help="A name, a text file, or the notation.")]
+_Words = Annotated[
+    list[str], typer.Argument(metavar="NETWORK", help="A name, a text file, or the notation.")
+]
 _Input = Annotated[
     str | None,
     typer.Option("--input", metavar="HxWxC", help="Input for one example: 224x224x3, or HxWx3."),
@@ -56,7 +65,10 @@ _Input = Annotated[
 _At = Annotated[
     str | None, typer.Option("--at", metavar="H=448,W=448", help="Values for the letters.")
 ]
-_Batch = Annotated[int, typer.Option("--batch", help="Examples at once; multiplies memory.")]
+# Whole numbers are read by us, who name what was typed.
+_Batch = Annotated[
+    str, typer.Option("--batch", metavar="N", help="Examples at once; multiplies memory.")
+]
 _Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
 _NoBias = Annotated[
     bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
@@ -65,7 +77,7 @@ _Format = Annotated[
     str, typer.Option("--format", metavar="|".join(FORMATS), help="How to draw it.")
 ]
 _Output = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="Write there, whole or not at all.")
+    str | None, typer.Option("--output", metavar="FILE", help="Write there, whole or not at all.")
 ]
 
 
@@ -80,7 +92,7 @@ def _version(
 
 @app.command()
 def show(
-    network: _Network,
+    words: _Words,
     table: Annotated[
         bool, typer.Option("--table", help="The assignment's Table 1, every cell filled.")
     ] = False,
@@ -88,11 +100,14 @@ def show(
         bool, typer.Option("--working", help="Every layer's explicit calculation.")
     ] = False,
     depth: Annotated[
-        int, typer.Option("--depth", help="Sum up what is nested deeper; 0 shows every layer.")
-    ] = 0,
+        str,
+        typer.Option(
+            "--depth", metavar="N", help="Sum up what is nested deeper; 0 shows every layer."
+        ),
+    ] = "0",
     input: _Input = None,  # noqa: A002
     at: _At = None,
-    batch: _Batch = 1,
+    batch: _Batch = "1",
     dtype: _Dtype = "fp32",
     no_bias: _NoBias = False,
     format: _Format = "text",  # noqa: A002
@@ -101,34 +116,34 @@ def show(
     """The cost of a network, layer by layer (the default command)."""
     if table and working:
         raise ArchitectureError("--table and --working are two different pages", hint="choose one")
-    report = load(network).report(input, batch=batch, dtype=dtype, bias=not no_bias, at=at)
+    levels = _whole(depth, "--depth", 0)
+    examples = _whole(batch, "--batch")
+    report = _one(words).report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
 
     def blocks() -> Sequence[Block]:
         if table:
             return views.table1(report)
         if working:
             return views.workings(report)
-        return views.flat(report) if format == "csv" else views.summary(report, depth)
+        return views.flat(report) if format == "csv" else views.summary(report, levels)
 
     _deliver(blocks, lambda: report.to_dict(working=working), format, output)
+
+
+def _filters(meaning: str) -> Any:  # noqa: ANN401 - typer's own
+    return typer.Option(metavar="N", help=meaning)
 
 
 @app.command()
 def inception(
     input: _Input = None,  # noqa: A002
     at: _At = None,
-    conv1: Annotated[int, typer.Option(help="1x1 filters.")] = Widths().conv1,
-    reduce3: Annotated[
-        int, typer.Option(help="1x1 filters in front of the 3x3.")
-    ] = Widths().reduce3,
-    conv3: Annotated[int, typer.Option(help="3x3 filters.")] = Widths().conv3,
-    reduce5: Annotated[
-        int, typer.Option(help="1x1 filters in front of the 5x5.")
-    ] = Widths().reduce5,
-    conv5: Annotated[int, typer.Option(help="5x5 filters.")] = Widths().conv5,
-    pool_proj: Annotated[
-        int, typer.Option(help="1x1 filters behind the pool.")
-    ] = Widths().pool_proj,
+    conv1: Annotated[str, _filters("1x1 filters.")] = str(Widths().conv1),
+    reduce3: Annotated[str, _filters("1x1 filters in front of the 3x3.")] = str(Widths().reduce3),
+    conv3: Annotated[str, _filters("3x3 filters.")] = str(Widths().conv3),
+    reduce5: Annotated[str, _filters("1x1 filters in front of the 5x5.")] = str(Widths().reduce5),
+    conv5: Annotated[str, _filters("5x5 filters.")] = str(Widths().conv5),
+    pool_proj: Annotated[str, _filters("1x1 filters behind the pool.")] = str(Widths().pool_proj),
     explain: Annotated[
         bool, typer.Option("--explain", help="Answer 5.4 (a) and (d) in words.")
     ] = False,
@@ -136,7 +151,10 @@ def inception(
     output: _Output = None,
 ) -> None:
     """The naive Inception module beside the one with dimension reduction."""
-    widths = Widths(conv1, reduce3, conv3, reduce5, conv5, pool_proj)
+    given = Widths._make((conv1, reduce3, conv3, reduce5, conv5, pool_proj))._asdict()
+    widths = Widths(
+        **{name: _whole(text, f"--{name.replace('_', '-')}") for name, text in given.items()}
+    )
     naive, reduced = (network.report(input, at=at) for network in pair(widths))
 
     def data() -> dict[str, Any]:
@@ -163,14 +181,13 @@ def receptive_field(
     output: _Output = None,
 ) -> None:
     """The receptive field of a stack of windows, or of a network layer by layer."""
-    stack = _stack(windows)
-    if stack is None:
-        report = load(" ".join(windows)).report(input, at=at)
+    if not _is_stack(windows):
+        report = _one(windows).report(input, at=at)
         _deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
         return
-    axes = max(len(size.split("x")) for size in re.findall(r"conv([\dx]+)-", stack) or ["1x1"])
-    letters = {1: "HxWx1", 2: "HxWx1", 3: "DxHxWx1"}.get(axes, "HxWx1")
-    report = parse(stack).report(input or letters, at=at)
+    stack = parse(" ".join(windows), "stack", stack=True)
+    axes = max(len(re.findall(r"[0-9]+", window.partition("/")[0])) for window in windows)
+    report = stack.report(input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
     _deliver(lambda: views.stacked(report), report.to_dict, format, output)
 
 
@@ -191,17 +208,23 @@ def compare(
     networks: Annotated[list[str], typer.Argument(help="Names, files or notation.")],
     input: _Input = None,  # noqa: A002
     at: _At = None,
-    batch: _Batch = 1,
+    batch: _Batch = "1",
     dtype: _Dtype = "fp32",
     no_bias: _NoBias = False,
     format: _Format = "text",  # noqa: A002
     output: _Output = None,
 ) -> None:
     """Networks side by side."""
-    reports = [
-        load(name).report(input, batch=batch, dtype=dtype, bias=not no_bias, at=at)
-        for name in networks
-    ]
+    examples = _whole(batch, "--batch")
+    reports = []
+    for name in networks:
+        try:
+            network = load(name)
+            reports.append(
+                network.report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
+            )
+        except ArchitectureError as error:
+            raise error.at(quoted(name)) from None
     _deliver(
         lambda: views.compared(reports),
         lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
@@ -246,22 +269,41 @@ def tables(
     to_file("\n".join(index) + "\n", directory / "README.md")
 
 
-def _stack(words: Sequence[str]) -> str | None:
-    """The notation of a stack of windows (``5x5/2`` is a convolution); None if it is none."""
-    if len(words) == 1 and zoo.find(words[0]):
-        return None
-    text = " ".join(words)
-    sized = re.sub(r"(?<!\S)(\d+(?:x\d+)*)(?=[/pd\s]|$)(\S*)", r"conv\1-1\2", text)
-    plain = re.fullmatch(r"(?:(?:conv\d\S*-1\S*|(?:avg)?pool\S*|x\d+|[pd/]\d\S*)(?:\s+|$))+", sized)
-    return sized if plain else None
+def _is_stack(words: Sequence[str]) -> bool:
+    """Whether bare windows were typed, and no network."""
+    one = len(words) == 1 and (zoo.find(words[0]) or Path(words[0]).exists())
+    return (
+        not one
+        and re.match(r"[0-9]|(?:avg)?pool[0-9]", words[0]) is not None
+        and " " not in words[0]
+    )
+
+
+def _one(words: Sequence[str]) -> Network:
+    """The network that was typed; the words of a notation may come without quotes."""
+    named = [word for word in words if zoo.find(word) or word.endswith(".txt")]
+    if len(words) > 1 and named:
+        hint = f"archcalc compare {' '.join(words)} sets networks side by side"
+        raise ArchitectureError(f"{len(words)} networks, but this shows one", hint=hint)
+    return load(" ".join(words))
+
+
+def _whole(text: str, option: str, smallest: int = 1) -> int:
+    try:
+        return whole(text, "number", smallest)
+    except (ArchitectureError, ValueError):
+        limit = f"a whole number from {smallest} to {LARGEST:,}"
+        raise ArchitectureError(f"{quoted(text)} is not {limit}", where=option) from None
 
 
 def _deliver(
     blocks: Callable[[], Sequence[Block]],
     data: Callable[[], dict[str, Any]],
     form: str,
-    output: Path | None,
+    output: str | None,
 ) -> None:
+    if output is not None and not output.strip():
+        raise ArchitectureError(f"{quoted(output)} names no file", where="--output")
     if form not in FORMATS:
         close = nearest(form, list(FORMATS))
         hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(FORMATS)}"
@@ -281,26 +323,40 @@ def _deliver(
     if output is None:
         to_stdout(text)
     else:
-        to_file(text, output)
+        to_file(text, Path(output))
 
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit status. What goes wrong is one line on standard error."""
+    if sys.stdout is None:  # started with standard output closed
+        return _complain("standard output: closed")
     try:
         status = app(list(args), prog_name="archcalc", standalone_mode=False)
+        sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except (ArchitectureError, UndeliveredError) as error:
-        message = str(error)
+        return _complain(str(error))
     except KeyboardInterrupt:
         return 130
+    except SystemExit:  # what typer makes of a pipe that closes under its help
+        return _complain(str(undelivered(BrokenPipeError())))
+    except OSError as error:
+        return _complain(str(undelivered(error)))
     except Exception as error:  # click's exceptions live in typer or in click, by version
         if not hasattr(error, "format_message"):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()  # type: ignore[attr-defined]
             return 2
-        message = str(error.format_message())
-    sys.stderr.write(f"archcalc: {' '.join(message.split())}\n")
+        return _complain(str(error.format_message()))
+
+
+def _complain(message: str) -> int:
+    """One line on standard error, nothing in it that a terminal would obey."""
+    line = " ".join(message.split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    encoding = sys.stderr.encoding or "utf-8"
+    sys.stderr.write(f"archcalc: {shown}\n".encode(encoding, "backslashreplace").decode(encoding))
     return 2
 
 

@@ -34,8 +34,8 @@ def quoted(text: str, limit: int = 40) -> str:
     return repr(shown)
 
 
-def nearest(word: str, choices: list[str]) -> list[str]:
-    """Up to three of ``choices`` that look most like ``word``, best first."""
+def nearest(word: str, choices: list[str], likeness: float = 0.6) -> list[str]:
+    """Up to three of ``choices`` that look most like ``word``, best first; likeness is 0 to 1."""
     from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
 
-    return get_close_matches(word[:60].lower(), choices, n=3, cutoff=0.6)
+    return get_close_matches(word[:60].lower(), choices, n=3, cutoff=likeness)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from archcalc import zoo
 from archcalc.errors import ArchitectureError, nearest, quoted
-from archcalc.notation import parse
+from archcalc.notation import KINDS, parse
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -26,20 +26,23 @@ def load(what: str) -> Network:
     """
     if zoo.find(what):
         return zoo.load(what)
+    if not what.strip():
+        hint = "archcalc networks lists the networks; layers read like conv3-64 pool2 fc-10"
+        raise ArchitectureError(f"{quoted(what)} names no network", hint=hint)
     path = Path(what)
     if what.endswith((".txt", ".net")) or ("\0" not in what and _exists(path)):
         return parse(_read(path), path.stem, str(path))
+    stem = re.match(r"[a-z]*", what)
     several = len(what.split()) > 1 or re.search(r"[\[\]()|+*:@]", what)
-    if not several and not re.match(r"[A-Za-z]*\d*-\d", what) and nearest(what, list(zoo.NAMES)):
-        return zoo.load(what)  # which says what names are near
-    try:
+    if several or (stem and stem[0] in KINDS):
         return parse(what)
-    except ArchitectureError as error:
-        if several or error.hint.startswith("did you mean"):
-            raise
-        fact = f"{quoted(what)} is no known network, no file and no notation"
-        hint = "archcalc networks lists the networks; layers read like conv3-64 pool2 fc-10"
-        raise ArchitectureError(fact, hint=hint) from None
+    if not nearest(what, list(zoo.NAMES)):
+        try:
+            return parse(what)
+        except ArchitectureError as error:
+            if error.hint.startswith("did you mean"):
+                raise
+    return zoo.load(what)  # which says what names are near
 
 
 def _exists(path: Path) -> bool:

@@ -22,12 +22,15 @@ from archcalc.layers import AdaptiveWindow, Join, Window
 from archcalc.network import INPUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
     from archcalc.infer import Step
     from archcalc.layers import Span
     from archcalc.shape import Shape
+
+
+LONGEST: Final = 10_000  # outputs in a pattern; a longer one is given up
 
 
 class Field(NamedTuple):
@@ -81,7 +84,7 @@ class Field(NamedTuple):
         return total((count(self.size), product(window.dilation, taps, self.shift)))
 
     def through(self, window: Span) -> Field | None:
-        """The field behind a further window; None where it depends on a letter."""
+        """The field behind a further window; None where a letter or an endless pattern hides it."""
         if len(self.spans) == 1 and isinstance(window, Window) and self.spans[0] is not None:
             first = self.spans[0][0] - window.padding * self.shift
             last = first + self.grown(window).value - 1
@@ -92,6 +95,8 @@ class Field(NamedTuple):
             return None
         # The joint pattern: so many outputs that whole patterns of inputs have gone by.
         rounds = len(self.spans) // math.gcd(len(self.spans), window.step)
+        if window.period * rounds > LONGEST:
+            return None
         shift = self.shift * window.step * rounds // len(self.spans)
         spans = (self._hull(window.reads(out)) for out in range(window.period * rounds))
         return Field(tuple(spans), shift)
@@ -105,6 +110,8 @@ class Field(NamedTuple):
         if self.stride != other.stride or not isinstance(self.shift, int):
             return None
         length = math.lcm(len(self.spans), len(other.spans))
+        if length > LONGEST:
+            return None
         both = (_hull([self._at(out), other._at(out)]) for out in range(length))
         return Field(tuple(both), self.shift * length // len(self.spans))
 
@@ -116,8 +123,10 @@ class Field(NamedTuple):
             return None
         return _int(span[0]) + turn * _int(self.shift), _int(span[1]) + turn * _int(self.shift)
 
-    def _hull(self, outs: Iterable[int]) -> tuple[int, int] | None:
-        return _hull([self._at(out) for out in outs])
+    def _hull(self, outs: Sequence[int]) -> tuple[int, int] | None:
+        # One whole pattern from either end reaches furthest out; between them nothing can.
+        length = len(self.spans)
+        return _hull([self._at(out) for out in (*outs[:length], *outs[-length:])])
 
 
 PIXEL: Final = Field()

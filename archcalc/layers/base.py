@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeAlias, dataclass_transform
 
 from archcalc.count import ZERO, Count
@@ -112,6 +113,12 @@ class Join:
     def output(self, *shapes: Shape) -> Shape:
         """The shape that comes out of these shapes."""
         raise NotImplementedError
+
+
+def divisor_below(number: int, limit: int) -> int:
+    """The largest divisor of ``number`` below ``limit``: a number of groups that would work."""
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return max(d for d in (*small, *(number // d for d in small)) if d < limit)
 
 
 def per_axis(value: Axes, axes: int, what: str) -> tuple[int, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 from archcalc.count import ZERO, Count, Number, count, product, quotient
 from archcalc.errors import ArchitectureError
-from archcalc.layers.base import Axes, Layer, per_axis
+from archcalc.layers.base import Axes, Layer, divisor_below, per_axis
 from archcalc.layers.window import TransposedWindow, Window
 from archcalc.shape import Shape
 
@@ -113,11 +114,13 @@ def _axes(layer: Convolution | TransposedConvolution, shape: Shape) -> int:
 def _check_groups(layer: Convolution | TransposedConvolution, shape: Shape) -> None:
     if layer.groups == 1:
         return
-    for what, channels in (("input", shape.channels), ("output", layer.out_channels)):
+    both = {"input": shape.channels, "output": layer.out_channels}
+    known = [channels for channels in both.values() if isinstance(channels, int)]
+    for what, channels in both.items():
         if isinstance(channels, int) and channels % layer.groups:
             fact = f"{layer.groups} groups do not divide {channels} {what} channels"
-            divisors = [g for g in range(1, layer.groups) if channels % g == 0]
-            raise ArchitectureError(fact, hint=f"g{divisors[-1]} would")
+            works = divisor_below(math.gcd(*known), layer.groups)
+            raise ArchitectureError(fact, hint=f"g{works} would")
 
 
 @lru_cache(maxsize=1024)

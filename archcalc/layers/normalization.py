@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from archcalc.count import ZERO, Count, count
 from archcalc.errors import ArchitectureError
-from archcalc.layers.base import Layer
+from archcalc.layers.base import Layer, divisor_below
 
 if TYPE_CHECKING:
     from archcalc.shape import Shape
@@ -56,8 +56,9 @@ class GroupNorm(Layer):
         """The same shape, where the groups divide the channels."""
         if isinstance(shape.channels, int) and shape.channels % self.groups:
             fact = f"{self.groups} groups do not divide {shape.channels} channels"
-            divisors = [g for g in range(1, self.groups) if shape.channels % g == 0]
-            raise ArchitectureError(fact, hint=f"gn{divisors[-1]} would")
+            raise ArchitectureError(
+                fact, hint=f"gn{divisor_below(shape.channels, self.groups)} would"
+            )
         return shape
 
     def weights(self, shape: Shape) -> Count:

@@ -28,12 +28,16 @@ def to_stdout(text: str) -> None:
             sys.stdout.write(data)
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer must not be tried again when Python shuts down.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        closed = isinstance(error, BrokenPipeError)
-        why = "the reader closed the pipe" if closed else error.strerror
-        raise UndeliveredError(f"standard output: {why}") from None
+        raise undelivered(error) from None
+
+
+def undelivered(error: OSError) -> UndeliveredError:
+    """Give standard output up: what is left in its buffer is not tried again at the very end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    closed = isinstance(error, BrokenPipeError)
+    why = "the reader closed the pipe" if closed else error.strerror
+    return UndeliveredError(f"standard output: {why}")
 
 
 def to_file(text: str, path: Path) -> None:

@@ -12,15 +12,13 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archcalc.render.table import Table
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
     from rich.console import ConsoleOptions, RenderResult
 
-    from archcalc.render.table import Block
+    from archcalc.render.table import Block, Table
 
 READABLE: Final = 100  # no paragraph is wider than this
 UNBOUNDED: Final = 10_000

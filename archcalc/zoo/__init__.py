@@ -51,7 +51,7 @@ def load(name: str) -> Network:
     """
     known = find(name)
     if known is None:
-        close = nearest(name, [*NAMES, *ALIASES])
+        close = nearest(name, list(NAMES))
         hint = f"did you mean {' or '.join(close)}?" if close else "archcalc networks lists them"
         raise ArchitectureError(f"no network is called {quoted(name)}", hint=hint)
     file = next(file for file, names in FILES.items() if known in names)

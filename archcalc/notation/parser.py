@@ -1,0 +1,109 @@
+"""Text to network: the reader's items, laid out as nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from archcalc.errors import ArchitectureError, nearest, quoted
+from archcalc.network import INPUT, Network, Node
+from archcalc.notation.naming import Draft, settle
+from archcalc.notation.reader import Reader
+
+if TYPE_CHECKING:
+    from archcalc.layers import Join, Layer
+    from archcalc.notation.reader import Item
+
+MAX_LAYERS: Final = 100_000
+
+
+def parse(text: str, name: str = "", file: str = "", *, stack: bool = False) -> Network:
+    """Read a network.
+
+    Args:
+        text: the notation, see :mod:`archcalc.notation`.
+        name: what to call the network.
+        file: the file it came from, named in errors together with the line.
+        stack: a bare size is the kernel of a convolution with one filter, ``5x5/2``.
+
+    Raises:
+        ArchitectureError: what was read, where it stood, and the nearest spelling that works.
+    """
+    shape, items = Reader(text, file, stack=stack).read()
+    layout = _Layout()
+    end = layout.lay(items, -1, "", "")
+    drafts = layout.drafts
+    if end != len(drafts) - 1 or not drafts:
+        hint = "the last word must be a layer or a bracket of layers"
+        raise ArchitectureError("the network ends in nothing of its own", hint=hint)
+    names = settle(drafts)
+    known = [*names, INPUT]  # so that index -1 is the input
+    seen = {INPUT}
+    nodes = []
+    for own, draft in zip(names, drafts, strict=True):
+        if own in seen:
+            raise ArchitectureError(f"the name {quoted(own)} is taken", where=draft.place)
+        seen.add(own)
+        nodes.append(Node(own, draft.layer, tuple(known[i] for i in draft.inputs)))
+    return Network(tuple(nodes), name, shape)
+
+
+class _Layout:
+    """Nodes one after the other, repeats written out, references found."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+        self.named = {INPUT: -1}
+        self.turns = 0  # items laid, also those that leave no layer behind
+
+    def lay(self, items: list[Item], feed: int, scope: str, suffix: str) -> int:
+        """Lay items behind position ``feed``; the position of the last output.
+
+        ``suffix`` is what the repeats around them add to their names.
+        """
+        for item in items:
+            for turn in range(1, item.times + 1):
+                self.turns += 1
+                if len(self.drafts) > MAX_LAYERS or self.turns > 10 * MAX_LAYERS:
+                    fact = f"more than {MAX_LAYERS:,} layers"
+                    raise ArchitectureError(fact, where=item.token.place)
+                end = f"{suffix}_{turn}" if item.times > 1 else suffix
+                feed = self._lay_one(item, feed, scope, end)
+        return feed
+
+    def _lay_one(self, item: Item, feed: int, scope: str, suffix: str) -> int:
+        if item.reference:
+            return self._resolve(item, scope, suffix)
+        name = _absolute(item.name, scope) + suffix if item.name else ""
+        layer: Layer | Join | None = item.layer
+        inputs: tuple[int, ...] = (feed,)
+        if layer is None:
+            # A named bracket opens a scope, in which counting begins anew.
+            inner, tail = (f"{name}/", "") if name else (scope, suffix)
+            ends = [self.lay(branch, feed, inner, tail) for branch in item.branches]
+            layer, inputs = item.join, tuple(ends)
+        if layer is None:  # a group, or id
+            end = inputs[0] if inputs else feed
+        else:
+            self.drafts.append(Draft(scope, name, layer, inputs, item.token.place))
+            end = len(self.drafts) - 1
+        if name:
+            self.named[name] = end
+        return end
+
+    def _resolve(self, item: Item, scope: str, suffix: str) -> int:
+        """The layer that ``@name`` means: the nearest scope outwards, this repeat's own first."""
+        parts = scope.split("/")
+        for depth in range(len(parts), 0, -1):
+            prefix = "/".join(parts[: depth - 1])
+            for end in dict.fromkeys((suffix, "")):
+                full = _absolute(item.reference, f"{prefix}/" if prefix else "") + end
+                if full in self.named:
+                    return self.named[full]
+        choices = nearest(item.reference, list(self.named))
+        hint = f"did you mean @{choices[0]}?" if choices else "name it first, as in stem: conv7-64"
+        fact = f"no earlier layer was named {quoted(item.reference)}"
+        raise ArchitectureError(fact, where=item.token.place, hint=hint)
+
+
+def _absolute(name: str, scope: str) -> str:
+    return name[1:] if name.startswith("/") else scope + name
