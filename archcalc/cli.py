@@ -15,7 +15,6 @@ from archcalc import __version__, zoo
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.load import load
 from archcalc.notation import parse
-from archcalc.notation.words import whole
 from archcalc.render import FORMATS, render, views
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
 from archcalc.shape import LARGEST, MAX_AXES
@@ -66,9 +65,7 @@ _At = Annotated[
     str | None, typer.Option("--at", metavar="H=448,W=448", help="Values for the letters.")
 ]
 # Whole numbers are read by us, who name what was typed.
-_Batch = Annotated[
-    str, typer.Option("--batch", metavar="N", help="Examples at once; multiplies memory.")
-]
+_Batch = Annotated[str, typer.Option("--batch", metavar="N", help="Examples at once, for memory.")]
 _Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
 _NoBias = Annotated[
     bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
@@ -101,9 +98,7 @@ def show(
     ] = False,
     depth: Annotated[
         str,
-        typer.Option(
-            "--depth", metavar="N", help="Sum up what is nested deeper; 0 shows every layer."
-        ),
+        typer.Option("--depth", metavar="N", help="Sum up what is nested deeper; 0: nothing."),
     ] = "0",
     input: _Input = None,  # noqa: A002
     at: _At = None,
@@ -186,7 +181,8 @@ def receptive_field(
         _deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
         return
     stack = parse(" ".join(windows), "stack", stack=True)
-    axes = max(len(re.findall(r"[0-9]+", window.partition("/")[0])) for window in windows)
+    kernels = [re.match(r"[0-9]+(x[0-9]+)*", window) for window in windows]
+    axes = max(kernel[0].count("x") + 1 if kernel else 1 for kernel in kernels)
     report = stack.report(input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
     _deliver(lambda: views.stacked(report), report.to_dict, format, output)
 
@@ -271,12 +267,10 @@ def tables(
 
 def _is_stack(words: Sequence[str]) -> bool:
     """Whether bare windows were typed, and no network."""
-    one = len(words) == 1 and (zoo.find(words[0]) or Path(words[0]).exists())
-    return (
-        not one
-        and re.match(r"[0-9]|(?:avg)?pool[0-9]", words[0]) is not None
-        and " " not in words[0]
-    )
+    first = words[0]
+    if len(words) == 1 and (" " in first or zoo.find(first) or Path(first).exists()):
+        return False
+    return re.match(r"[0-9]|(?:avg)?pool[0-9]", first) is not None
 
 
 def _one(words: Sequence[str]) -> Network:
@@ -289,11 +283,10 @@ def _one(words: Sequence[str]) -> Network:
 
 
 def _whole(text: str, option: str, smallest: int = 1) -> int:
-    try:
-        return whole(text, "number", smallest)
-    except (ArchitectureError, ValueError):
-        limit = f"a whole number from {smallest} to {LARGEST:,}"
-        raise ArchitectureError(f"{quoted(text)} is not {limit}", where=option) from None
+    if re.fullmatch(r"[0-9]{1,10}", text) and smallest <= int(text) <= LARGEST:
+        return int(text)
+    limits = f"a whole number from {smallest} to {LARGEST:,}"
+    raise ArchitectureError(f"{quoted(text)} is not {limits}", where=option)
 
 
 def _deliver(

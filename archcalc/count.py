@@ -40,30 +40,12 @@ class Floor(NamedTuple):
         return self.inner.substitute(values) // self.divisor
 
 
-class Least(NamedTuple):
-    """``min(first, second)``: torch's ceil_mode rule needs it where letters hide which is less."""
-
-    first: Number
-    second: Number
-
-    def __str__(self) -> str:
-        return f"min({self.first}, {self.second})"
-
-    def latex(self) -> str:
-        """The minimum in LaTeX."""
-        return rf"\min({latex(self.first)}, {latex(self.second)})"
-
-    def substitute(self, values: Mapping[str, Number]) -> Number:
-        """The minimum with some letters replaced."""
-        return least(substitute(self.first, values), substitute(self.second, values))
-
-
-Atom: TypeAlias = str | Floor | Least
+Atom: TypeAlias = str | Floor
 Monomial: TypeAlias = tuple[Atom, ...]  # sorted by text, a power repeats its atom
 
 
 class Formula:
-    """A polynomial with integer coefficients over letters, floors and minima, in canonical form."""
+    """A polynomial with integer coefficients over letters and floors, in canonical form."""
 
     __slots__ = ("_text", "terms")
 
@@ -140,15 +122,11 @@ class Formula:
         return hash(frozenset(self.terms.items()))
 
     def letters(self) -> frozenset[str]:
-        """The letters that the formula still waits for, in floors and minima too."""
+        """The letters that the formula still waits for, those in floors too."""
         found: set[str] = set()
         for monomial in self.terms:
             for atom in monomial:
-                if isinstance(atom, str):
-                    found.add(atom)
-                else:
-                    for part in atom:
-                        found |= letters(part)
+                found |= {atom} if isinstance(atom, str) else atom.inner.letters()
         return frozenset(found)
 
     def substitute(self, values: Mapping[str, Number]) -> Number:
@@ -210,15 +188,7 @@ def substitute(number: Number, values: Mapping[str, Number]) -> Number:
 
 def ceil_div(number: Number, divisor: int) -> Number:
     """``ceil(number / divisor)``, exactly."""
-    return -(-number // divisor)
-
-
-def least(first: Number, second: Number) -> Number:
-    """The smaller of two numbers; undecided, an exact ``min(first, second)``."""
-    difference = first - second
-    if isinstance(difference, int):
-        return first if difference <= 0 else second
-    return Formula({(Least(first, second),): 1})
+    return (number + (divisor - 1)) // divisor
 
 
 def latex(number: Number) -> str:
@@ -231,7 +201,7 @@ def exact(number: Number) -> str:
     return f"{number:,}" if isinstance(number, int) else str(number)
 
 
-Operator: TypeAlias = Literal["", "*", "+", "-", "/", "floor", "ceil", "min"]
+Operator: TypeAlias = Literal["", "*", "+", "-", "/", "floor", "ceil"]
 
 # How each operator is written between its parts: as text, and in LaTeX.
 _SIGNS: Final[dict[Operator, tuple[str, str]]] = {
@@ -242,12 +212,10 @@ _SIGNS: Final[dict[Operator, tuple[str, str]]] = {
     "/": ("/", " / "),
     "floor": ("/", " / "),
     "ceil": ("/", " / "),
-    "min": (", ", ", "),
 }
 _AROUND: Final[dict[str, tuple[str, str]]] = {
     "floor": ("floor({})", r"\left\lfloor {} \right\rfloor"),
     "ceil": ("ceil({})", r"\left\lceil {} \right\rceil"),
-    "min": ("min({})", r"\min({})"),
 }
 # Inside these, a part that is a working of its own stands in parentheses: (3*3*64)*64.
 _GROUPING: Final = frozenset({"*", "/", "floor", "ceil"})
@@ -257,7 +225,7 @@ class Count:
     """A number that remembers how it was put together.
 
     ``operator`` joins the ``parts``: ``*``, ``+``, ``-``, ``/`` (a division that leaves no rest),
-    ``floor`` and ``ceil`` (a division rounded down or up), ``min``; a single part has none.
+    ``floor`` and ``ceil`` (a division rounded down or up); a single part has none.
     Parts are numbers or counts; the grouping that was written is kept.
     """
 

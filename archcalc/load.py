@@ -32,17 +32,20 @@ def load(what: str) -> Network:
     path = Path(what)
     if what.endswith((".txt", ".net")) or ("\0" not in what and _exists(path)):
         return parse(_read(path), path.stem, str(path))
-    stem = re.match(r"[a-z]*", what)
     several = len(what.split()) > 1 or re.search(r"[\[\]()|+*:@]", what)
-    if several or (stem and stem[0] in KINDS):
+    stem = re.match(r"[a-z]*", what)
+    if several or what[0].isdigit() or (stem and stem[0] in KINDS):
         return parse(what)
-    if not nearest(what, list(zoo.NAMES)):
-        try:
-            return parse(what)
-        except ArchitectureError as error:
-            if error.hint.startswith("did you mean"):
-                raise
-    return zoo.load(what)  # which says what names are near
+    if nearest(what, list(zoo.NAMES)):
+        return zoo.load(what)  # which says what names are near
+    try:
+        return parse(what)
+    except ArchitectureError as error:
+        if error.hint.startswith("did you mean"):
+            raise
+    fact = f"{quoted(what)} is no known network, no file and no notation"
+    hint = "archcalc networks lists the networks; layers read like conv3-64 pool2 fc-10"
+    raise ArchitectureError(fact, hint=hint)
 
 
 def _exists(path: Path) -> bool:

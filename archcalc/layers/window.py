@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, TypeAlias
 
-from archcalc.count import Count, Number, count, difference, divided, least, product, total
+from archcalc.count import Count, Number, count, difference, divided, product, total
 from archcalc.errors import ArchitectureError
 
 
@@ -42,17 +42,14 @@ class Window(NamedTuple):
             raise ArchitectureError(
                 f"a kernel of extent {extent} is larger than its padded input of {padded}"
             )
+        late = self.stride + self.padding - extent
+        if self.ceil_mode and isinstance(late, int) and late > 0:
+            # The last window could start so late that it must be dropped; what starts in time?
+            starts = Count("+", (size, self.padding), size + self.padding)
+            return divided(starts, self.stride, up=True)
         around = Count("+", (size, Count("*", (2, self.padding), 2 * self.padding)), padded)
         over = divided(Count("-", (around, extent), spare), self.stride, up=self.ceil_mode)
-        outputs = Count("+", (over, 1), over.value + 1)
-        if not self.ceil_mode:
-            return outputs
-        starts = divided(
-            Count("+", (size, self.padding), size + self.padding), self.stride, up=True
-        )
-        if least(outputs.value, starts.value) == outputs.value:
-            return outputs
-        return Count("min", (outputs, starts), least(outputs.value, starts.value))
+        return Count("+", (over, 1), over.value + 1)
 
     @property
     def period(self) -> int:

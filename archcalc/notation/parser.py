@@ -33,8 +33,9 @@ def parse(text: str, name: str = "", file: str = "", *, stack: bool = False) -> 
     end = layout.lay(items, -1, "", "")
     drafts = layout.drafts
     if end != len(drafts) - 1 or not drafts:
-        hint = "the last word must be a layer or a bracket of layers"
-        raise ArchitectureError("the network ends in nothing of its own", hint=hint)
+        last = items[-1].token
+        fact = f"the network ends in {quoted(last.text)}, which adds no layer"
+        raise ArchitectureError(fact, where=last.place, hint="end it with a layer or a bracket")
     names = settle(drafts)
     known = [*names, INPUT]  # so that index -1 is the input
     seen = {INPUT}

@@ -64,10 +64,11 @@ class Reader:
         items = self._sequence(0)
         if self._peek():
             token = self._next()
-            hint = "branches stand in brackets: [a | b], (a + b), (a * b)"
             if token.text in {"]", ")"}:
-                hint = "it has no opening bracket"
-            elif token.text == "*" and re.fullmatch(r"[0-9]+", self._peek()):
+                fact = f"{quoted(token.text)} closes nothing"
+                raise ArchitectureError(fact, where=token.place, hint="leave it out, or open it")
+            hint = "branches stand in brackets: [a | b], (a + b), (a * b)"
+            if token.text == "*" and re.fullmatch(r"[0-9]+", self._peek()):
                 hint = f"write x{self._peek()} to repeat"
             fact = f"{quoted(token.text)} has no bracket to stand in"
             raise ArchitectureError(fact, where=token.place, hint=hint)
@@ -105,7 +106,7 @@ class Reader:
             if item.name or item.reference or (item.layer is None and not item.branches):
                 fact = f"the name {quoted(token.text[:-1])} has no layer or bracket of its own"
                 raise ArchitectureError(fact, where=token.place, hint="write e.g. stem: conv7-64/2")
-            item.name = token.text[:-1]
+            item.name, item.token = token.text[:-1], token
             return item
         if token.text in {"[", "("}:
             item = self._bracket(token, depth + 1)
@@ -113,7 +114,9 @@ class Reader:
             item = Item(token)
         elif token.text == "@":
             hint = "write e.g. @stem, or @input"
-            raise ArchitectureError("@ refers to nothing", where=token.place, hint=hint)
+            raise ArchitectureError(
+                f"{quoted(token.text)} refers to nothing", where=token.place, hint=hint
+            )
         elif token.text.startswith("@"):
             item = Item(token, reference=token.text[1:])
         else:

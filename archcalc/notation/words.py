@@ -31,10 +31,6 @@ from archcalc.shape import LARGEST
 if TYPE_CHECKING:
     from archcalc.layers.base import Axes
 
-_WORD = re.compile(
-    r"(?P<kind>[a-z]+?)(?P<size>\.[0-9]+|[0-9]+(?:x[0-9]+)*)?(?:-(?P<channels>[0-9]+|[A-Z][A-Z0-9]*))?"
-    r"(?:/(?P<stride>[0-9]+(?:x[0-9]+)*))?(?P<modifiers>(?:(?:op|p|d|g)[0-9]+(?:x[0-9]+)*|ceil|nobias|noaffine)*)"
-)
 _MODIFIER = re.compile(r"(op|p|d|g)([0-9]+(?:x[0-9]+)*)|(ceil|nobias|noaffine)")
 MODIFIERS = re.compile(
     r"(?:/[0-9]+(?:x[0-9]+)*)?(?:(?:op|p|d|g)[0-9]+(?:x[0-9]+)*|ceil|nobias|noaffine)*"
@@ -62,6 +58,12 @@ _PIECES: Final[dict[str, tuple[str, str]]] = {
 } | {name: ("", name) for name in ACTIVATIONS if name not in ("leakyrelu", "elu", "relu6")}
 _PIECES["relu"] = ("size", "relu")  # relu6 is a function of its own
 KINDS: Final = frozenset(_PIECES)  # how words begin
+# The longest first, so that convt is not read as conv.
+_KIND = "|".join(sorted(KINDS, key=len, reverse=True))
+_WORD = re.compile(
+    rf"(?P<kind>{_KIND})(?P<size>\.[0-9]+|[0-9]+(?:x[0-9]+)*)?(?:-(?P<channels>[0-9]+|[A-Z][A-Z0-9]*))?"
+    r"(?:/(?P<stride>[0-9]+(?:x[0-9]+)*))?(?P<modifiers>(?:(?:op|p|d|g)[0-9]+(?:x[0-9]+)*|ceil|nobias|noaffine)*)"
+)
 _NAMES_OF: Final = {
     "size": "number behind its name",
     "channels": "-channels",

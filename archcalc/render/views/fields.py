@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from archcalc.report import Report, Row
 
 
-def receptive_fields(report: Report) -> list[Block]:
-    """Size, stride, padding and centre of every layer that changes the receptive field."""
+def receptive_fields(report: Report, *, bare: bool = False) -> list[Block]:
+    """Size, stride, padding and centre of every layer that changes the receptive field.
+
+    ``bare`` windows are shown as they were typed, ``5x5/2``, not as convolutions.
+    """
     columns = (
         *(Column("layer"), Column("window"), Column("size", right=True)),
         *(
@@ -38,6 +41,7 @@ def receptive_fields(report: Report) -> list[Block]:
             continue  # sees what its input sees
         fields = (text(field(row.seen, what)) for what in ("size", "stride", "padding", "centre"))
         word = row.word if row.layer else ""
+        word = word.removeprefix("conv").replace("-1", "", 1) if bare else word
         rows.append((text(row.name), text(word), *fields, _grown(row, before)))
     name = report.network.name or "network"
     title = f"{name}: receptive field in pixels of the input, {report.input}"
@@ -62,7 +66,7 @@ def _grown(row: Row, before: Sequence[Seen]) -> Cell:
 
 def stacked(report: Report) -> list[Block]:
     """A stack of windows: its field layer by layer; where all are alike, why, for any N and F."""
-    blocks = receptive_fields(report)
+    blocks = receptive_fields(report, bare=True)
     last = report.rows[-1].seen
     size = field(last, "size", whole=True)
     blocks.append(f"Receptive field of the stack: {size}.")
