@@ -3,8 +3,7 @@
 Two small classes carry everything that archcalc counts:
 
 * :class:`Formula` is an integer that still has letters in it, ``64*H*W`` or ``floor((H + 1)/2)``.
-  It is a polynomial with integer coefficients, kept in one canonical form, so that two formulas
-  that are equal as polynomials compare equal. Plain ``int`` is its special case without letters:
+  It is a polynomial with integer coefficients; formulas that are equal as such compare equal. Plain ``int`` is its special case without letters:
   every formula of the package is written once, with ordinary operators, and works on both.
 * :class:`Count` remembers how a number was put together. From one expression come the number
   (``value``), the working as people write it (``(3*3*64)*64 = 36,864``), its LaTeX, and, where
@@ -39,56 +38,64 @@ class Floor(NamedTuple):
         """The floor with some letters replaced."""
         return self.inner.substitute(values) // self.divisor
 
+    def normal(self) -> Terms:
+        """The floor with a constant between 0 and its divisor, and what that leaves outside."""
+        terms = dict(self.inner.normal())
+        outside, inside = divmod(terms.pop((), 0), self.divisor)
+        inner = Formula({**terms, (): inside} if inside else terms)
+        return {(Floor(inner, self.divisor),): 1, (): outside}
+
 
 Atom: TypeAlias = str | Floor
 Monomial: TypeAlias = tuple[Atom, ...]  # sorted by text, a power repeats its atom
+Terms: TypeAlias = dict[Monomial, int]
 
 
 class Formula:
-    """A polynomial with integer coefficients over letters and floors, in canonical form."""
+    """A polynomial with integer coefficients over letters and floors.
 
-    __slots__ = ("_text", "terms")
+    A floor and a constant stay together, as people write a size: ``floor((H - 7)/4)``.
+    """
 
-    def __init__(self, terms: Mapping[Monomial, int]) -> None:
+    __slots__ = ("_normal", "_text", "terms")
+
+    def __init__(self, terms: Terms) -> None:
         # Highest degree first, then alphabetically: H*W + H + 3.
         ordered = sorted(terms.items(), key=lambda term: (-len(term[0]), [str(a) for a in term[0]]))
         self.terms: Final = dict(ordered)
         self._text = ""
+        self._normal: Terms = {}
 
     @staticmethod
-    def of(terms: Mapping[Monomial, int]) -> Number:
+    def of(terms: Terms) -> Number:
         """The formula with these terms, or a plain int where no letter is left."""
         kept = {monomial: c for monomial, c in terms.items() if c}
-        if not kept:
-            return 0
-        if len(kept) == 1 and () in kept:
-            return kept[()]
+        letters = [monomial for monomial in kept if monomial]
+        if not letters:
+            return kept.get((), 0)
+        if () in kept and len(letters) == 1 and kept[letters[0]] == 1:
+            floor, *others = letters[0]
+            if isinstance(floor, Floor) and not others:
+                inner = cast("Formula", floor.inner + kept[()] * floor.divisor)
+                return Formula({(Floor(inner, floor.divisor),): 1})
         return Formula(kept)
 
     def __add__(self, other: Number) -> Number:
-        terms = dict(self.terms)
-        for monomial, c in _terms(other).items():
-            terms[monomial] = terms.get(monomial, 0) + c
-        return Formula.of(terms)
+        return Formula.of(_plus(self.terms, _terms(other)))
 
     def __mul__(self, other: Number) -> Number:
-        terms: dict[Monomial, int] = {}
-        for first, a in self.terms.items():
-            for second, b in _terms(other).items():
-                monomial = tuple(sorted(first + second, key=str))
-                terms[monomial] = terms.get(monomial, 0) + a * b
-        return Formula.of(terms)
+        return Formula.of(_times(self.terms, _terms(other)))
 
     def __floordiv__(self, divisor: int) -> Number:
         """Exact floor division: whatever divides evenly leaves the floor, the rest stays inside."""
         if divisor < 1:
             msg = f"a formula is divided by positive integers, not {divisor}"
             raise ValueError(msg)
-        outside = {monomial: c // divisor for monomial, c in self.terms.items()}
-        inside = {monomial: c % divisor for monomial, c in self.terms.items() if c % divisor}
-        constant = inside.pop((), 0)
-        if not inside:  # 0 <= constant < divisor
-            return Formula.of(outside)
+        constant = self.terms.get((), 0)
+        outside = {monomial: c // divisor for monomial, c in self.terms.items() if monomial}
+        inside = {m: c % divisor for m, c in self.terms.items() if m and c % divisor}
+        if not inside:
+            return Formula.of({**outside, (): constant // divisor})
         # floor((g*Q + r)/(g*d)) = floor((Q + floor(r/g))/d), for integers Q
         common = math.gcd(divisor, *inside.values())
         inside = {monomial: c // common for monomial, c in inside.items()}
@@ -116,10 +123,24 @@ class Formula:
     __rmul__ = __mul__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and self.terms == other.terms
+        return isinstance(other, Formula) and self.normal() == other.normal()
 
     def __hash__(self) -> int:
-        return hash(frozenset(self.terms.items()))
+        return hash(frozenset(self.normal().items()))
+
+    def normal(self) -> Terms:
+        """The terms in the one form that all equal formulas have; see :meth:`Floor.normal`."""
+        if not self._normal:
+            whole: Terms = {}
+            for monomial, c in self.terms.items():
+                product: Terms = {(): c}
+                for atom in monomial:
+                    product = _times(
+                        product, {(atom,): 1} if isinstance(atom, str) else atom.normal()
+                    )
+                whole = _plus(whole, product)
+            self._normal = {monomial: c for monomial, c in whole.items() if c}
+        return self._normal
 
     def letters(self) -> frozenset[str]:
         """The letters that the formula still waits for, those in floors too."""
@@ -354,8 +375,24 @@ def value_of(part: Number | Count) -> Number:
     return part.value if isinstance(part, Count) else part
 
 
-def _terms(number: Number) -> Mapping[Monomial, int]:
+def _terms(number: Number) -> Terms:
     return number.terms if isinstance(number, Formula) else {(): number}
+
+
+def _plus(first: Terms, second: Terms) -> Terms:
+    terms = dict(first)
+    for monomial, c in second.items():
+        terms[monomial] = terms.get(monomial, 0) + c
+    return terms
+
+
+def _times(first: Terms, second: Terms) -> Terms:
+    terms: Terms = {}
+    for one, a in first.items():
+        for two, b in second.items():
+            monomial = tuple(sorted(one + two, key=str))
+            terms[monomial] = terms.get(monomial, 0) + a * b
+    return terms
 
 
 def _grouped(text: str) -> str:

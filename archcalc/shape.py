@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from archcalc.count import Count, Number, letter, letters, product, substitute
+from archcalc.count import Count, Formula, Number, letter, letters, product, substitute
 from archcalc.errors import ArchitectureError, quoted
 
 if TYPE_CHECKING:
@@ -44,7 +44,13 @@ class Shape(NamedTuple):
         return Shape(sizes, substitute(self.channels, values))
 
     def __str__(self) -> str:
-        return "x".join(str(number) for number in (*self.sizes, self.channels))
+        texts = [str(number) for number in (*self.sizes, self.channels)]
+        # H - 10 and C + 416 are apart from the x between them.
+        several = [
+            isinstance(n, Formula) and len(n.terms) > 1 for n in (*self.sizes, self.channels)
+        ]
+        pairs = zip(texts, several, strict=True)
+        return "x".join(f"({text})" if grouped else text for text, grouped in pairs)
 
 
 def parse_shape(text: str) -> Shape:

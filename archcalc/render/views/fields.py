@@ -59,6 +59,9 @@ def _grown(row: Row, before: Sequence[Seen]) -> Cell:
         for field, window in zip(before[0].fields, row.layer.windows(row.inputs[0]), strict=False)
         if field is not None and isinstance(window, Window) and len(field.spans) == 1
     ]
+    most = max((len(f.spans) for f in row.seen.fields if f is not None), default=1)
+    if most > 1:
+        return text(f"the most of {most} outputs in turn")
     if len(set(counts)) == 1:
         return working(counts[0])
     return text(", ".join(found.equation() for found in counts))

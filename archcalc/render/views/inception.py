@@ -108,10 +108,10 @@ def _explanation(naive: Report, reduced: Report) -> list[Block]:
 
     def becomes(name: str) -> str:
         cut = [less[f"{name}_reduce"], less[name]]
-        working = " + ".join(exact(macs.value) for macs in cut)
+        sums = dict.fromkeys((" + ".join(exact(m.value) for m in cut), exact(total(cut).value)))
         return (
             f"the {name} branch's {exact(rows[name].cost.macs.value)} MACs become "
-            f"{working} = {exact(total(cut).value)}"
+            f"{' = '.join(sums)}"
         )
 
     return [

@@ -13,7 +13,7 @@ from archcalc.layers import (
     TransposedConvolution,
 )
 from archcalc.layers.base import per_axis
-from archcalc.render.table import Cell, Column, Table, text, working
+from archcalc.render.table import Cell, Column, Table, number, text, working
 from archcalc.render.views.common import EMPTY, title
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def workings(report: Report) -> list[Block]:
 
 
 def _sum(report: Report, quantity: str) -> Cell:
-    counts = (count(row.counts()[quantity]) for row in report.rows)
-    return working(total(counts))
+    if not isinstance(report.totals[quantity], int):
+        return number(report.totals[quantity])  # the sum of formulas is long enough
+    return working(total(count(row.counts()[quantity]) for row in report.rows))
 
 
 def _workings(row: Row) -> Iterable[tuple[str, Cell]]:
