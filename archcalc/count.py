@@ -3,8 +3,9 @@
 Two small classes carry everything that archcalc counts:
 
 * :class:`Formula` is an integer that still has letters in it, ``64*H*W`` or ``floor((H + 1)/2)``.
-  It is a polynomial with integer coefficients; formulas that are equal as such compare equal. Plain ``int`` is its special case without letters:
-  every formula of the package is written once, with ordinary operators, and works on both.
+  It is a polynomial with integer coefficients; formulas that are equal as such compare equal.
+  Plain ``int`` is its special case without letters: every formula of the package is written once,
+  with ordinary operators, and works on both.
 * :class:`Count` remembers how a number was put together. From one expression come the number
   (``value``), the working as people write it (``(3*3*64)*64 = 36,864``), its LaTeX, and, where
   letters went in, the formula.

@@ -44,13 +44,11 @@ class Shape(NamedTuple):
         return Shape(sizes, substitute(self.channels, values))
 
     def __str__(self) -> str:
-        texts = [str(number) for number in (*self.sizes, self.channels)]
-        # H - 10 and C + 416 are apart from the x between them.
-        several = [
-            isinstance(n, Formula) and len(n.terms) > 1 for n in (*self.sizes, self.channels)
-        ]
-        pairs = zip(texts, several, strict=True)
-        return "x".join(f"({text})" if grouped else text for text, grouped in pairs)
+        # H - 10 and C + 416 are set apart from the x between them.
+        return "x".join(
+            f"({number})" if isinstance(number, Formula) and len(number.terms) > 1 else str(number)
+            for number in (*self.sizes, self.channels)
+        )
 
 
 def parse_shape(text: str) -> Shape:

@@ -11,7 +11,7 @@ from archcalc.receptive import Seen
 from archcalc.render.table import Cell, Column, Table, number, text
 from archcalc.render.views.common import EMPTY, field, misaligned, nonzero, size_in_bytes, title
 from archcalc.render.views.published import published
-from archcalc.units import in_bytes, share
+from archcalc.units import BYTES_OF, in_bytes, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -188,6 +188,10 @@ def _percent(part: Number, whole: Number) -> Cell:
 
 
 def _notes(report: Report) -> tuple[str, ...]:
+    if not all(isinstance(value, int) for value in report.totals.values()):
+        size = BYTES_OF[report.dtype]
+        counts = f"Exact for one example; two FLOPs a MAC; {size} bytes a value at {report.dtype}."
+        return (counts, *misaligned(report), *_origin(report))
     totals = report.totals
     parameters = f"Parameters: {exact(totals['parameters'])}"
     if report.bias:
@@ -203,7 +207,9 @@ def _notes(report: Report) -> tuple[str, ...]:
     if report.batch > 1:
         macs = exact(totals["macs"] * report.batch)
         notes.append(f"One forward pass of the whole batch: {macs} MACs.")
-    notes += misaligned(report)
-    if report.network.source is not None:
-        notes.append(f"Source: {report.network.source}.")
-    return (*notes, *report.network.notes)
+    return (*notes, *misaligned(report), *_origin(report))
+
+
+def _origin(report: Report) -> tuple[str, ...]:
+    source = report.network.source
+    return (*((f"Source: {source}.",) if source else ()), *report.network.notes)
