@@ -17,7 +17,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from archcalc.count import Count, Number, count, difference, letter, product, total
+from archcalc.count import (
+    Count,
+    Formula,
+    Number,
+    count,
+    difference,
+    letter,
+    letters,
+    product,
+    total,
+)
 from archcalc.layers import AdaptiveWindow, Join, Window
 from archcalc.network import INPUT
 
@@ -89,9 +99,7 @@ class Field(NamedTuple):
             first = self.spans[0][0] - window.padding * self.shift
             last = first + self.grown(window).value - 1
             return Field(((first, last),), self.shift * window.stride)
-        if not isinstance(self.shift, int) or (
-            isinstance(window, AdaptiveWindow) and not isinstance(window.size, int)
-        ):
+        if self.letters() or (isinstance(window, AdaptiveWindow) and letters(window.size)):
             return None
         # The joint pattern: so many outputs that whole patterns of inputs have gone by.
         rounds = len(self.spans) // math.gcd(len(self.spans), window.step)
@@ -107,13 +115,18 @@ class Field(NamedTuple):
             (one,), (two,) = self.spans, other.spans
             if one == two:
                 return self
-        if self.stride != other.stride or not isinstance(self.shift, int):
+        if self.letters() or other.letters() or self.stride != other.stride:
             return None
         length = math.lcm(len(self.spans), len(other.spans))
         if length > LONGEST:
             return None
         both = (_hull([self._at(out), other._at(out)]) for out in range(length))
         return Field(tuple(both), self.shift * length // len(self.spans))
+
+    def letters(self) -> bool:
+        """Whether a letter stands in it, so that it cannot be compared or walked."""
+        ends = (end for span in self.spans if span is not None for end in span)
+        return any(isinstance(number, Formula) for number in (self.shift, *ends))
 
     def _at(self, out: int) -> tuple[int, int] | None:
         """The first and the last input that output ``out`` sees."""
@@ -151,7 +164,12 @@ def fields(steps: Iterable[Step], shape: Shape) -> list[Seen]:
     for step in steps:
         node = step.node
         if isinstance(node.layer, Join):
+            pairs = zip(node.inputs, step.inputs, strict=True)
+            still = [name for name, shape in pairs if shape.sizes != step.output.sizes]
             here = _joined([(name, seen[name].fields) for name in node.inputs])
+            if still:  # one position scales all: what an output sees does not move along
+                why = f"{', '.join(still)} gives every position the same"
+                here = Seen((None,) * axes, why)
         else:
             windows = node.layer.windows(step.inputs[0])
             here = Seen(_through(seen[node.inputs[0]].fields, windows))

@@ -36,20 +36,21 @@ class Window(NamedTuple):
             ArchitectureError: the window does not fit into the padded axis.
         """
         extent = self.dilation * (self.kernel - 1) + 1
-        padded = size + 2 * self.padding
-        spare = padded - extent
-        if isinstance(spare, int) and spare < 0:
-            raise ArchitectureError(
-                f"a kernel of extent {extent} is larger than its padded input of {padded}"
-            )
         late = self.stride + self.padding - extent
         if self.ceil_mode and isinstance(late, int) and late > 0:
             # The last window could start so late that it must be dropped; what starts in time?
             starts = Count("+", (size, self.padding), size + self.padding)
             return divided(starts, self.stride, up=True)
+        padded = size + 2 * self.padding
         around = Count("+", (size, Count("*", (2, self.padding), 2 * self.padding)), padded)
-        over = divided(Count("-", (around, extent), spare), self.stride, up=self.ceil_mode)
-        return Count("+", (over, 1), over.value + 1)
+        spare = Count("-", (around, extent), padded - extent)
+        steps = divided(spare, self.stride, up=self.ceil_mode)
+        outputs = Count("+", (steps, 1), steps.value + 1)
+        if isinstance(outputs.value, int) and outputs.value < 1:
+            raise ArchitectureError(
+                f"a kernel of extent {extent} is larger than its padded input of {padded}"
+            )
+        return outputs
 
     @property
     def period(self) -> int:

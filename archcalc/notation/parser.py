@@ -55,6 +55,7 @@ class _Layout:
         self.drafts: list[Draft] = []
         self.named = {INPUT: -1}
         self.turns = 0  # items laid, also those that leave no layer behind
+        self.outer: list[tuple[str, str]] = []  # scope and suffix around each named bracket
 
     def lay(self, items: list[Item], feed: int, scope: str, suffix: str) -> int:
         """Lay items behind position ``feed``; the position of the last output.
@@ -64,7 +65,7 @@ class _Layout:
         for item in items:
             for turn in range(1, item.times + 1):
                 self.turns += 1
-                if len(self.drafts) > MAX_LAYERS or self.turns > 10 * MAX_LAYERS:
+                if len(self.drafts) >= MAX_LAYERS or self.turns > 10 * MAX_LAYERS:
                     fact = f"more than {MAX_LAYERS:,} layers"
                     raise ArchitectureError(fact, where=item.token.place)
                 end = f"{suffix}_{turn}" if item.times > 1 else suffix
@@ -80,7 +81,9 @@ class _Layout:
         if layer is None:
             # A named bracket opens a scope, in which counting begins anew.
             inner, tail = (f"{name}/", "") if name else (scope, suffix)
+            self.outer.append((scope, suffix))
             ends = [self.lay(branch, feed, inner, tail) for branch in item.branches]
+            self.outer.pop()
             layer, inputs = item.join, tuple(ends)
         if layer is None:  # a group, or id
             end = inputs[0] if inputs else feed
@@ -92,12 +95,11 @@ class _Layout:
         return end
 
     def _resolve(self, item: Item, scope: str, suffix: str) -> int:
-        """The layer that ``@name`` means: the nearest scope outwards, this repeat's own first."""
-        parts = scope.split("/")
-        for depth in range(len(parts), 0, -1):
-            prefix = "/".join(parts[: depth - 1])
-            for end in dict.fromkeys((suffix, "")):
-                full = _absolute(item.reference, f"{prefix}/" if prefix else "") + end
+        """The layer that ``@name`` means: nearest scope first, and in it this very repeat."""
+        for prefix, end in ((scope, suffix), *reversed(self.outer)):
+            turns = end.split("_")
+            for length in range(len(turns), 0, -1):
+                full = _absolute(item.reference, prefix) + "_".join(turns[:length])
                 if full in self.named:
                     return self.named[full]
         choices = nearest(item.reference, list(self.named))
