@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from archcalc import __version__, zoo
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.load import load
-from archcalc.notation import parse
+from archcalc.notation import KINDS, parse
 from archcalc.render import FORMATS, render, views
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
 from archcalc.shape import LARGEST, MAX_AXES
@@ -45,7 +45,6 @@ app = typer.Typer(
     name="archcalc",
     cls=_Group,
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="What does this CNN cost? Exact parameters, MACs, activations, memory and receptive "
@@ -176,12 +175,13 @@ def receptive_field(
     output: _Output = None,
 ) -> None:
     """The receptive field of a stack of windows, or of a network layer by layer."""
-    if not _is_stack(windows):
+    words = " ".join(windows).split()
+    if not _is_stack(words):
         report = _one(windows).report(input, at=at)
         _deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
         return
-    stack = parse(" ".join(windows), "stack", stack=True)
-    kernels = [re.match(r"[0-9]+(x[0-9]+)*", window) for window in windows]
+    stack = parse(" ".join(words), "stack", stack=True)
+    kernels = [re.match(r"[0-9]+(x[0-9]+)*", word) for word in words]
     axes = max(kernel[0].count("x") + 1 if kernel else 1 for kernel in kernels)
     report = stack.report(input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
     _deliver(lambda: views.stacked(report), report.to_dict, format, output)
@@ -267,10 +267,11 @@ def tables(
 
 def _is_stack(words: Sequence[str]) -> bool:
     """Whether bare windows were typed, and no network."""
-    first = words[0]
-    if len(words) == 1 and (" " in first or zoo.find(first) or Path(first).exists()):
+    if len(words) == 1 and (zoo.find(words[0]) or Path(words[0]).exists()):
         return False
-    return re.match(r"[0-9]|(?:avg)?pool[0-9]", first) is not None
+    stems = [re.match(r"[a-z]*", word) for word in words]
+    layers = {stem[0] for stem in stems if stem} & KINDS - {"pool", "avgpool"}
+    return not layers and bool(words) and re.match(r"[0-9]|(avg)?pool[0-9]", words[0]) is not None
 
 
 def _one(words: Sequence[str]) -> Network:
@@ -311,12 +312,17 @@ def _deliver(
         draw(blocks(), sys.stdout)
         return
     else:
-        columns = os.environ.get("COLUMNS", "") if output is None else ""
-        text = render(blocks(), form, int(columns) if columns.isdecimal() else None)
+        text = render(blocks(), form, _columns() if output is None else None)
     if output is None:
         to_stdout(text)
     else:
         to_file(text, Path(output))
+
+
+def _columns() -> int | None:
+    """The width that a person set for pipes, if it makes sense."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if re.fullmatch(r"[1-9][0-9]{1,4}", columns) else None
 
 
 def run(args: Sequence[str]) -> int:
@@ -324,9 +330,9 @@ def run(args: Sequence[str]) -> int:
     if sys.stdout is None:  # started with standard output closed
         return _complain("standard output: closed")
     try:
-        status = app(list(args), prog_name="archcalc", standalone_mode=False)
+        status = app(list(args) or ["--help"], prog_name="archcalc", standalone_mode=False)
         sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        return (status if isinstance(status, int) else 0) if args else 2
     except (ArchitectureError, UndeliveredError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
@@ -338,9 +344,6 @@ def run(args: Sequence[str]) -> int:
     except Exception as error:  # click's exceptions live in typer or in click, by version
         if not hasattr(error, "format_message"):
             raise
-        if type(error).__name__ == "NoArgsIsHelpError":
-            error.show()  # type: ignore[attr-defined]
-            return 2
         return _complain(str(error.format_message()))
 
 

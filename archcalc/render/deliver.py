@@ -23,7 +23,9 @@ def to_stdout(text: str) -> None:
     try:
         if hasattr(sys.stdout, "buffer"):
             sys.stdout.flush()
-            sys.stdout.buffer.write(data.encode(encoding, "backslashreplace"))
+            rest = memoryview(data.encode(encoding, "backslashreplace"))
+            while rest:  # unbuffered, a pipe may take a part only
+                rest = rest[sys.stdout.buffer.write(rest) :]
         else:
             sys.stdout.write(data)
         sys.stdout.flush()
@@ -50,14 +52,17 @@ def to_file(text: str, path: Path) -> None:
     """
     import tempfile  # noqa: PLC0415 - slow to load, and most results go to the terminal
 
-    data = text.encode("utf-8")
+    data = text.encode("utf-8", "backslashreplace")
     try:
-        target = path.resolve() if path.is_symlink() else path
-        if target.exists() and not target.is_file():
-            if target.is_dir():
-                raise UndeliveredError(f"{path}: is a directory")
-            target.write_bytes(data)
+        if _is_stdout(path):
+            to_stdout(text)
             return
+        if path.is_dir():
+            raise UndeliveredError(f"{path}: is a directory")
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        target = path.resolve() if path.is_symlink() else path
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
@@ -74,6 +79,14 @@ def to_file(text: str, path: Path) -> None:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise UndeliveredError(f"{path}: {why}") from None
+
+
+def _is_stdout(path: Path) -> bool:
+    """Whether a path (``/dev/stdout``) is what standard output writes to."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):  # no such file; a standard output that is none
+        return False
 
 
 def _umask() -> int:

@@ -109,13 +109,23 @@ def comma_separated(blocks: Sequence[Block]) -> str:
         shown = [any("=" in row[i].text for row in rows) for i in range(len(table.columns))]
         heading: list[object] = []
         for column, both in zip(table.columns, shown, strict=True):
-            heading += [column.heading, f"{column.heading}: working"] if both else [column.heading]
+            own = column.heading.startswith("working")
+            names = (
+                ["value", column.heading] if own else [column.heading, f"{column.heading}: working"]
+            )
+            heading += names if both else [column.heading]
         writer.writerow(heading)
         for row in rows:
             line: list[object] = []
             for cell, both in zip(row, shown, strict=True):
-                value = cell.text if cell.value is None else cell.value
-                line += [value, cell.text if cell.value is not None else ""] if both else [value]
+                if both:
+                    shown_too = "=" in cell.text or cell.value is None
+                    line += [
+                        "" if cell.value is None else cell.value,
+                        cell.text if shown_too else "",
+                    ]
+                else:
+                    line.append(cell.text if cell.value is None else cell.value)
             writer.writerow(line)
     return stream.getvalue()
 

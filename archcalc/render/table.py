@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from archcalc.count import Count, Number, exact
 from archcalc.units import rounded
@@ -14,6 +14,9 @@ class Cell(NamedTuple):
     text: str
     latex: str = ""
     value: Number | None = None
+
+
+EMPTY: Final = Cell("")
 
 
 class Column(NamedTuple):

@@ -12,13 +12,15 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from archcalc.render.table import EMPTY, Cell, Column, Table
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
 
     from rich.console import ConsoleOptions, RenderResult
 
-    from archcalc.render.table import Block, Table
+    from archcalc.render.table import Block
 
 READABLE: Final = 100  # no paragraph is wider than this
 UNBOUNDED: Final = 10_000
@@ -37,10 +39,8 @@ class Drawing:
             if isinstance(block, str):
                 yield _paragraph(block, options.max_width)
                 continue
-            table = _rich(block)
             width = options.max_width
-            if block.narrow is not None and width < UNBOUNDED and _natural(console, table) > width:
-                table = _rich(block.narrow, gap=0)
+            table = _fitting(console, block, width)
             if block.title:
                 yield Text(block.title, style="bold")
             yield table
@@ -67,6 +67,31 @@ def _rich(block: Table, gap: int = 1) -> RichTable:
     return table
 
 
+def _fitting(console: Console, block: Table, width: int) -> RichTable:
+    """The first layout that fits: the table, its narrow one, or all columns one below the other."""
+    wide = _rich(block)
+    if width >= UNBOUNDED or _natural(console, wide) <= width:
+        return wide
+    narrow = _rich(block.narrow, gap=0) if block.narrow is not None else None
+    if narrow is not None and _natural(console, narrow) <= width:
+        return narrow
+    return _rich(_stacked(block))
+
+
+def _stacked(block: Table) -> Table:
+    """One line a cell, the first column in front of each row's lines."""
+    first, *others = (column.heading for column in block.columns)
+
+    def lines(rows: tuple[tuple[Cell, ...], ...]) -> Iterator[tuple[Cell, ...]]:
+        for label, *cells in rows:
+            pairs = [(Cell(h), cell) for h, cell in zip(others, cells, strict=True) if cell.text]
+            for place, pair in enumerate(pairs or [(EMPTY, EMPTY)]):
+                yield (label if place == 0 else EMPTY, *pair)
+
+    columns = (Column(first), Column(""), Column(""))
+    return Table(block.title, columns, tuple(lines(block.rows)), tuple(lines(block.footer)))
+
+
 def _natural(console: Console, table: RichTable) -> int:
     return Measurement.get(console, console.options.update_width(UNBOUNDED), table).maximum
 
@@ -79,6 +104,6 @@ def draw(blocks: Sequence[Block], stream: TextIO) -> None:
 def plain(blocks: Sequence[Block], width: int | None = None) -> str:
     """The text for a pipe or a file; as wide as it has to be where no width is given."""
     stream = io.StringIO()
-    console = Console(file=stream, width=width or UNBOUNDED, color_system=None)
+    console = Console(file=stream, width=width or UNBOUNDED, height=25, color_system=None)
     console.print(Drawing(blocks))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

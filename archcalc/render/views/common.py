@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from archcalc.render.table import Cell, number
+from archcalc.render.table import EMPTY, Cell, number
 from archcalc.units import in_bytes
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from archcalc.count import Number
     from archcalc.receptive import Seen
     from archcalc.report import Report
-
-EMPTY: Final = Cell("")
 
 
 def title(report: Report) -> str:

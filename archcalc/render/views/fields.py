@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from archcalc.layers import Convolution, Join, Window
 from archcalc.receptive import stacking
-from archcalc.render.table import Cell, Column, Table, text, working
-from archcalc.render.views.common import EMPTY, field, misaligned
+from archcalc.render.table import EMPTY, Cell, Column, Table, text, working
+from archcalc.render.views.common import field, misaligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

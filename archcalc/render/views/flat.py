@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archcalc.render.table import Column, Table, text
-from archcalc.render.views.common import EMPTY, title
+from archcalc.render.table import EMPTY, Column, Table, text
+from archcalc.render.views.common import title
 
 if TYPE_CHECKING:
     from archcalc.render.table import Block

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from archcalc.count import exact, total
-from archcalc.render.table import Cell, Column, Table, number, text, working
-from archcalc.render.views.common import EMPTY
+from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
 from archcalc.units import ratio, share
 
 if TYPE_CHECKING:
@@ -63,30 +62,20 @@ def _module(report: Report, title: str) -> Table:
     columns = (
         *(Column("layer"), Column("word"), Column("output"), Column("weights"), Column("MACs")),
     )
-    below = (Column("layer"), Column("what"), Column("working"))
-    rows, lines = [], []
+    rows = []
     for row in report.rows:
         if row.in_place and row.word != "concat":
             continue
         name, word = row.name.removeprefix("output/"), row.word if row.layer else ""
         cells = [working(c) if c.value != 0 else EMPTY for c in (row.cost.weights, row.cost.macs)]
         rows.append((text(name), text(word), text(row.output), *cells))
-        lines.append((text(f"{name}: {word}" if word else name), text("output"), text(row.output)))
-        named = zip(("weights", "MACs"), cells, strict=True)
-        lines += [(EMPTY, text(what), cell) for what, cell in named if cell.text]
     sizes = " + ".join(str(shape.channels) for shape in report.rows[-1].inputs)
     output = text(report.rows[-1].output)
     weights, macs = (number(report.totals[name]) for name in ("weights", "macs"))
     footer = ((text("total"), EMPTY, output, weights, macs),)
-    sums = (
-        (text("total"), text("output"), output),
-        (EMPTY, text("weights"), weights),
-        (EMPTY, text("MACs"), macs),
-    )
     head = f"{title}, input {report.input}"
     notes = (f"Output channels: {sizes} = {report.rows[-1].output.channels}.",)
-    narrow = Table(head, below, tuple(lines), sums, notes)
-    return Table(head, columns, tuple(rows), footer, notes, narrow)
+    return Table(head, columns, tuple(rows), footer, notes)
 
 
 def _macs_of(report: Report, name: str) -> Cell:

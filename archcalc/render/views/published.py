@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.render.table import Column, Table, number, text
-from archcalc.render.views.common import EMPTY
+from archcalc.render.table import EMPTY, Column, Table, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from archcalc.count import Number, exact
 from archcalc.network import INPUT
 from archcalc.receptive import Seen
-from archcalc.render.table import Cell, Column, Table, number, text
-from archcalc.render.views.common import EMPTY, field, misaligned, nonzero, size_in_bytes, title
+from archcalc.render.table import EMPTY, Cell, Column, Table, text
+from archcalc.render.views.common import field, misaligned, nonzero, size_in_bytes, title
 from archcalc.render.views.published import published
 from archcalc.units import BYTES_OF, in_bytes, share
 
@@ -131,7 +131,6 @@ def _numbers(report: Report, lines: Sequence[Line]) -> Table:
 
 
 def _formulas(report: Report, lines: Sequence[Line]) -> Table:
-    names = {"parameters": "parameters", "macs": "MACs", "activations": "activations"}
     wide: Spec = [
         (Column("name"), lambda line: text(line.name)),
         (Column("layer"), lambda line: text(line.layer)),
@@ -141,21 +140,7 @@ def _formulas(report: Report, lines: Sequence[Line]) -> Table:
         (Column("activations"), lambda line: nonzero(line.counts["activations"])),
         (Column("field", right=True), lambda line: text(field(line.seen, "size"))),
     ]
-    # Side by side, formulas do not fit into a narrow terminal; one below the other they do.
-    rows: list[tuple[Cell, ...]] = []
-    for line in (*lines, _total(report)):
-        named = _named(line)
-        if line.output:
-            rows.append((named, text("output"), text(line.output)))
-            named = EMPTY
-        for name, heading in names.items():
-            if line.counts[name] != 0:
-                rows.append((named, text(heading), number(line.counts[name])))
-                named = EMPTY
-    columns = (Column("layer"), Column("what"), Column("formula"))
-    notes = _notes(report)
-    narrow = Table(title(report), columns, tuple(rows), (), notes)
-    return _table(report, lines, wide, notes, narrow)
+    return _table(report, lines, wide, _notes(report))
 
 
 def _table(

@@ -45,6 +45,10 @@ def _label(row: Row) -> str:
 def _activations(units: Count) -> Cell:
     if not units.explains():  # a vector: FC 4096
         return Cell(str(units.value), "", units.value)
+    if not isinstance(units.value, int):  # nothing to round
+        return Cell(
+            str(units), f"${units.latex().rpartition(' = ')[0] or units.latex()}$", units.value
+        )
     short = rounded(units.value, 2)
     upright = re.sub(r"([A-Z])$", r"\\mathrm{\1}", short)
     latex = f"${units.latex().rpartition(' = ')[0]} = {upright}$"

@@ -13,8 +13,8 @@ from archcalc.layers import (
     TransposedConvolution,
 )
 from archcalc.layers.base import per_axis
-from archcalc.render.table import Cell, Column, Table, number, text, working
-from archcalc.render.views.common import EMPTY, title
+from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
+from archcalc.render.views.common import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
