@@ -278,6 +278,8 @@ def _one(words: Sequence[str]) -> Network:
     """The network that was typed; the words of a notation may come without quotes."""
     named = [word for word in words if zoo.find(word) or word.endswith(".txt")]
     if len(words) > 1 and named:
+        for word in words:
+            load(word)  # says which of them is no network
         hint = f"archcalc compare {' '.join(words)} sets networks side by side"
         raise ArchitectureError(f"{len(words)} networks, but this shows one", hint=hint)
     return load(" ".join(words))
@@ -351,8 +353,13 @@ def _complain(message: str) -> int:
     """One line on standard error, nothing in it that a terminal would obey."""
     line = " ".join(message.split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(f"archcalc: {shown}\n".encode(encoding, "backslashreplace").decode(encoding))
+    try:
+        encoding = sys.stderr.encoding or "utf-8"
+        data = f"archcalc: {shown}\n".encode(encoding, "backslashreplace")
+        sys.stderr.write(data.decode(encoding))
+        sys.stderr.flush()
+    except (OSError, AttributeError):  # closed, or full: the status alone has to say it
+        sys.stderr = None
     return 2
 
 
