@@ -79,7 +79,13 @@ class Formula:
             if isinstance(floor, Floor) and not others:
                 inner = cast("Formula", floor.inner + kept[()] * floor.divisor)
                 return Formula({(Floor(inner, floor.divisor),): 1})
-        return Formula(kept)
+        formula = Formula(kept)
+        if sum(any(isinstance(atom, Floor) for atom in m) for m in letters) > 1:
+            # Floors that differ by a constant may cancel: floor(H/2) - floor((H - 2)/2) is 1.
+            normal = formula.normal()
+            if not any(normal):
+                return normal.get((), 0)
+        return formula
 
     def __add__(self, other: Number) -> Number:
         return Formula.of(_plus(self.terms, _terms(other)))
@@ -334,9 +340,9 @@ ZERO: Final = count(0)
 def product(*parts: Number | Count) -> Count:
     """``a*b*c``; parts that are counts keep their own grouping in parentheses."""
     value: Number = 1
-    factors = tuple(
-        part.parts[0] if isinstance(part, Count) and not part.operator else part for part in parts
-    )
+    factors = tuple(map(_bare, parts))
+    if len(factors) == 1 and isinstance(factors[0], Count):
+        return factors[0]
     for factor in factors:
         value = value * value_of(factor)
     return Count("*" if len(factors) > 1 else "", factors, value)
@@ -355,7 +361,7 @@ def total(counts: Iterable[Count]) -> Count:
 
 def difference(first: Number | Count, second: Number | Count) -> Count:
     """``a - b``."""
-    return Count("-", (first, second), value_of(first) - value_of(second))
+    return Count("-", (_bare(first), _bare(second)), value_of(first) - value_of(second))
 
 
 def quotient(number: Number, divisor: int) -> Number | Count:
@@ -368,7 +374,12 @@ def divided(part: Number | Count, divisor: int, *, up: bool = False) -> Count:
     number = value_of(part)
     value = ceil_div(number, divisor) if up else number // divisor
     even = value * divisor == number
-    return Count("/" if even else "ceil" if up else "floor", (part, divisor), value)
+    return Count("/" if even else "ceil" if up else "floor", (_bare(part), divisor), value)
+
+
+def _bare(part: Number | Count) -> Number | Count:
+    """A count that is just a number, as that number."""
+    return part.parts[0] if isinstance(part, Count) and not part.operator else part
 
 
 def value_of(part: Number | Count) -> Number:

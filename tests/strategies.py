@@ -6,7 +6,6 @@ more than one test file needs, stand at the end.
 
 import math
 import re
-from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import HealthCheck, settings
@@ -38,7 +37,7 @@ from archcalc.notation import write_word
 settings.register_profile(
     "laws",
     deadline=None,
-    max_examples=60,
+    max_examples=50,
     derandomize=True,  # a test that passes, passes again
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
@@ -251,7 +250,7 @@ class _Writer:
             elif word == "pool3/1":
                 words.append(word)
             else:
-                shape = replace(shape, channels=self.draw(st.integers(1, 8)))
+                shape = Shape(shape.sizes, self.draw(st.integers(1, 8)))
                 words.append(word.format(shape.channels))
         return words, shape
 
@@ -274,13 +273,13 @@ class _Writer:
         found = self.branches(shape, depth)
         text = " | ".join(" ".join(words) or "id" for words, _ in found)
         channels = sum(inside.channels for _, inside in found)
-        return [f"[{text}]"], replace(found[0][1], channels=channels)
+        return [f"[{text}]"], Shape(found[0][1].sizes, channels)
 
     def add(self, shape, depth):
         found = self.branches(shape, depth)
         channels = self.draw(st.integers(1, 8))
         text = " + ".join(" ".join([*words, f"conv1-{channels}"]) for words, _ in found)
-        return [f"({text})"], replace(found[0][1], channels=channels)
+        return [f"({text})"], Shape(found[0][1].sizes, channels)
 
     def group(self, shape, depth):
         words, inside = self.keeping(shape, depth) if shape.sizes else (["relu"], shape)
@@ -341,7 +340,7 @@ def spellings(draw, text):
 def evaluated(working, values):
     """What Python makes of a working: fractions stay exact until ``floor`` or ``ceil`` rounds."""
     code = re.sub(r"\b\d+\b", r"Fraction(\g<0>)", working.replace("^", "**"))
-    known = {"Fraction": Fraction, "floor": math.floor, "ceil": math.ceil, "min": min}
+    known = {"Fraction": Fraction, "floor": math.floor, "ceil": math.ceil}
     return eval(code, known, values)  # noqa: S307 - the tests' own text
 
 
@@ -350,7 +349,7 @@ def without_latex(text):
     for latex, plain in (
         *((r"\left\lfloor ", "floor("), (r" \right\rfloor", ")")),
         *((r"\left\lceil ", "ceil("), (r" \right\rceil", ")")),
-        *((r"\min(", "min("), (r" \cdot ", "*"), ("{,}", ""), ("^{", "**("), ("}", ")")),
+        *((r" \cdot ", "*"), ("{,}", ""), ("^{", "**("), ("}", ")")),
     ):
         text = text.replace(latex, plain)
     return text

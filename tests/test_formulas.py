@@ -1,0 +1,294 @@
+from collections import Counter
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from strategies import evaluated, networks
+
+from archcalc import ArchitectureError, Network, Shape, load, parse
+from archcalc.count import letter, substitute
+from archcalc.layers import Convolution, Linear, TransposedConvolution
+from archcalc.zoo import NAMES
+
+AXES = ("H", "W", "D")
+QUANTITIES = ("weights", "biases", "parameters", "macs", "flops", "activations", "neurons")
+BIASED = (Convolution, TransposedConvolution, Linear)
+
+
+def values_of(shape):
+    """A letter for each part of a shape, and what it stands for."""
+    return dict(zip(AXES, shape.sizes, strict=False)) | {"C": shape.channels}
+
+
+def in_letters(network):
+    """The report on letters in the place of the input's numbers.
+
+    Channels stay a number where a branch meets the input's in numbers alone.
+    """
+    *sizes, channels = (letter(name) for name in values_of(network.input))
+    try:
+        return network.report(Shape(tuple(sizes), channels))
+    except ArchitectureError:
+        return network.report(Shape(tuple(sizes), network.input.channels))
+
+
+def agree(formulas, numbers, values):
+    """Check a report in letters against one in numbers: totals, rows, shapes and fields."""
+    assert {n: substitute(v, values) for n, v in formulas.totals.items()} == numbers.totals
+    for row, expected in zip(formulas.rows, numbers.rows, strict=True):
+        counts = {name: substitute(value, values) for name, value in row.counts().items()}
+        assert counts == expected.counts()
+        assert row.output.substitute(values) == expected.output
+        for field, known in zip(row.seen.fields, expected.seen.fields, strict=True):
+            if field is not None:
+                assert substitute(field.size, values) == known.size
+                assert substitute(field.padding, values) == known.padding
+
+
+# --------------------------------------------------------------------------- letters and numbers
+
+
+@given(networks())
+@example(parse("12x12x8 (id * gap conv1-8) conv3-8"))
+@example(parse("12x12x8 gap convt2-8/2"))
+def test_formulas_give_the_numbers(network):
+    """A report in letters, its letters replaced, is the report in numbers: totals and rows."""
+    agree(in_letters(network), network.report(), values_of(network.input))
+
+
+@given(networks(), st.integers(1, 9))
+def test_formulas_hold_at_other_sizes(network, more):
+    """A formula found once holds at every size that the network can take."""
+    larger = Shape(tuple(size + more for size in network.input.sizes), network.input.channels)
+    agree(in_letters(network), network.report(larger), values_of(larger))
+
+
+@given(networks())
+def test_at_is_the_report_in_numbers(network):
+    """Letters and their values, as text or as a dict, are the numbers typed in at once."""
+    values = values_of(network.input)
+    text = ",".join(f"{name}={value}" for name, value in values.items())
+    expected = network.report()
+    for at in (text, values):
+        found = network.report("x".join(values), at=at)
+        assert found.totals == expected.totals
+        assert found.rows == expected.rows
+
+
+def test_at_fills_in_channels():
+    """Values go to the letters among the channels as to those among the sizes."""
+    found = parse("HxWx3 conv3-K fc-N").report(at="H=8,W=9,K=4,N=10")
+    assert found.rows == parse("8x9x3 conv3-4 fc-10").report().rows
+
+
+@given(networks())
+def test_letters_among_the_channels(network):
+    """With a letter for a number of channels, ``conv3-K``, formulas still give the numbers."""
+    convolutions = [n.layer for n in network.nodes if isinstance(n.layer, BIASED[:2])]
+    channels = Counter(layer.out_channels for layer in convolutions)
+    ((number, _),) = channels.most_common(1) or ((network.input.channels, 1),)
+    k = letter("K")
+
+    def replaced(value):
+        return k if value == number else value
+
+    nodes = []
+    for node in network.nodes:
+        layer = node.layer
+        if isinstance(layer, Linear):
+            layer = layer.replace(out_features=replaced(layer.out_features))
+        elif isinstance(layer, BIASED):
+            layer = layer.replace(out_channels=replaced(layer.out_channels))
+        nodes.append(node._replace(layer=layer))
+    known = Network(tuple(nodes))
+    assert known.substitute({"K": number}).nodes == network.nodes
+    try:
+        formulas = known.report(Shape(network.input.sizes, replaced(network.input.channels)))
+    except ArchitectureError:  # branches whose channels agree in numbers alone
+        assume(condition=False)
+    agree(formulas, network.report(), {"K": number})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_zoo_in_letters(name):
+    """Every network of the zoo is counted in letters as it is in numbers."""
+    network = load(name)
+    agree(in_letters(network), network.report(), values_of(network.input))
+
+
+FORMULAS = [
+    ("HxWx3 conv3-64", "macs", "1728*H*W"),
+    ("HxWxC conv3-K", "macs", "9*C*H*K*W"),
+    ("HxWxC conv3-K", "parameters", "9*C*K + K"),
+    ("HxWxC conv3-K nobias", "flops", "18*C*H*K*W"),
+    ("HxWxC conv3-K g4", "weights", "9*K*floor(C/4)"),
+    ("HxWxC fc-N", "weights", "C*H*N*W"),
+    ("HxWx3 gap", "activations", "3*H*W + 3"),
+    ("NxC bn", "parameters", "2*C"),
+    ("HxWx3 pool2", "activations", "3*H*W + 3*floor(H/2)*floor(W/2)"),
+    ("HxWx3 pool3/2 p1", "activations", "3*H*W + 3*floor((H + 1)/2)*floor((W + 1)/2)"),
+    ("HxWx3 pool2 ceil", "activations", "3*H*W + 3*floor((H + 1)/2)*floor((W + 1)/2)"),
+    ("HxWx3 pool3/2 ceil", "activations", "3*H*W + 3*floor(H/2)*floor(W/2)"),
+]
+
+
+@pytest.mark.parametrize(("text", "quantity", "formula"), FORMULAS)
+def test_formulas(text, quantity, formula):
+    """The totals of a network in letters read as a textbook writes them."""
+    assert str(parse(text).report().totals[quantity]) == formula
+
+
+@pytest.mark.parametrize(
+    "text", ["[pool2 | pool3/2 ceil]", "[conv3-8/2 | pool2 ceil]", "[id | pool3/1 | conv5-8]"]
+)
+def test_branches_of_one_size_meet_in_letters(text):
+    """Branches that are as large as one another at every size meet where the size is a letter."""
+    network = parse(text)
+    found = network.report("HxWx3").rows[-1].output
+    for size in range(2, 12):
+        values = {"H": size, "W": size + 1}
+        numbers = network.report(f"{size}x{size + 1}x3")
+        assert found.substitute(values) == numbers.rows[-1].output
+
+
+@pytest.mark.parametrize(
+    ("at", "fact"),
+    [
+        ("H=9,Q=1", "Q is no letter here"),
+        ("H=0", "at least 1"),
+        ("H=W", "needs a number"),
+        ("H=1,H=2", "no letter a value of its own"),
+        ("H", "no letter a value of its own"),
+        ("H=-1", "neither a positive whole number"),
+    ],
+)
+def test_values_that_cannot_be(at, fact):
+    """Values for letters that are none, or that are no sizes, are refused."""
+    with pytest.raises(ArchitectureError, match=fact):
+        parse("HxWx3 conv3-8").report(at=at)
+
+
+# ---------------------------------------------------------------------------------- adding up
+
+
+@given(networks())
+def test_rows_add_up_to_totals(network):
+    """Every total is the sum of its column."""
+    report = network.report()
+    for name in QUANTITIES:
+        assert report.totals[name] == sum(row.counts()[name] for row in report.rows)
+    assert set(report.totals) == set(QUANTITIES)
+
+
+@given(networks())
+def test_scopes_add_up_to_totals(network):
+    """Every row is in one outermost scope, and the scopes add up to the totals."""
+    report = network.report()
+    scopes = {row.name.partition("/")[0] for row in report.rows}
+    parts = [report.part(scope) for scope in scopes]
+    for name in QUANTITIES:
+        assert sum(part[name] for part in parts) == report.totals[name]
+    assert report.part("total") == report.totals
+    for row in report.rows:
+        inside = any(other.name.startswith(f"{row.name}/") for other in report.rows)
+        assert inside or report.part(row.name) == row.counts()
+
+
+@given(networks())
+def test_rows_hold_together(network):
+    """In every row two FLOPs are one MAC, and parameters are weights and biases."""
+    for row in network.report().rows:
+        counts = row.counts()
+        assert counts["flops"] == 2 * counts["macs"]
+        assert counts["parameters"] == counts["weights"] + counts["biases"]
+        held = 0 if row.in_place else row.output.units.value
+        assert counts["activations"] == held
+        assert counts["neurons"] == (held if isinstance(row.layer, BIASED) else 0)
+
+
+@given(networks())
+def test_every_working_evaluates(network):
+    """Every working of every row, read by Python, is the number beside it, in letters as well."""
+    values = values_of(network.input)
+    for report in (network.report(), in_letters(network)):
+        for row in report.rows:
+            for count in (*row.cost, row.output.units):
+                assert evaluated(str(count), values) == substitute(count.value, values)
+
+
+@given(networks())
+def test_shapes_follow_the_edges(network):
+    """What reaches a row is what left the rows it takes, and the first row is the input."""
+    report = network.report()
+    left = {row.name: row.output for row in report.rows}
+    assert left["input"] == network.input
+    for node, row in zip(network.nodes, report.rows[1:], strict=True):
+        assert row.name == node.name
+        assert row.layer is node.layer
+        assert row.inputs == tuple(left[name] for name in node.inputs)
+
+
+@given(networks())
+def test_without_biases(network):
+    """Without biases, those of convolutions and linear layers are gone and nothing else is."""
+    report, bare = network.report(), network.report(bias=False)
+    for row, less in zip(report.rows, bare.rows, strict=True):
+        before, after = row.counts(), less.counts()
+        gone = before["biases"] if isinstance(row.layer, BIASED) else 0
+        assert before["biases"] - after["biases"] == gone
+        assert before["parameters"] - after["parameters"] == gone
+        for name in ("weights", "macs", "flops", "activations", "neurons"):
+            assert before[name] == after[name]
+    assert bare.totals == network.without_biases().report().totals
+
+
+@given(
+    networks(),
+    st.integers(1, 1000),
+    st.sampled_from([("fp64", 8), ("fp32", 4), ("half", 2), ("BF16", 2), ("int8", 1)]),
+)
+def test_memory(network, batch, dtype):
+    """Memory is units times bytes, activations times the batch, parameters once."""
+    name, size = dtype
+    report = network.report(batch=batch, dtype=name)
+    totals = report.to_dict()["totals"]
+    assert report.totals == network.report().totals
+    assert totals["parameter_bytes"] == report.totals["parameters"] * size
+    assert totals["activation_bytes"] == report.totals["activations"] * size * batch
+
+
+@pytest.mark.parametrize(
+    ("named", "fact"),
+    [
+        ({"batch": 0}, "between 1 and"),
+        ({"batch": 10**9 + 1}, "between 1 and"),
+        ({"dtype": "fp31"}, "is no dtype"),
+        ({"input": "32x3"}, "takes HEIGHTxWIDTHxCHANNELS, not 32x3"),
+        ({"input": "32x0x3"}, "at least 1"),
+        ({"input": "1x1x3"}, "larger than its padded input"),
+    ],
+)
+def test_options_that_cannot_be(named, fact):
+    """An option or an input that cannot be is refused, and said."""
+    network = parse("32x32x3 conv3-8 p0 pool2")
+    with pytest.raises(ArchitectureError, match=fact):
+        network.report(**named)
+
+
+def test_a_network_without_an_input():
+    """A network that does not say what goes in takes what it is given, else asks."""
+    network = parse("conv3-8")
+    assert network.report("5x5x2").totals["parameters"] == 152
+    assert network.report("7x2").totals["parameters"] == 56
+    with pytest.raises(ArchitectureError, match="does not say what goes in"):
+        network.report()
+
+
+def test_errors_name_the_layer():
+    """A layer that cannot take the shape that reaches it is named, and so is the shape."""
+    with pytest.raises(ArchitectureError, match="pool3, input 1x1x8: a kernel of extent 2"):
+        parse("4x4x8 pool2 x3").report()
+    with pytest.raises(ArchitectureError, match=r"add1 \(input \| conv1\): branches need"):
+        parse("4x4x8 (id + conv3-4)").report()
+    with pytest.raises(ArchitectureError, match=r"no row 'conv2'.*did you mean conv1"):
+        parse("4x4x8 conv3-4").report().part("conv2")

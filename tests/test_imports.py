@@ -1,0 +1,309 @@
+"""What is loaded, and who may import whom: nothing heavy, and only lower floors."""
+
+import ast
+import os
+import subprocess
+import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import archcalc
+
+# ------------------------------------------------------------------------- what a command loads
+
+HEAVY = ("torch", "torchvision", "numpy", "matplotlib", "fvcore", "torchinfo")
+
+ANALYTIC = [
+    ["vgg19"],
+    ["vgg19", "--table"],
+    ["vgg19", "--working"],
+    ["vgg19", "--input", "HxWx3", "--at", "H=448"],
+    *(["googlenet", "--format", form] for form in ("markdown", "latex", "csv", "json", "html")),
+    ["8x8x3 [conv3-64 | pool3/1 (id * gap)] fc-10"],
+    ["inception", "--explain"],
+    ["receptive-field", "5x5", "5x5", "5x5"],
+    ["receptive-field", "googlenet"],
+    ["networks"],
+    ["compare", "alexnet", "vgg19", "googlenet"],
+    ["--help"],
+    ["vgg20"],
+]
+
+PROBE = f"""
+import sys
+from archcalc.cli import run
+sys.stdout = sys.stderr = open({os.devnull!r}, "w", encoding="utf-8")
+status = run(sys.argv[1:])
+sys.__stdout__.write(" ".join(["status", str(status), *sorted(sys.modules)]))
+"""
+
+LIBRARY = """
+import sys
+import archcalc as ac
+ac.load("vgg19").report("224x224x3").to_dict(working=True)
+sys.stdout.write(" ".join(["status", "0", *sorted(sys.modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def decoys(tmp_path_factory):
+    """A folder in which every heavy package can be imported, whatever is installed."""
+    folder = tmp_path_factory.mktemp("decoys")
+    for name in HEAVY:
+        (folder / f"{name}.py").write_text('"""A decoy."""\n')
+    return str(folder)
+
+
+@cache
+def loaded(path, program, *args):
+    """The modules that a program has loaded at its end, in a fresh interpreter."""
+    env = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-c", program, *args]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
+    first, status, *modules = done.stdout.split()
+    assert first == "status"
+    assert status == ("2" if args == ("vgg20",) else "0")
+    return frozenset(modules)
+
+
+def heavy(modules):
+    """Those among them that no analytic command may load."""
+    return {name for name in modules if name.partition(".")[0] in HEAVY}
+
+
+@pytest.mark.parametrize("args", ANALYTIC, ids=" ".join)
+def test_analytic_commands_load_nothing_heavy(decoys, args):
+    """An analytic command loads no torch, numpy or matplotlib, even where they are at hand."""
+    modules = loaded(decoys, PROBE, *args)
+    assert "archcalc.report" in modules
+    assert heavy(modules) == set()
+
+
+def test_the_library_loads_nothing_but_the_standard_library(decoys):
+    """A report is made without any package that is not Python's own."""
+    modules = loaded(decoys, LIBRARY)
+    assert heavy(modules) == set()
+    assert not {name for name in modules if name.partition(".")[0] in {"rich", "typer", "click"}}
+
+
+def test_the_check_of_what_is_loaded_can_fail(decoys, tmp_path):
+    """Where something imports heavy packages behind archcalc's back, the check notices each."""
+    (tmp_path / "sitecustomize.py").write_text(f"import {', '.join(HEAVY)}\n")
+    modules = loaded(os.pathsep.join([str(tmp_path), decoys]), PROBE, "vgg19")
+    assert heavy(modules) == set(HEAVY)
+
+
+@pytest.mark.parametrize("args", ANALYTIC[:9], ids=" ".join)
+def test_only_text_loads_the_terminal(decoys, args):
+    """The module that draws with rich is loaded for text, and for text alone."""
+    modules = loaded(decoys, PROBE, *args)
+    is_text = "--format" not in args
+    assert ("archcalc.render.terminal" in modules) == is_text
+    assert "rich" in modules or not is_text
+
+
+# -------------------------------------------------------------------------------- who imports whom
+
+PACKAGE = Path(archcalc.__file__).parent
+
+# A package stands for what is in it, save archcalc itself, which stands above what it shows.
+FLOORS = {
+    "archcalc.errors": 0,
+    "archcalc.count": 1,
+    "archcalc.shape": 1,
+    "archcalc.units": 1,
+    "archcalc.layers": 2,
+    "archcalc.network": 3,
+    "archcalc.notation": 4,
+    "archcalc.infer": 4,
+    "archcalc.zoo": 5,
+    "archcalc.costs": 5,
+    "archcalc.receptive": 5,
+    "archcalc.load": 6,
+    "archcalc.report": 6,
+    "archcalc.render": 7,
+    "archcalc": 9,
+    "archcalc.cli": 10,
+    "archcalc.__main__": 11,
+}
+
+# A network reports on itself and writes itself, a report draws itself: the only ways up.
+DOORS = {
+    ("archcalc.network", "archcalc.report"),
+    ("archcalc.network", "archcalc.notation"),
+    ("archcalc.report", "archcalc.render"),
+}
+
+# Which module may import what from outside of Python's own library.
+GUESTS = {("archcalc.cli", "typer"), ("archcalc.render.terminal", "rich")}
+
+
+class Import(NamedTuple):
+    """Who imports what, and whether as soon as it is imported itself."""
+
+    importer: str
+    imported: str
+    at_once: bool
+
+
+def module_name(path):
+    """``archcalc.layers.base`` for its file."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {module_name(path): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+
+
+def is_for_types_alone(node):
+    """``if TYPE_CHECKING:``, whose body is never run."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {
+        "TYPE_CHECKING",
+        "typing.TYPE_CHECKING",
+    }
+
+
+def imports_in(name, source):
+    """Every import that a module can run."""
+
+    def below(nodes, at_once):
+        for node in nodes:
+            if is_for_types_alone(node):
+                yield from below(node.orelse, at_once)
+            elif isinstance(node, ast.Import):
+                yield from (Import(name, alias.name, at_once) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{name} imports relatively"
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    yield Import(name, whole if whole in SOURCES else node.module, at_once)
+            else:
+                inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                yield from below(ast.iter_child_nodes(node), at_once and not inside)
+
+    return list(below(ast.parse(source).body, at_once=True))
+
+
+def floor(name):
+    """On which floor a module stands."""
+    known = [n for n in FLOORS if name == n or (name.startswith(f"{n}.") and n != "archcalc")]
+    assert known, f"{name} stands on no floor: FLOORS must say which"
+    return FLOORS[max(known, key=len)]
+
+
+def climbs(imports):
+    """Imports of a higher floor that go through none of the doors, or through one at once."""
+    return [
+        found
+        for found in imports
+        if found.imported in SOURCES
+        and floor(found.imported) > floor(found.importer)
+        and (found.at_once or found[:2] not in DOORS)
+    ]
+
+
+def circle(imports):
+    """Modules that import one another in a ring as soon as they are imported; empty if none do."""
+    graph = {}
+    for found in imports:
+        if found.at_once and found.imported in SOURCES:
+            graph.setdefault(found.importer, set()).add(found.imported)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+def guests(imports):
+    """Imports from outside of Python's own library and of archcalc, and who may not have them."""
+    found = {(one.importer, one.imported.partition(".")[0]) for one in imports}
+    ours = {*sys.stdlib_module_names, "archcalc"}
+    return {pair for pair in found if pair[1] not in ours} - GUESTS
+
+
+ALL = [found for name, source in SOURCES.items() for found in imports_in(name, source)]
+
+
+def test_every_module_stands_on_a_floor():
+    """Every module of archcalc is read, and every floor has a module."""
+    assert len(SOURCES) == len(list(PACKAGE.rglob("*.py"))) > 30
+    assert {floor(name) for name in SOURCES} == set(FLOORS.values())
+    assert set(FLOORS) <= set(SOURCES)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_module_imports_no_higher_floor(name):
+    """A module imports its own and lower floors; the three doors up are opened in functions."""
+    assert climbs(imports_in(name, SOURCES[name])) == []
+
+
+def test_no_circles():
+    """No modules import one another in a ring, on one floor or across floors."""
+    assert circle(ALL) == []
+
+
+def test_every_door_is_used():
+    """The list of doors has none that nobody goes through."""
+    assert {found[:2] for found in ALL if not found.at_once} >= DOORS
+
+
+def test_guests_are_where_they_belong():
+    """Only the commands import typer, only the terminal imports rich; all else is Python's own."""
+    assert guests(ALL) == set()
+    assert {(found.importer, found.imported.partition(".")[0]) for found in ALL} >= GUESTS
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "fine"),
+    [
+        ("archcalc.shape", "from archcalc.errors import ArchitectureError", True),
+        ("archcalc.shape", "from archcalc.count import Count", True),
+        ("archcalc.shape", "from archcalc.layers import Layer", False),
+        ("archcalc.shape", "import archcalc.layers.base", False),
+        ("archcalc.shape", "from archcalc import network", False),
+        ("archcalc.shape", "import archcalc", False),
+        ("archcalc.shape", "def f():\n    from archcalc.layers import Layer", False),
+        ("archcalc.shape", "class A:\n    def f(self):\n        import archcalc.report", False),
+        ("archcalc.shape", "try:\n    import archcalc.cli\nexcept ImportError:\n    pass", False),
+        ("archcalc.shape", "if TYPE_CHECKING:\n    from archcalc.layers import Layer", True),
+        ("archcalc.shape", "if not TYPE_CHECKING:\n    from archcalc.layers import Layer", False),
+        ("archcalc.shape", "if TYPE_CHECKING:\n    pass\nelse:\n    import archcalc.cli", False),
+        ("archcalc.network", "def f():\n    from archcalc.report import report", True),
+        ("archcalc.network", "from archcalc.report import report", False),
+        ("archcalc.network", "def f():\n    from archcalc.render import drawing", False),
+        ("archcalc.render.views", "from archcalc import zoo", True),
+        ("archcalc.render.views", "from archcalc import __version__", False),
+    ],
+)
+def test_the_check_of_floors_can_fail(name, source, fine):
+    """A higher floor is noticed however it is imported; types alone and open doors are not."""
+    assert (climbs(imports_in(name, source)) == []) == fine
+
+
+def test_the_check_of_circles_can_fail():
+    """Two modules of one floor that import one another are noticed, unless one waits."""
+    back = "from archcalc.shape import Shape"
+    assert circle([*ALL, *imports_in("archcalc.count", back)])
+    assert not circle([*ALL, *imports_in("archcalc.count", f"def f():\n    {back}")])
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "fine"),
+    [
+        ("archcalc.render.terminal", "from rich.table import Table", True),
+        ("archcalc.render.views", "from rich.table import Table", False),
+        ("archcalc.render.views", "def f():\n    import rich", False),
+        ("archcalc.cli", "import typer", True),
+        ("archcalc.load", "import typer", False),
+        ("archcalc.count", "import math", True),
+        ("archcalc.count", "import numpy", False),
+    ],
+)
+def test_the_check_of_guests_can_fail(name, source, fine):
+    """A guest in the wrong place is noticed, Python's own library is none."""
+    assert (guests(imports_in(name, source)) == set()) == fine
