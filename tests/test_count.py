@@ -121,6 +121,21 @@ def test_ring(a, b, c):
         assert one - other == 0
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (2 * ((H + 2) // 2), 2 * (H // 2) + 2),
+        (1 - H // 2, -((H - 2) // 2)),
+        ((H + 5) // 3 * W, (H + 2) // 3 * W + W),
+        (((H + 1) // 2 * W + 3 * W) // 2, ((H + 7) // 2 * W) // 2),
+    ],
+)
+def test_floors_and_constants(one, other):
+    """Formulas are equal wherever a floor's constant stands, inside or in front of it."""
+    assert one == other
+    assert hash(one) == hash(other)
+
+
 @given(numbers, numbers)
 def test_different_formulas_differ(a, b):
     """Two formulas that differ in value somewhere do not compare equal."""

@@ -54,7 +54,10 @@ WORDS = [
     ("conv3-K", Convolution(3, letter("K"))),
     ("conv3-K2 d2", Convolution(3, letter("K2"), dilation=2)),
     ("convt4-64/2", TransposedConvolution(4, 64, 2)),
-    ("convt3-8/2 p1 d2 g4 op1 nobias", TransposedConvolution(3, 8, 2, 1, 2, 1, 4, bias=False)),
+    (
+        "convt3-8/2 p1 d2 g4 op1 nobias",
+        TransposedConvolution(3, 8, 2, 1, 2, 4, bias=False, output_padding=1),
+    ),
     ("convt2x3-K", TransposedConvolution((2, 3), letter("K"))),
     ("pool2", Pool(2)),
     ("pool3/2 p1", Pool(3, 2, 1)),
@@ -312,6 +315,7 @@ REFERENCES = [
     ("b: relu a: [b: conv3-8 | @b relu]", {"a/relu1": ("a/b",)}),  # the nearest scope
     ("b: relu a: [b: conv3-8 | @/b relu]", {"a/relu1": ("b",)}),  # the outermost
     ("b: relu a: [c: conv3-8 | @b relu]", {"a/relu1": ("b",)}),  # from further out
+    ("s: relu a: (s: relu b: [bn | @s])", {"a/b": ("a/b/bn1", "a/s")}),  # not further than needed
     ("b: relu conv3-8 (id + @input)", {"add1": ("conv1", "input")}),
     ("g: (conv3-8 relu) pool2 [@g pool2 | id]", {"pool2": ("g/relu1",)}),  # a group's end
     (

@@ -6,6 +6,9 @@ from importlib import import_module
 import pytest
 
 from archcalc import ArchitectureError, load, zoo
+from archcalc.count import letter
+from archcalc.network import Published
+from archcalc.report import reproduces
 from archcalc.zoo import ALIASES, FILES, NAMES
 from archcalc.zoo.inception import Widths, pair
 
@@ -321,6 +324,24 @@ def test_what_is_not_reproduced_has_a_reason(name):
     for published, ours, reproduced in comparisons:
         assert ours == report.part(published.row)[published.quantity]
         assert reproduced or published.reason
+
+
+@pytest.mark.parametrize(
+    ("figure", "smallest", "largest"),
+    [
+        (Published("total", "weights", "2.7", 1000), 2_600, 2_800),
+        (Published("total", "weights", "159", 1024), 158 * 1024, 160 * 1024),
+        (Published("total", "weights", "253,440"), 253_439, 253_441),
+        (Published("total", "weights", "650,000", significant=2), 640_000, 660_000),
+    ],
+)
+def test_printed_digits(figure, smallest, largest):
+    """A figure is reproduced within one unit of the last digit that its source means."""
+    assert reproduces(smallest, figure)
+    assert reproduces(largest, figure)
+    assert not reproduces(smallest - 1, figure)
+    assert not reproduces(largest + 1, figure)
+    assert not reproduces(letter("H"), figure)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeAlias, dataclass_transform
 
 from archcalc.count import ZERO, Count
@@ -95,7 +96,7 @@ class Layer:
         return ()
 
 
-class Join:
+class Join(ABC):
     """A layer with several inputs. It has no numbers of its own: two of a kind are equal."""
 
     kind: ClassVar[str]
@@ -110,9 +111,9 @@ class Join:
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
+    @abstractmethod
     def output(self, *shapes: Shape) -> Shape:
         """The shape that comes out of these shapes."""
-        raise NotImplementedError
 
 
 def divisor_below(number: int, limit: int) -> int:

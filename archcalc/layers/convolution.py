@@ -16,14 +16,9 @@ if TYPE_CHECKING:
     from archcalc.layers.window import Span
 
 
-class Convolution(Layer):
-    """``out_channels`` filters, each over ``in_channels/groups`` channels.
+class _Filters(Layer):
+    """What every convolution has."""
 
-    ``padding=None`` is the papers' unspoken rule, ``dilation*(kernel_size - 1)//2`` on both sides:
-    an odd kernel at stride 1 then keeps the size.
-    """
-
-    kind: ClassVar[str] = "conv"
     kernel_size: Axes
     out_channels: Number
     stride: Axes = 1
@@ -33,22 +28,46 @@ class Convolution(Layer):
     bias: bool = True
 
     def windows(self, shape: Shape) -> tuple[Span, ...]:
-        """One sliding window an axis."""
-        return _windows(self, _axes(self, shape))
+        """One window an axis."""
+        if not shape.sizes:
+            fact = f"a convolution moves over positions, and a vector of {shape} has none"
+            raise ArchitectureError(fact, hint="put convolutions before flatten and fc")
+        return _windows(self, len(shape.sizes))
 
     def output(self, shape: Shape) -> Shape:
         """Each axis through its window; ``out_channels`` channels."""
-        _check_groups(self, shape)
-        sizes = zip(self.windows(shape), shape.sizes, strict=True)
-        return Shape(tuple(window.outputs(size).value for window, size in sizes), self.out_channels)
+        self._check_groups(shape)
+        axes = zip(self.windows(shape), shape.sizes, strict=True)
+        return Shape(tuple(window.outputs(size).value for window, size in axes), self.out_channels)
+
+    def biases(self, shape: Shape) -> Count:  # noqa: ARG002 - any input
+        """One an output channel."""
+        return count(self.out_channels) if self.bias else ZERO
+
+    def _check_groups(self, shape: Shape) -> None:
+        if self.groups == 1:
+            return
+        both = {"input": shape.channels, "output": self.out_channels}
+        known = [channels for channels in both.values() if isinstance(channels, int)]
+        for what, channels in both.items():
+            if isinstance(channels, int) and channels % self.groups:
+                fact = f"{self.groups} groups do not divide {channels} {what} channels"
+                works = divisor_below(math.gcd(*known), self.groups)
+                raise ArchitectureError(fact, hint=f"g{works} would")
+
+
+class Convolution(_Filters):
+    """``out_channels`` filters, each over ``in_channels/groups`` channels.
+
+    ``padding=None`` is the papers' unspoken rule, ``dilation*(kernel_size - 1)//2`` on both sides:
+    an odd kernel at stride 1 then keeps the size.
+    """
+
+    kind: ClassVar[str] = "conv"
 
     def weights(self, shape: Shape) -> Count:
         """``(3*3*64)*64``: kernel area times input channels seen, times filters."""
         return product(self._filter(shape), self.out_channels)
-
-    def biases(self, shape: Shape) -> Count:  # noqa: ARG002 - any input
-        """One a filter."""
-        return count(self.out_channels) if self.bias else ZERO
 
     def macs(self, shape: Shape, output: Shape) -> Count:
         """``(224*224*64)*(3*3*64)``: every output unit weighs one filter's worth."""
@@ -59,39 +78,18 @@ class Convolution(Layer):
         return product(*kernel, quotient(shape.channels, self.groups))
 
 
-class TransposedConvolution(Layer):
+class TransposedConvolution(_Filters):
     """A convolution's shape rule run backwards (torch's ``ConvTranspose``).
 
     ``padding=None`` is ``dilation*(kernel_size - 1)//2``, as for :class:`Convolution`.
     """
 
     kind: ClassVar[str] = "convt"
-    kernel_size: Axes
-    out_channels: Number
-    stride: Axes = 1
-    padding: Axes | None = None
-    dilation: Axes = 1
     output_padding: Axes = 0
-    groups: int = 1
-    bias: bool = True
-
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
-        """One spreading window an axis."""
-        return _windows(self, _axes(self, shape))
-
-    def output(self, shape: Shape) -> Shape:
-        """Each axis through its window; ``out_channels`` channels."""
-        _check_groups(self, shape)
-        axes = zip(self.windows(shape), shape.sizes, strict=True)
-        return Shape(tuple(window.outputs(size).value for window, size in axes), self.out_channels)
 
     def weights(self, shape: Shape) -> Count:
         """``(2*2*64)*128``: kernel area times filters a group, times input channels."""
         return product(self._spread(shape), shape.channels)
-
-    def biases(self, shape: Shape) -> Count:  # noqa: ARG002 - any input
-        """One an output channel."""
-        return count(self.out_channels) if self.bias else ZERO
 
     def macs(self, shape: Shape, output: Shape) -> Count:  # noqa: ARG002
         """``(7*7*128)*(2*2*64)``: every unit of the input is spread over one filter's worth."""
@@ -102,29 +100,8 @@ class TransposedConvolution(Layer):
         return product(*kernel, quotient(self.out_channels, self.groups))
 
 
-def _axes(layer: Convolution | TransposedConvolution, shape: Shape) -> int:
-    if not shape.sizes:
-        fact = f"a convolution moves over positions, and a vector of {shape} has none"
-        raise ArchitectureError(fact, hint="put convolutions before flatten and fc")
-    axes = len(shape.sizes)
-    per_axis(layer.kernel_size, axes, "kernel")
-    return axes
-
-
-def _check_groups(layer: Convolution | TransposedConvolution, shape: Shape) -> None:
-    if layer.groups == 1:
-        return
-    both = {"input": shape.channels, "output": layer.out_channels}
-    known = [channels for channels in both.values() if isinstance(channels, int)]
-    for what, channels in both.items():
-        if isinstance(channels, int) and channels % layer.groups:
-            fact = f"{layer.groups} groups do not divide {channels} {what} channels"
-            works = divisor_below(math.gcd(*known), layer.groups)
-            raise ArchitectureError(fact, hint=f"g{works} would")
-
-
 @lru_cache(maxsize=1024)
-def _windows(layer: Convolution | TransposedConvolution, axes: int) -> tuple[Span, ...]:
+def _windows(layer: _Filters, axes: int) -> tuple[Span, ...]:
     kernels = per_axis(layer.kernel_size, axes, "kernel")
     strides = per_axis(layer.stride, axes, "stride")
     dilations = per_axis(layer.dilation, axes, "dilation")
@@ -132,9 +109,15 @@ def _windows(layer: Convolution | TransposedConvolution, axes: int) -> tuple[Spa
         paddings = tuple(d * (k - 1) // 2 for d, k in zip(dilations, kernels, strict=True))
     else:
         paddings = per_axis(layer.padding, axes, "padding")
-    if isinstance(layer, Convolution):
-        each = zip(kernels, strides, paddings, dilations, strict=True)
+    each = zip(kernels, strides, paddings, dilations, strict=True)
+    if not isinstance(layer, TransposedConvolution):
         return tuple(Window(*numbers) for numbers in each)
-    extra = per_axis(layer.output_padding, axes, "output padding")
-    each_transposed = zip(kernels, strides, paddings, dilations, extra, strict=True)
-    return tuple(TransposedWindow(*numbers) for numbers in each_transposed)
+    extras = per_axis(layer.output_padding, axes, "output padding")
+    for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
+        if extra and extra >= max(stride, dilation):  # torch's own condition
+            fact = (
+                f"an output padding of {extra} is not below stride {stride} or dilation {dilation}"
+            )
+            raise ArchitectureError(fact, hint=f"op{max(stride, dilation) - 1} would work")
+    pairs = zip(each, extras, strict=True)
+    return tuple(TransposedWindow(*numbers, extra) for numbers, extra in pairs)

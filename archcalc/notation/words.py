@@ -124,9 +124,8 @@ def _layer(kind: str, pieces: dict[str, str]) -> Layer:
         case "convt":
             kernel, channels = _axes(size, "kernel"), _channels(pieces)
             extra = _axes(pieces.get("op", "0"), "output padding", 0)
-            return TransposedConvolution(
-                kernel, channels, stride or 1, padding, dilation, extra, groups, bias
-            )
+            numbers = (kernel, channels, stride or 1, padding, dilation, groups, bias)
+            return TransposedConvolution(*numbers, extra)
         case "pool" | "avgpool":
             kernel, ceil_mode = _axes(size, "kernel"), "ceil" in pieces
             return Pool(kernel, stride, padding, "max" if kind == "pool" else "average", ceil_mode)
