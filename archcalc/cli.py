@@ -97,7 +97,9 @@ def show(
     ] = False,
     depth: Annotated[
         str,
-        typer.Option("--depth", metavar="N", help="Sum up what is nested deeper; 0: nothing."),
+        typer.Option(
+            "--depth", metavar="N", help="Sum up what is nested deeper than N names; 0: nothing."
+        ),
     ] = "0",
     input: _Input = None,  # noqa: A002
     at: _At = None,

@@ -28,8 +28,8 @@ def rounded(number: Number, digits: int, space: str = "") -> str:
     """An integer to so many significant digits with a decimal prefix, rounded half up.
 
     ``rounded(3_211_264, 2) == "3.2M"``, ``rounded(802_816, 2) == "800K"`` as in the assignment's
-    Table 1; ``rounded(19_632_062_464, 4, " ") == "19.63 G"``. Numbers of at most three digits,
-    and those under 10,000 that have no more than ``digits`` digits, stay exact; formulas too.
+    Table 1; ``rounded(19_632_062_464, 4, " ") == "19.63 G"``. Numbers of at most three digits stay
+    exact; formulas too.
     """
     if not isinstance(number, int):
         return str(number)
