@@ -340,12 +340,13 @@ ZERO: Final = count(0)
 def product(*parts: Number | Count) -> Count:
     """``a*b*c``; parts that are counts keep their own grouping in parentheses."""
     value: Number = 1
-    factors = tuple(map(_bare, parts))
+    factors: list[Number | Count] = []
+    for part in parts:
+        value = value * (part.value if isinstance(part, Count) else part)
+        factors.append(_bare(part))
     if len(factors) == 1 and isinstance(factors[0], Count):
         return factors[0]
-    for factor in factors:
-        value = value * value_of(factor)
-    return Count("*" if len(factors) > 1 else "", factors, value)
+    return Count("*" if len(factors) > 1 else "", tuple(factors), value)
 
 
 def total(counts: Iterable[Count]) -> Count:

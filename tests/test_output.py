@@ -581,6 +581,22 @@ def test_total_line_at_80_columns(printed):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("vgg19", ["conv1_1", "224x224x64", "1.79K", "3.21M"]),
+        ("alexnet", ["conv1", "55x55x96", "34.9K", "105M"]),
+        ("googlenet", ["3a/1x1", "28x28x64", "12.4K", "9.63M"]),
+        ("resnet152", ["conv1", "112x112x64", "9.41K", "118M"]),
+        ("networks", ["lenet5", "28x28x1"]),
+    ],
+)
+def test_numbers_stay_side_by_side(printed, name, row):
+    """80 columns are enough for tables of numbers: what belongs together stands in one line."""
+    lines = printed(name, columns=80).splitlines()
+    assert any(all(cell in line for cell in row) for line in lines)
+
+
 def test_every_layer_stands_in_the_narrow_table(printed):
     """The table at 80 columns has as many layers as the one at 200."""
     names = [node.name for node in ac.load("vgg19").nodes if node.layer.kind != "relu"]

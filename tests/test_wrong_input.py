@@ -50,8 +50,8 @@ COMMANDS = [
     (["networks", "vgg19"], ["vgg19"]),
     (["show"], ["NETWORK"]),
     (["--table"], ["NETWORK"]),
-    (["compare"], ["networks"]),
-    (["receptive-field"], ["windows"]),
+    (["compare"], ["Missing argument"]),
+    (["receptive-field"], ["Missing argument"]),
 ]
 
 SIZES = [
@@ -240,6 +240,8 @@ OPTIONS = [
     (["vgg19", "--format", "foo"], ["--format", "'foo'", "markdown"]),
     (["vgg19", "--format", "mardown"], ["--format", "'mardown'", "did you mean markdown?"]),
     (["vgg19", "--format", "JSON"], ["--format", "'JSON'", "did you mean json?"]),
+    (["vgg19", "--format", "md"], ["--format", "'md'", "markdown"]),
+    (["vgg19", "--format", "tex"], ["--format", "'tex'", "did you mean latex?"]),
     (["vgg19", "--format", ""], ["--format", "''", "markdown"]),
     (["vgg19", "--format", "\x1b[31m"], ["--format", r"'\x1b[31m'", "markdown"]),
     (["vgg19", "--table", "--working"], ["--table", "--working"]),

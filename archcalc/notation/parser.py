@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.network import INPUT, Network, Node
@@ -11,12 +11,23 @@ from archcalc.notation.reader import Reader
 
 if TYPE_CHECKING:
     from archcalc.layers import Join, Layer
+    from archcalc.network import Published, Source
     from archcalc.notation.reader import Item
 
 MAX_LAYERS: Final = 100_000
 
 
-def parse(text: str, name: str = "", file: str = "", *, stack: bool = False) -> Network:
+class About(TypedDict, total=False):
+    """What a network carries beside its nodes."""
+
+    source: Source
+    published: tuple[Published, ...]
+    notes: tuple[str, ...]
+
+
+def parse(
+    text: str, name: str = "", file: str = "", *, stack: bool = False, **about: Unpack[About]
+) -> Network:
     """Read a network.
 
     Args:
@@ -24,6 +35,7 @@ def parse(text: str, name: str = "", file: str = "", *, stack: bool = False) -> 
         name: what to call the network.
         file: the file it came from, named in errors together with the line.
         stack: a bare size is the kernel of a convolution with one filter, ``5x5/2``.
+        about: source, published figures and notes, see :class:`archcalc.network.Network`.
 
     Raises:
         ArchitectureError: what was read, where it stood, and the nearest spelling that works.
@@ -45,7 +57,7 @@ def parse(text: str, name: str = "", file: str = "", *, stack: bool = False) -> 
             raise ArchitectureError(f"the name {quoted(own)} is taken", where=draft.place)
         seen.add(own)
         nodes.append(Node(own, draft.layer, tuple(known[i] for i in draft.inputs)))
-    return Network(tuple(nodes), name, shape)
+    return Network(tuple(nodes), name, shape, **about)
 
 
 class _Layout:

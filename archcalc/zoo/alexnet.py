@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archcalc.network import Published, Source
@@ -76,10 +75,9 @@ def load(name: str) -> Network:
             Published("total", "parameters", "61,100,840", where="torchvision's model page"),
             Published("total", "macs", "0.71", 10**9, "G", where="torchvision's model page"),
         )
-        return replace(parse(TORCHVISION, name), source=ONE_TOWER, published=published)
+        return parse(TORCHVISION, name, source=ONE_TOWER, published=published)
     if name == "alexnet-ungrouped":
         note = "Without the paper's two groups: what many tutorials count."
-        return replace(
-            parse(PAPER.replace(" g2", ""), name), source=SOURCE, notes=(SIZE_NOTE, note)
-        )
-    return replace(parse(PAPER, name), source=SOURCE, published=PUBLISHED, notes=(SIZE_NOTE,))
+        text = PAPER.replace(" g2", "")
+        return parse(text, name, source=SOURCE, notes=(SIZE_NOTE, note))
+    return parse(PAPER, name, source=SOURCE, published=PUBLISHED, notes=(SIZE_NOTE,))

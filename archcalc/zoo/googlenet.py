@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archcalc.network import Published, Source
@@ -114,9 +113,9 @@ def load(name: str) -> Network:
         )
         where = "as torchvision.models.googlenet, without its auxiliary heads"
         source = SOURCE._replace(where=where)
-        return replace(parse(text, name), source=source, published=published)
+        return parse(text, name, source=source, published=published)
     published = (
         *(Published(row, "weights", p, 1024, "K", why) for row, p, why in _PARAMETERS),
         *(Published(row, "macs", p, 10**6, "M", why) for row, p, why in _OPERATIONS),
     )
-    return replace(parse(text, name), source=SOURCE, published=published, notes=NOTES)
+    return parse(text, name, source=SOURCE, published=published, notes=NOTES)

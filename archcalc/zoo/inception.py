@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archcalc.network import Source
@@ -42,13 +41,11 @@ class Widths(NamedTuple):
 
 def pair(widths: Widths = Widths(), input: str = INPUT) -> tuple[Network, Network]:  # noqa: A002, B008
     """The naive module (figure 2a) and the one with dimension reduction (figure 2b)."""
-    naive, reduced = (
-        parse(text.format(**widths._asdict(), input=input), name)
-        for text, name in ((NAIVE, "inception-naive"), (REDUCED, "inception-reduced"))
-    )
+    given = {**widths._asdict(), "input": input}
+    naive, reduced = SOURCE._replace(where="figure 2a"), SOURCE._replace(where="figure 2b")
     return (
-        replace(naive, source=SOURCE._replace(where="figure 2a")),
-        replace(reduced, source=SOURCE._replace(where="figure 2b")),
+        parse(NAIVE.format(**given), "inception-naive", source=naive),
+        parse(REDUCED.format(**given), "inception-reduced", source=reduced),
     )
 
 

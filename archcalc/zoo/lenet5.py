@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archcalc.network import Published, Source
@@ -52,4 +51,4 @@ PUBLISHED: Final = (
 
 def load(name: str) -> Network:
     """LeNet-5."""
-    return replace(parse(TEXT, name), source=SOURCE, published=PUBLISHED)
+    return parse(TEXT, name, source=SOURCE, published=PUBLISHED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archcalc.network import Published, Source
@@ -50,4 +49,4 @@ PUBLISHED: Final = (
 
 def load(name: str) -> Network:
     """MiniGoogLeNet; Fashion-MNIST has one channel, ``--input 32x32x1``."""
-    return replace(parse(TEXT, name), source=SOURCE, published=PUBLISHED)
+    return parse(TEXT, name, source=SOURCE, published=PUBLISHED)

@@ -6,7 +6,6 @@ The paper's bottlenecks stride in their first 1x1 convolution, torchvision's in 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archcalc.network import Published, Source
@@ -86,5 +85,7 @@ def load(name: str) -> Network:
             Published("total", "macs", macs, 10**9, "G", where=page),
         )
     where = f"table 1, {base[6:]}-layer" + (", as torchvision builds it" if variant else "")
-    network = parse(text(block, counts, late_stride=bool(variant)), name)
-    return replace(network, source=SOURCE._replace(where=where), published=published)
+    source = SOURCE._replace(where=where)
+    return parse(
+        text(block, counts, late_stride=bool(variant)), name, source=source, published=published
+    )

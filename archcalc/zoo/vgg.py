@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from archcalc.network import Published, Source
@@ -60,5 +59,5 @@ def load(name: str) -> Network:
         f"table 1, column {COLUMNS[name]}",
     )
     published = Published("total", "parameters", MILLIONS[name], 10**6, "million", where="table 2")
-    network = parse("224x224x3" + TEXTS[name] + HEAD, name)
-    return replace(network, source=source, published=(published,))
+    text = "224x224x3" + TEXTS[name] + HEAD
+    return parse(text, name, source=source, published=(published,))
