@@ -70,7 +70,7 @@ _NoBias = Annotated[
     bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
 ]
 _Format = Annotated[
-    str, typer.Option("--format", metavar="|".join(FORMATS), help="How to draw it.")
+    str, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")
 ]
 _Output = Annotated[
     str | None, typer.Option("--output", metavar="FILE", help="Write there, whole or not at all.")
@@ -113,6 +113,8 @@ def show(
     if table and working:
         raise ArchitectureError("--table and --working are two different pages", hint="choose one")
     levels = _whole(depth, "--depth", 0)
+    if levels and (table or working):
+        raise ArchitectureError("--depth sums up the summary only", hint="leave one of them out")
     examples = _whole(batch, "--batch")
     report = _one(words).report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
 
@@ -303,7 +305,8 @@ def _deliver(
     if output is not None and not output.strip():
         raise ArchitectureError(f"{quoted(output)} names no file", where="--output")
     if form not in FORMATS:
-        close = nearest(form, list(FORMATS))
+        known = {"tex": "latex", "md": "markdown", "htm": "html", "txt": "text"}
+        close = [known[form]] if form in known else nearest(form, list(FORMATS))
         hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(FORMATS)}"
         raise ArchitectureError(f"{quoted(form)} is no format", where="--format", hint=hint)
     if form == "json":

@@ -99,7 +99,10 @@ class Field(NamedTuple):
             first = self.spans[0][0] - window.padding * self.shift
             last = first + self.grown(window).value - 1
             return Field(((first, last),), self.shift * window.stride)
-        if self.letters() or (isinstance(window, AdaptiveWindow) and letters(window.size)):
+        waits = isinstance(window, Window) and letters(window.kernel)
+        if isinstance(window, AdaptiveWindow):
+            waits = letters(window.size)
+        if self.letters() or waits:
             return None
         # The joint pattern: so many outputs that whole patterns of inputs have gone by.
         rounds = len(self.spans) // math.gcd(len(self.spans), window.step)

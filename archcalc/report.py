@@ -220,10 +220,9 @@ def report(
         waiting = shape.letters() | network.letters()
         for name in values:
             if name not in waiting:
-                known = ", ".join(sorted(waiting)) or "none; write e.g. --input HxWx3"
-                raise ArchitectureError(
-                    f"{name} is no letter here", hint=f"the letters are {known}"
-                )
+                known = f"the letters are {', '.join(sorted(waiting))}"
+                hint = known if waiting else "write letters first, e.g. --input HxWx3"
+                raise ArchitectureError(f"{name} is no letter here", hint=hint)
         shape, network = shape.substitute(values), network.substitute(values)
     dtype = ALIASES.get(dtype.lower(), dtype.lower())
     if dtype not in BYTES_OF:

@@ -51,6 +51,8 @@ def agree(formulas, numbers, values):
 @given(networks())
 @example(parse("12x12x8 (id * gap conv1-8) conv3-8"))
 @example(parse("12x12x8 gap convt2-8/2"))
+@example(parse("12x12x8 convt2-8/2 gap"))
+@example(parse("12x12x8 convt2-8/2 conv3-8 fc-10"))
 def test_formulas_give_the_numbers(network):
     """A report in letters, its letters replaced, is the report in numbers: totals and rows."""
     agree(in_letters(network), network.report(), values_of(network.input))

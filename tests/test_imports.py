@@ -21,16 +21,14 @@ ANALYTIC = [
     ["vgg19"],
     ["vgg19", "--table"],
     ["vgg19", "--working"],
-    ["vgg19", "--input", "HxWx3", "--at", "H=448"],
     *(["googlenet", "--format", form] for form in ("markdown", "latex", "csv", "json", "html")),
     ["8x8x3 [conv3-64 | pool3/1 (id * gap)] fc-10"],
     ["inception", "--explain"],
     ["receptive-field", "5x5", "5x5", "5x5"],
-    ["receptive-field", "googlenet"],
+    ["receptive-field", "vgg19"],
     ["networks"],
     ["compare", "alexnet", "vgg19", "googlenet"],
     ["--help"],
-    ["vgg20"],
 ]
 
 PROBE = f"""
@@ -66,7 +64,7 @@ def loaded(path, program, *args):
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True, timeout=60)
     first, status, *modules = done.stdout.split()
     assert first == "status"
-    assert status == ("2" if args == ("vgg20",) else "0")
+    assert status == "0"
     return frozenset(modules)
 
 
@@ -97,7 +95,7 @@ def test_the_check_of_what_is_loaded_can_fail(decoys, tmp_path):
     assert heavy(modules) == set(HEAVY)
 
 
-@pytest.mark.parametrize("args", ANALYTIC[:9], ids=" ".join)
+@pytest.mark.parametrize("args", ANALYTIC[:8], ids=" ".join)
 def test_only_text_loads_the_terminal(decoys, args):
     """The module that draws with rich is loaded for text, and for text alone."""
     modules = loaded(decoys, PROBE, *args)

@@ -280,7 +280,8 @@ def module(torch, layer, shape):
             if padding is None:
                 both = zip(kernel, stride, strict=True)
                 padding = tuple((k - 1) // 2 if s == 1 else 0 for k, s in both)
-            make = kind("MaxPool" if layer.reduction == "max" else "AvgPool")
+            # AvgPool3d alone refuses inputs smaller than its kernel, even where they are padded.
+            make = kind("AvgPool" if layer.reduction == "average" and axes < 3 else "MaxPool")
             return make(kernel, stride, padding, ceil_mode=layer.ceil_mode)
         case AdaptivePool():
             short = "Max" if layer.reduction == "max" else "Avg"

@@ -545,7 +545,7 @@ def test_a_process_gives_one_line(tmp_path, args, says, encoding):
 
 
 @posix
-@pytest.mark.parametrize("args", [BIG, [*BIG, "--format", "json"], ["--help"]])
+@pytest.mark.parametrize("args", [["vgg19"], [*BIG, "--format", "json"], ["--help"]])
 def test_a_closed_pipe_gives_one_line(args):
     """Where nobody reads, one line says so, and the status is not 0."""
     reading, writing = os.pipe()
@@ -643,7 +643,6 @@ def test_what_may_not_be_read_or_written_gives_one_line(capsys, tmp_path):
     "network",
     [
         "8x8x3 (id x100000) x100000 relu",
-        "8x8x3 a: relu (@a x1000000000 + id)",
         "8x8x3 adaptiveavgpool1000000000 conv3-3",
         "8x8x3 adaptiveavgpool999983 pool3/2 adaptiveavgpool999979 conv3-3",
         "8x8x3 convt3-3/999999937 conv3-3",

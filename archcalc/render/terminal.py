@@ -68,14 +68,15 @@ def _rich(block: Table, gap: int = 1) -> RichTable:
 
 
 def _fitting(console: Console, block: Table, width: int) -> RichTable:
-    """The first layout that fits: the table, its narrow one, or all columns one below the other."""
+    """The first layout that fits: the table, its narrow one, or all columns one below the other.
+
+    A layout fits if no word or number in it is broken; sentences may be wrapped.
+    """
     wide = _rich(block)
-    if width >= UNBOUNDED or _natural(console, wide) <= width:
+    narrow = _rich(block.narrow, gap=0) if block.narrow is not None else wide
+    if width >= UNBOUNDED or _measured(console, wide).maximum <= width:
         return wide
-    narrow = _rich(block.narrow, gap=0) if block.narrow is not None else None
-    if narrow is not None and _natural(console, narrow) <= width:
-        return narrow
-    return _rich(_stacked(block))
+    return narrow if _measured(console, narrow).minimum <= width else _rich(_stacked(block))
 
 
 def _stacked(block: Table) -> Table:
@@ -88,12 +89,12 @@ def _stacked(block: Table) -> Table:
             for place, pair in enumerate(pairs or [(EMPTY, EMPTY)]):
                 yield (label if place == 0 else EMPTY, *pair)
 
-    columns = (Column(first), Column(""), Column(""))
+    columns = (Column(first), Column("what"), Column("value"))
     return Table(block.title, columns, tuple(lines(block.rows)), tuple(lines(block.footer)))
 
 
-def _natural(console: Console, table: RichTable) -> int:
-    return Measurement.get(console, console.options.update_width(UNBOUNDED), table).maximum
+def _measured(console: Console, table: RichTable) -> Measurement:
+    return Measurement.get(console, console.options.update_width(UNBOUNDED), table)
 
 
 def draw(blocks: Sequence[Block], stream: TextIO) -> None:

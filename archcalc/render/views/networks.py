@@ -35,7 +35,10 @@ def networks(reports: Iterable[Report]) -> list[Block]:
 
     found = list(reports)
     title = "Networks that archcalc knows by name"
-    note = "Layers: convolutions and linear layers. Aliases: vgg-a to vgg-e."
+    note = (
+        "Layers: convolutions, those of shortcuts among them, and linear layers. "
+        "Aliases: vgg-a to vgg-e."
+    )
     wide, narrow = (tuple(row(report, digits) for report in found) for digits in (0, 3))
     return [Table(title, columns, wide, (), (note,), Table(title, columns, narrow, (), (note,)))]
 
