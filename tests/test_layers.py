@@ -342,6 +342,13 @@ def test_convolutions_are_torchs(torch, drawn):
     checked(torch, *drawn)
 
 
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 5))
+def test_output_paddings_are_torchs(torch, axes, stride, dilation, extra):
+    """Torch refuses the output paddings that are refused here, and no others."""
+    layer = TransposedConvolution(3, 4, stride, dilation=dilation, output_padding=extra)
+    checked(torch, layer, Shape((5,) * axes, 2))
+
+
 @given(drawn=layers_on_shapes(pools) | layers_on_shapes(adaptive_pools))
 @example(drawn=(Pool(3, 2, ceil_mode=True), Shape((2, 2), 3)))
 def test_pools_are_torchs(torch, drawn):
@@ -409,6 +416,12 @@ IMAGE = Shape((32, 32), 12)
         (GroupNorm(24), IMAGE, "24 groups do not divide 12 channels", "gn12 would"),
         (Convolution(33, 8, padding=0), IMAGE, "extent 33 is larger than its padded input", ""),
         (Convolution(3, 8, padding=0, dilation=16), IMAGE, "extent 33 is larger", ""),
+        (
+            TransposedConvolution(4, 8, 2, output_padding=5),
+            IMAGE,
+            "not below stride 2",
+            "op1 would",
+        ),
         (TransposedConvolution(1, 8, padding=16), IMAGE, "padding of 16 leaves nothing", ""),
         (Pool(3, padding=2), IMAGE, "pads at most half its window of 3, not 2", "p1 would"),
     ],

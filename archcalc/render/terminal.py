@@ -6,9 +6,9 @@ import io
 from typing import TYPE_CHECKING, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.constrain import Constrain
-from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -40,7 +40,7 @@ class Drawing:
                 yield _paragraph(block, options.max_width)
                 continue
             width = options.max_width
-            table = _fitting(console, block, width)
+            table = _fitting(block, width)
             if block.title:
                 yield Text(block.title, style="bold")
             yield table
@@ -51,13 +51,14 @@ def _paragraph(words: str, width: int) -> Constrain:
     return Constrain(Text(words), min(width, READABLE))
 
 
-def _rich(block: Table, gap: int = 1) -> RichTable:
+def _rich(block: Table, gap: int = 1, widths: list[int] | None = None) -> RichTable:
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap, 0, 0), show_edge=False)
-    for column in block.columns:
+    for place, column in enumerate(block.columns):
         table.add_column(
             Text(column.heading),
             justify="right" if column.right else "left",
             overflow="fold",
+            width=widths[place] if widths else None,
         )
     for place, row in enumerate(block.rows, 1):
         last = place == len(block.rows) and bool(block.footer)
@@ -67,16 +68,42 @@ def _rich(block: Table, gap: int = 1) -> RichTable:
     return table
 
 
-def _fitting(console: Console, block: Table, width: int) -> RichTable:
+def _fitting(block: Table, width: int) -> RichTable:
     """The first layout that fits: the table, its narrow one, or all columns one below the other.
 
     A layout fits if no word or number in it is broken; sentences may be wrapped.
     """
-    wide = _rich(block)
-    narrow = _rich(block.narrow, gap=0) if block.narrow is not None else wide
-    if width >= UNBOUNDED or _measured(console, wide).maximum <= width:
-        return wide
-    return narrow if _measured(console, narrow).minimum <= width else _rich(_stacked(block))
+    if width >= UNBOUNDED:
+        return _rich(block)
+    widths = _widths(block, width, gap=1, wrap=block.narrow is None)
+    if widths is not None:
+        return _rich(block, widths=widths)
+    if block.narrow is not None:
+        widths = _widths(block.narrow, width, gap=0, wrap=True)
+        if widths is not None:
+            return _rich(block.narrow, gap=0, widths=widths)
+    return _rich(_stacked(block))
+
+
+def _widths(block: Table, width: int, *, gap: int, wrap: bool) -> list[int] | None:
+    """A width for each column such that no word is broken; None where there is no room.
+
+    What is left after the longest word of every column goes where it takes least to be enough.
+    """
+    rows = ([Cell(c.heading) for c in block.columns], *block.rows, *block.footer)
+    columns = list(zip(*rows, strict=True))
+    enough = [max(cell_len(cell.text) for cell in column) for column in columns]
+    words = [[word for cell in column for word in cell.text.split()] for column in columns]
+    widths = [max((cell_len(word) for word in found), default=0) for found in words]
+    spare = width - sum(widths) - (gap + 1) * (len(columns) - 1)
+    missing = sum(enough) - sum(widths)
+    if spare < (0 if wrap else missing):
+        return None
+    for place in sorted(range(len(columns)), key=lambda i: enough[i] - widths[i]):
+        more = min(spare, enough[place] - widths[place])
+        widths[place] += more
+        spare -= more
+    return widths
 
 
 def _stacked(block: Table) -> Table:
@@ -91,10 +118,6 @@ def _stacked(block: Table) -> Table:
 
     columns = (Column(first), Column("what"), Column("value"))
     return Table(block.title, columns, tuple(lines(block.rows)), tuple(lines(block.footer)))
-
-
-def _measured(console: Console, table: RichTable) -> Measurement:
-    return Measurement.get(console, console.options.update_width(UNBOUNDED), table)
 
 
 def draw(blocks: Sequence[Block], stream: TextIO) -> None:
