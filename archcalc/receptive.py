@@ -80,11 +80,20 @@ class Field(NamedTuple):
 
     @property
     def centre(self) -> float | None:
-        """The middle of the first output's field; the first input is 0. None for letters."""
-        span = self.spans[0]
-        if span is None or not isinstance(span[0], int) or not isinstance(span[1], int):
+        """The middle of the first output's field; the first input is 0. None for letters.
+
+        In a pattern it is the mean over its outputs, each moved back to the first one's place.
+        """
+        known = [(turn, span) for turn, span in enumerate(self.spans) if span is not None]
+        if not known or self.letters():
             return None
-        return (span[0] + span[1]) / 2
+        # Twice the middle, times the pattern's length, so as to stay whole until the end.
+        length = len(self.spans)
+        doubled = (
+            (_int(first) + _int(last)) * length - 2 * turn * _int(self.shift)
+            for turn, (first, last) in known
+        )
+        return sum(doubled) / (2 * length * len(known))
 
     def grown(self, window: Window) -> Count:
         """The size behind a sliding window, ``r + d*(k - 1)*j``, with its working."""

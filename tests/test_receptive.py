@@ -349,3 +349,14 @@ def test_shapes_have_nothing_to_do_with_it():
     network = parse("conv3-8/2 pool2 conv5-8 p0 d2 relu")
     fields = {network.report(Shape((n, n), 3)).rows[-1].seen for n in (40, 64, 101)}
     assert len(fields) == 1
+
+
+def test_upsampled_branches_line_up():
+    """Behind upsampling, branches whose middles agree are not called misaligned; others are."""
+    aligned = parse("8x8x1 convt4-1/2 (id + conv3-1)").report()
+    assert not aligned.rows[-1].seen.misaligned
+    assert aligned.rows[-1].seen.fields[0].centre == -0.25
+    shifted = parse("8x8x1 convt4-1/2 (id + conv2-1 p1 pool2/1 p0 conv2-1 p0 conv2-1 p1)").report()
+    assert not shifted.rows[-1].seen.misaligned
+    apart = parse("8x8x1 convt4-1/2 (conv5-1/4 + pool4)").report()
+    assert "centre" in apart.rows[-1].seen.misaligned
