@@ -178,10 +178,11 @@ def fields(steps: Iterable[Step], shape: Shape) -> list[Seen]:
         if isinstance(node.layer, Join):
             pairs = zip(node.inputs, step.inputs, strict=True)
             still = [name for name, shape in pairs if shape.sizes != step.output.sizes]
-            here = _joined([(name, seen[name].fields) for name in node.inputs])
             if still:  # one position scales all: what an output sees does not move along
                 why = f"{', '.join(still)} gives every position the same"
                 here = Seen((None,) * axes, why)
+            else:
+                here = _joined([(name, seen[name].fields) for name in node.inputs])
         else:
             windows = node.layer.windows(step.inputs[0])
             here = Seen(_through(seen[node.inputs[0]].fields, windows))

@@ -76,10 +76,13 @@ def summary(report: Report, depth: int = 0) -> list[Block]:
         depth: names of more parts than this are summed up in one line; 0 shows every layer.
     """
     lines = list(_lines(report, depth))
-    symbolic = not all(isinstance(value, int) for value in report.totals.values())
-    table = _formulas(report, lines) if symbolic else _numbers(report, lines)
+    table = _formulas(report, lines) if _symbolic(report) else _numbers(report, lines)
     comparisons = report.comparisons()
     return [table, published(report, comparisons)] if comparisons else [table]
+
+
+def _symbolic(report: Report) -> bool:
+    return not all(isinstance(value, int) for value in report.totals.values())
 
 
 def _numbers(report: Report, lines: Sequence[Line]) -> Table:
@@ -173,7 +176,7 @@ def _percent(part: Number, whole: Number) -> Cell:
 
 
 def _notes(report: Report) -> tuple[str, ...]:
-    if not all(isinstance(value, int) for value in report.totals.values()):
+    if _symbolic(report):
         size = BYTES_OF[report.dtype]
         counts = f"Exact for one example; two FLOPs a MAC; {size} bytes a value at {report.dtype}."
         return (counts, *misaligned(report), *_origin(report))
