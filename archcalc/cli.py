@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from archcalc import __version__, zoo
-from archcalc.errors import ArchitectureError, nearest, quoted
+from archcalc.errors import ArchitectureError, StatedError, nearest, quoted
 from archcalc.load import load
 from archcalc.notation import KINDS, parse
 from archcalc.render import FORMATS, render, views
@@ -125,7 +125,7 @@ def show(
             return views.workings(report)
         return views.flat(report) if format == "csv" else views.summary(report, levels)
 
-    _deliver(blocks, lambda: report.to_dict(working=working), format, output)
+    deliver(blocks, lambda: report.to_dict(working=working), format, output)
 
 
 def _filters(meaning: str) -> Any:  # noqa: ANN401 - typer's own
@@ -164,7 +164,7 @@ def inception(
             "saving": {"macs": saving if isinstance(saving, int) else str(saving)},
         }
 
-    _deliver(lambda: views.inception(naive, reduced, explain=explain), data, format, output)
+    deliver(lambda: views.inception(naive, reduced, explain=explain), data, format, output)
 
 
 @app.command("receptive-field")
@@ -182,20 +182,20 @@ def receptive_field(
     words = " ".join(windows).split()
     if not _is_stack(words):
         report = _one(windows).report(input, at=at)
-        _deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
+        deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
         return
     stack = parse(" ".join(words), "stack", stack=True)
     kernels = [re.match(r"[0-9]+(x[0-9]+)*", word) for word in words]
     axes = max(kernel[0].count("x") + 1 if kernel else 1 for kernel in kernels)
     report = stack.report(input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
-    _deliver(lambda: views.stacked(report), report.to_dict, format, output)
+    deliver(lambda: views.stacked(report), report.to_dict, format, output)
 
 
 @app.command()
 def networks(format: _Format = "text", output: _Output = None) -> None:  # noqa: A002
     """All networks that have a name."""
     reports = [zoo.load(name).report() for name in zoo.NAMES]
-    _deliver(
+    deliver(
         lambda: views.networks(reports),
         lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
         format,
@@ -225,7 +225,7 @@ def compare(
             )
         except ArchitectureError as error:
             raise error.at(quoted(name)) from None
-    _deliver(
+    deliver(
         lambda: views.compared(reports),
         lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
         format,
@@ -269,6 +269,12 @@ def tables(
     to_file("\n".join(index) + "\n", directory / "README.md")
 
 
+@app.command()
+def training() -> None:
+    """The optimization experiments of the course: `archcalc training --help`."""
+    # For the list of commands only: run() hands everything behind the word to training.cli.
+
+
 def _is_stack(words: Sequence[str]) -> bool:
     """Whether bare windows were typed, and no network."""
     if len(words) == 1 and (zoo.find(words[0]) or Path(words[0]).exists()):
@@ -296,12 +302,13 @@ def _whole(text: str, option: str, smallest: int = 1) -> int:
     raise ArchitectureError(f"{quoted(text)} is not {limits}", where=option)
 
 
-def _deliver(
+def deliver(
     blocks: Callable[[], Sequence[Block]],
     data: Callable[[], dict[str, Any]],
     form: str,
     output: str | None,
 ) -> None:
+    """Give a result out: blocks in a format, or data as JSON, to standard output or a file."""
     if output is not None and not output.strip():
         raise ArchitectureError(f"{quoted(output)} names no file", where="--output")
     if form not in FORMATS:
@@ -334,13 +341,24 @@ def _columns() -> int | None:
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit status. What goes wrong is one line on standard error."""
+    if args and args[0] == "training":
+        from training import cli  # noqa: PLC0415 - no other command knows of it
+
+        return execute(cli.app, args[1:], "archcalc training")
+    return execute(app, args, "archcalc")
+
+
+def execute(application: typer.Typer, args: Sequence[str], name: str) -> int:
+    """Run one command of an application, whose help is shown where none is named."""
     if sys.stdout is None:  # started with standard output closed
         return _complain("standard output: closed")
     try:
-        status = app(list(args) or ["--help"], prog_name="archcalc", standalone_mode=False)
+        status = application(list(args) or ["--help"], prog_name=name, standalone_mode=False)
         sys.stdout.flush()
         return (status if isinstance(status, int) else 0) if args else 2
-    except (ArchitectureError, UndeliveredError) as error:
+    except StatedError as error:
+        return _complain(str(error), error.status)
+    except UndeliveredError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return 130
@@ -354,7 +372,7 @@ def run(args: Sequence[str]) -> int:
         return _complain(str(error.format_message()))
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, status: int = 2) -> int:
     """One line on standard error, nothing in it that a terminal would obey."""
     line = " ".join(message.split())
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
@@ -365,7 +383,7 @@ def _complain(message: str) -> int:
         sys.stderr.flush()
     except (OSError, AttributeError):  # closed, or full: the status alone has to say it
         sys.stderr = None
-    return 2
+    return status
 
 
 def main() -> None:

@@ -1,9 +1,19 @@
-"""Floor 0: the one error that archcalc raises about what a person wrote."""
+"""Floor 0: errors that are one line for the person who typed a command."""
 
 from __future__ import annotations
 
 
-class ArchitectureError(ValueError):
+class StatedError(ValueError):
+    """An error whose ``str`` is all that a command says, on one line.
+
+    Attributes:
+        status: the command's exit status: 2 for what the person typed, 1 for what failed.
+    """
+
+    status: int = 2
+
+
+class ArchitectureError(StatedError):
     """Something in an architecture, a size or an option cannot be.
 
     Args:

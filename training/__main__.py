@@ -1,0 +1,5 @@
+"""``python -m training`` is ``archcalc training``."""
+
+from training.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""How answers write numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.render.table import Cell, Column, Table, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """``91.4 %``."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def interval(found: Sequence[float], digits: int = 1) -> str:
+    """``91.4 % [89.5, 93.0]`` of value, lower and upper end."""
+    value, low, high = (100 * one for one in found)
+    return f"{value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def points(found: Sequence[float], digits: int = 1) -> str:
+    """``+0.4 [+0.2, +0.6]`` percentage points of a difference and its ends."""
+    value, low, high = (100 * one for one in found)
+    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def short(value: float | None) -> str:
+    """Three significant digits."""
+    if value is None:
+        return "not finite"
+    return "0" if value == 0 else f"{value:.3g}"
+
+
+def table(
+    title: str,
+    headings: Iterable[str],
+    rows: Iterable[Iterable[Any]],
+    notes: Sequence[str] = (),
+    words: int = 1,
+) -> Table:
+    """A table whose first ``words`` columns are words and whose others are numbers."""
+    columns = tuple(Column(heading, place >= words) for place, heading in enumerate(headings))
+    cells: tuple[tuple[Cell, ...], ...] = tuple(tuple(text(one) for one in row) for row in rows)
+    return Table(title, columns, cells, notes=tuple(notes))

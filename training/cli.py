@@ -1,0 +1,226 @@
+"""Floor 7: the commands of the experiments; nothing heavy is loaded before one is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from archcalc.cli import deliver, execute
+from archcalc.errors import quoted
+from training.errors import TrainingError
+
+app = typer.Typer(
+    name="archcalc training",
+    add_completion=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The optimization experiments of a deep-learning-systems course. A population of "
+    "networks is trained as one program; the result is tables, answers and figures, and a record "
+    "that says where they come from. `archcalc training` and `python -m training` are the same.",
+    epilog="Several words for one option are separated by commas: `--activation relu,leaky`. "
+    "Several processes share the members: `torchrun --nproc-per-node=4 -m training dying-relu`.",
+)
+
+NEEDED: Final = ("torch", "numpy", "matplotlib")
+
+
+def _option(name: str, meaning: str, metavar: str = "N") -> Any:  # noqa: ANN401 - typer's own
+    return typer.Option(name, metavar=metavar, help=meaning)
+
+
+_Seed = Annotated[str, _option("--seed", "Of everything that is drawn.")]
+_Output = Annotated[
+    str | None,
+    _option("--output", "Folder for record, tables and figures; runs/... if not said.", "FOLDER"),
+]
+_Device = Annotated[str, _option("--device", "auto, cpu or cuda.", "DEVICE")]
+_Json = Annotated[bool, typer.Option("--json", help="The numbers as JSON on standard output.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished record.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Forget what is in the folder.")]
+_Keep = Annotated[str, _option("--checkpoint-every", "Seconds between checkpoints.", "SECONDS")]
+
+
+@app.callback()
+def _experiments() -> None:
+    """What is common to all experiments stands in the application's help."""
+
+
+@app.command()
+def perceptron(
+    sets: Annotated[str, _option("--sets", "Training sets, learnt from at once.")] = "1000",
+    points: Annotated[str, _option("--points", "Of a training set.")] = "20",
+    test_points: Annotated[str, _option("--test-points", "The same for all sets.")] = "1000",
+    epochs: Annotated[str, _option("--epochs", "Passes over a training set.")] = "1000",
+    loss: Annotated[str, _option("--loss", "perceptron, hinge.", "WORDS")] = "perceptron,hinge",
+    rate: Annotated[str, _option("--rate", "Learning rates.", "NUMBERS")] = "1,0.1",
+    seed: _Seed = "0",
+    output: _Output = None,
+    device: _Device = "auto",
+    json: _Json = False,
+    resume: _Resume = False,
+    overwrite: _Overwrite = False,
+    checkpoint_every: _Keep = "15",
+) -> None:
+    """Perceptron criterion and hinge loss on 20 points (homework 2, problem 1)."""
+    given = {
+        "sets": _whole(sets, "--sets"),
+        "points": _whole(points, "--points"),
+        "test_points": _whole(test_points, "--test-points"),
+        "epochs": _whole(epochs, "--epochs"),
+        "loss": _words(loss),
+        "rate": tuple(_number(word, "--rate") for word in _words(rate)),
+    }
+    _run("perceptron", given, seed, output, device, json, resume, overwrite, checkpoint_every)
+
+
+@app.command()
+def init(
+    setting: Annotated[
+        str, _option("--setting", "ball (Godoy's blog) or mnist (Perunicic's).", "WORD")
+    ] = "ball",
+    activation: Annotated[
+        str, _option("--activation", "sigmoid, tanh, relu, id, ...; the setting's own.", "WORDS")
+    ] = "",
+    init: Annotated[
+        str, _option("--init", "normal.01, glorot, he, ...; the setting's own.", "WORDS")
+    ] = "",
+    networks: Annotated[str, _option("--networks", "A combination.")] = "20",
+    examples: Annotated[str, _option("--examples", "That they look at.")] = "1000",
+    data_dir: Annotated[
+        str | None, _option("--data-dir", "Where MNIST/raw is; or ARCHCALC_DATA.", "FOLDER")
+    ] = None,
+    seed: _Seed = "0",
+    output: _Output = None,
+    device: _Device = "auto",
+    json: _Json = False,
+    resume: _Resume = False,
+    overwrite: _Overwrite = False,
+    checkpoint_every: _Keep = "15",
+) -> None:
+    """Vanishing and exploding values in five layers at birth (lab 3, problem 1.1)."""
+    given = {
+        "setting": setting,
+        "activation": _words(activation),
+        "init": _words(init),
+        "networks": _whole(networks, "--networks"),
+        "examples": _whole(examples, "--examples"),
+        "data_dir": data_dir,
+    }
+    _run("init", given, seed, output, device, json, resume, overwrite, checkpoint_every)
+
+
+@app.command("dying-relu")
+def dying_relu(
+    activation: Annotated[str, _option("--activation", "relu, leaky.", "WORDS")] = "relu,leaky",
+    function: Annotated[str, _option("--function", "abs, xsin5x, step.", "WORDS")] = "abs",
+    hidden_layers: Annotated[
+        str, _option("--hidden-layers", 'The paper\'s "10-layer" network has 9.', "NUMBERS")
+    ] = "9,10",
+    width: Annotated[str, _option("--width", "Units a hidden layer.")] = "2",
+    init: Annotated[str, _option("--init", "he, torch, glorot, rai.", "WORDS")] = "he",
+    simulations: Annotated[str, _option("--simulations", "A combination.")] = "1000",
+    points: Annotated[str, _option("--points", "Of each simulation's training set.")] = "3000",
+    batch: Annotated[str, _option("--batch", "The minibatch.")] = "64",
+    epochs: Annotated[str, _option("--epochs", "Passes over the training set.")] = "50",
+    born: Annotated[
+        str, _option("--born", "Networks a width, for the theory of birth; 0 leaves it out.")
+    ] = "20000",
+    seed: _Seed = "0",
+    output: _Output = None,
+    device: _Device = "auto",
+    json: _Json = False,
+    resume: _Resume = False,
+    overwrite: _Overwrite = False,
+    checkpoint_every: _Keep = "15",
+) -> None:
+    """How many deep, narrow networks are constant (lab 3, problems 1.2 and 1.3)."""
+    given = {
+        "activation": _words(activation),
+        "function": _words(function),
+        "hidden_layers": tuple(_whole(n, "--hidden-layers") for n in _words(hidden_layers)),
+        "width": _whole(width, "--width"),
+        "init": _words(init),
+        "simulations": _whole(simulations, "--simulations"),
+        "points": _whole(points, "--points"),
+        "batch": _whole(batch, "--batch"),
+        "epochs": _whole(epochs, "--epochs"),
+        "born": _whole(born, "--born"),
+    }
+    _run("dying-relu", given, seed, output, device, json, resume, overwrite, checkpoint_every)
+
+
+def _run(
+    name: str,
+    given: dict[str, Any],
+    seed: str,
+    output: str | None,
+    device: str,
+    json: bool,
+    resume: bool,
+    overwrite: bool,
+    checkpoint_every: str,
+) -> None:
+    """Run an experiment and show what came of it."""
+    for module in NEEDED:
+        if find_spec(module) is None:
+            hint = "pip install 'archcalc[training]'"
+            raise TrainingError(f"training needs {module}", hint=hint, status=1)
+    if output is not None and not output.strip():
+        raise TrainingError(f"--output: {quoted(output)} names no folder")
+    if resume and overwrite:
+        raise TrainingError("--resume keeps what --overwrite forgets", hint="choose one")
+    keep = _number(checkpoint_every, "--checkpoint-every")
+    from training import runner  # noqa: PLC0415 - loads torch
+    from training.experiments import experiment  # noqa: PLC0415 - likewise
+
+    record = runner.run(
+        experiment(name)(seed=_whole(seed, "--seed"), **given),
+        Path(output) if output is not None else None,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        keep=keep,
+    )
+    if record is not None:
+        form = "json" if json else "text"
+        deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",")) if text.strip() else ()
+
+
+def _whole(text: str, option: str) -> int:
+    stripped = text.strip()
+    if stripped.isdecimal() and stripped.isascii() and len(stripped) < 19:  # noqa: PLR2004
+        return int(stripped)
+    raise TrainingError(f"{option}: {quoted(text)} is not a whole number")
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
+    return value
+
+
+def run(args: list[str]) -> int:
+    """Run one command line; the exit status."""
+    return execute(app, args, "python -m training")
+
+
+def main() -> None:
+    """``python -m training``; under torchrun, rank 0 alone speaks."""
+    if os.environ.get("RANK", "0") != "0":
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            sys.stderr = sys.stdout = nowhere
+            sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

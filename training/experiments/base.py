@@ -1,0 +1,126 @@
+"""Floor 4: what an experiment is: a question, its grid as data, what runs, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import Field, asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from training.errors import TrainingError
+from training.record import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from training.loop import Task
+    from training.record import Array
+
+LARGEST: Final = 10**7
+PLACE: Final = {"place": True}  # of a field that says where something is, not what is computed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """All that the result of an experiment depends on; a subclass an experiment.
+
+    Attributes:
+        name: of the command.
+        title: of its pages.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole("--seed", self.seed, 0, 2**63 - 1)
+
+    def tasks(self) -> tuple[Task, ...]:
+        """What is trained, in order.
+
+        Raises:
+            TrainingError: something that the experiment needs is not there.
+        """
+        raise NotImplementedError
+
+    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """The numbers of the tables and answers, as plain data, from a record's arrays."""
+        raise NotImplementedError
+
+    def configuration(self) -> dict[str, Any]:
+        """The experiment as JSON has it."""
+        given = asdict(self)
+        return {one.name: plain(given[one.name]) for one in self.settings()}
+
+    @classmethod
+    def settings(cls) -> list[Field[Any]]:
+        """The fields that the result depends on."""
+        return [one for one in fields(cls) if not one.metadata.get("place")]
+
+    @classmethod
+    def of(cls, configuration: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`configuration`."""
+        given: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in configuration.items()
+        }
+        return cls(**given)
+
+    def baseline(self) -> Self:
+        """What runs without any option."""
+        return type(self)()
+
+    def command(self) -> str:
+        """The command line that runs it: every option that is not the default."""
+        usual = self.baseline()
+        words = [f"archcalc training {self.name}"]
+        for one in self.settings():
+            value = getattr(self, one.name)
+            if value != getattr(usual, one.name):
+                said = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                words.append(f"--{one.name.replace('_', '-')} {said}")
+        return " ".join(words)
+
+
+def whole(option: str, value: int, least: int = 1, most: int = LARGEST) -> None:
+    """Refuse a number beyond its bounds.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    if not least <= value <= most:
+        raise TrainingError(f"{option}: {value} is not a whole number from {least} to {most:,}")
+
+
+def choice(option: str, values: Sequence[str], known: Iterable[str]) -> None:
+    """Refuse a word that is none of those known, none at all, and one said twice.
+
+    Raises:
+        TrainingError: naming the option and the nearest words.
+    """
+    from archcalc.errors import nearest  # noqa: PLC0415
+
+    names = list(known)
+    for value in values:
+        if value not in names:
+            close = nearest(value, names)
+            hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(names)}"
+            raise TrainingError(f"{option}: {value!r} is none of its words", hint=hint)
+    distinct(option, values)
+
+
+def distinct(option: str, values: Sequence[object]) -> None:
+    """Refuse an empty list and one that says a thing twice.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    if not values:
+        raise TrainingError(f"{option}: nothing is named")
+    twice = [value for place, value in enumerate(values) if value in values[:place]]
+    if twice:
+        raise TrainingError(f"{option}: {twice[0]} is named twice")
+
+
+def spaced(end: int) -> tuple[int, ...]:
+    """Epochs to look after: 0, then 1, 2, 5, 10, 20, 50, ... and the end."""
+    steps = [int(f"{digit}{'0' * zeros}") for zeros in range(8) for digit in (1, 2, 5)]
+    return (0, *(step for step in steps if step < end), *([end] if end else []))

@@ -1,0 +1,277 @@
+"""Lab 3, problem 1.1: what initialization does to activations and gradients of five layers.
+
+Two settings, after the two blogs that the problem names: ``ball`` is Godoy's (deepreplay),
+``mnist`` is Perunicic's (intoli.com). Networks are looked at as they are born; nothing is trained.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import torch
+
+from training import activations, initial, losses, streams
+from training.cohort import Cohort, Member
+from training.data import Data, mnist
+from training.experiments.base import PLACE, Experiment, choice, distinct, whole
+from training.loop import Task
+from training.models import Mlp
+from training.updates import SGD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+    from training.losses import Loss
+    from training.record import Array
+
+LAYERS: Final = 5
+DIMENSIONS: Final = 10
+SAMPLE: Final = 1000  # values a violin is drawn from
+AT_ONCE: Final = 8  # members whose activations are in memory
+KINDS: Final = ("z", "a", "weights", "gradients")  # what has a violin
+
+
+class Setting(NamedTuple):
+    """A blog's network.
+
+    Args:
+        text: the network; its activation is replaced by each of those compared.
+        first: the place of the first of its five hidden layers.
+        loss: on its outputs.
+        init: the initializers to compare.
+        activation: the activations to compare.
+    """
+
+    text: str
+    first: int
+    loss: Loss
+    init: tuple[str, ...]
+    activation: tuple[str, ...]
+
+
+SETTINGS: Final = {
+    "ball": Setting(
+        f"1x1x{DIMENSIONS} (fc-100 relu) x{LAYERS} fc-1",
+        0,
+        losses.binary_cross_entropy,
+        ("normal.01", "normal.1", "normal1", "glorot", "he"),
+        ("sigmoid", "tanh", "relu"),
+    ),
+    "mnist": Setting(
+        f"28x28x1 fc-100 (fc-100 relu) x{LAYERS} fc-10",
+        1,
+        losses.cross_entropy,
+        ("normal.1", "normal.14", "normal.28", "glorot", "he"),
+        ("sigmoid", "tanh", "relu", "id"),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init(Experiment):
+    """Activations and initializers, every combination with some networks.
+
+    Args:
+        setting: ``ball`` or ``mnist``.
+        activation: some of ``sigmoid``, ``tanh``, ``relu``, ``id`` and archcalc's other words;
+            the setting's own if none is named.
+        init: initializers, see :mod:`training.initial`; the setting's own if none is named.
+        networks: a combination.
+        examples: that they look at: points of the ball, or MNIST's first test images.
+        data_dir: where MNIST is; the result does not depend on it.
+        seed: of everything that is drawn.
+    """
+
+    name = "init"
+    title = "Weight initialization"
+    setting: str = "ball"
+    activation: tuple[str, ...] = ()
+    init: tuple[str, ...] = ()
+    networks: int = 20
+    examples: int = 1000
+    data_dir: str | None = field(default=None, compare=False, metadata=PLACE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("--setting", (self.setting,), SETTINGS)
+        usual = SETTINGS[self.setting]
+        object.__setattr__(self, "activation", self.activation or usual.activation)
+        object.__setattr__(self, "init", self.init or usual.init)
+        distinct("--activation", self.activation)
+        distinct("--init", self.init)
+        for name in self.activation:
+            activations.slope(name)
+        for name in self.init:
+            initial.initializer(name)
+        whole("--networks", self.networks, 1, 1000)
+        whole("--examples", self.examples, 2, 10_000)
+
+    def baseline(self) -> Init:
+        """The setting's own comparisons."""
+        return type(self)(setting=self.setting, data_dir=self.data_dir)
+
+    def groups(self) -> list[tuple[str, str]]:
+        """Activation and initializer of each group of members."""
+        return [(activation, init) for activation in self.activation for init in self.init]
+
+    def tasks(self) -> tuple[Task, ...]:
+        """One population, looked at once."""
+        setting = SETTINGS[self.setting]
+        model = Mlp.read(setting.text)
+        members = tuple(
+            Member(number, init, activation)  # the same streams for every group: paired
+            for activation, init in self.groups()
+            for number in range(self.networks)
+        )
+
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort, Data]:
+            cohort = Cohort.born(
+                model, own, self.seed, loss=setting.loss, rule=SGD(), device=device
+            )
+            x, y = self.examples_on(device)
+            return cohort, Data(x, y, self.examples, streams.root(self.seed))
+
+        def probe(cohort: Cohort) -> Mapping[str, Tensor]:
+            x, y = self.examples_on(cohort.parameters.device)
+            shown = [i for i, member in enumerate(cohort.members) if member.number == 0]
+            found = [
+                measures(cohort.part(range(i, min(i + AT_ONCE, len(cohort)))), x, y, setting.first)
+                for i in range(0, len(cohort), AT_ONCE)
+            ]
+            table = {name: torch.cat([one[name] for one in found]) for name in found[0]}
+            samples = sampled(cohort.part(shown), x, y, setting.first, self.seed) if shown else {}
+            return {**table, **samples}
+
+        return (Task("layers", members, build, last=probe),)
+
+    def examples_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Inputs ``(1, examples, in)`` and targets, for all members alike."""
+        if self.setting == "mnist":
+            images = mnist(self.data_dir, device, train=False)
+            return images.x[None, : self.examples], images.y[None, : self.examples]
+        x, y = ball(streams.fold(streams.root(self.seed), "ball"), self.examples)
+        return x[None].to(device), y[None].to(device)
+
+    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Means over the networks of each group, layer by layer."""
+        groups = []
+        for place, (activation, init) in enumerate(self.groups()):
+            part = slice(place * self.networks, (place + 1) * self.networks)
+            layers = []
+            for layer in range(LAYERS):
+                row: dict[str, Any] = {"layer": layer + 1}
+                for name in MEASURES:
+                    values = arrays[f"layers/{name}"][part, layer].astype(np.float64)
+                    row[name] = float(values.mean())
+                layers.append(row)
+            spread = arrays["layers/activation_std"][part, -1]
+            groups.append(
+                {
+                    "activation": activation,
+                    "init": init,
+                    "layers": layers,
+                    "last_activation_std_range": [float(spread.min()), float(spread.max())],
+                }
+            )
+        return {"setting": self.setting, "groups": groups}
+
+
+MEASURES: Final = {
+    "weight_std": "standard deviation of the weights",
+    "preactivation_std": "standard deviation of the pre-activations",
+    "activation_std": "standard deviation of the activations, over units and examples",
+    "example_std": "standard deviation of a unit's activation over examples, root mean square",
+    "gradient_std": "standard deviation of the loss's gradient with respect to the weights",
+    "saturated": "share of activations on a flat part: |tanh| > 0.95, sigmoid < 0.05 or > 0.95",
+    "dead": "share of units whose activation is 0 for every example",
+}
+
+
+def ball(key: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Points in a ten-dimensional ball, and whether their coordinates' sum is large.
+
+    The radius is sqrt(10), the density uniform in volume; the label is 1 where |sum| > radius/2;
+    then all coordinates are divided by their common standard deviation.
+
+    Returns:
+        Points ``(count, 10)`` and labels ``(count, 1)``, 32-bit floats.
+    """
+    radius = math.sqrt(DIMENSIONS)
+    direction = streams.normal(streams.fold(key, "direction"), count, DIMENSIONS)
+    direction = direction / direction.norm(dim=1, keepdim=True)
+    length = streams.uniform(streams.fold(key, "length"), count, 1) ** (1 / DIMENSIONS)
+    x = radius * length * direction
+    y = x.sum(1, keepdim=True).abs() > radius / 2
+    return (x / x.std(correction=0)).float(), y.float()
+
+
+def _values(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, list[Tensor]]:
+    """Pre-activations, activations, weights and gradients of the five layers."""
+    seen: dict[str, Tensor] = {}
+    layers = cohort.model.layers[first : first + LAYERS]
+    with torch.no_grad():
+        cohort.model.forward(cohort.parameters, x, cohort.activations, watch=seen.__setitem__)
+    _, gradient = cohort.gradients(cohort.parameters, x, y)
+    weights, gradients = (cohort.model.split(t)[first:] for t in (cohort.parameters, gradient))
+    return {
+        "z": [seen[f"{layer.name}.z"] for layer in layers],
+        "a": [seen[f"{layer.name}.a"] for layer in layers],
+        "weights": [weight for weight, _ in weights[:LAYERS]],
+        "gradients": [weight for weight, _ in gradients[:LAYERS]],
+    }
+
+
+def measures(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, Tensor]:
+    """:data:`MEASURES`, ``(members, layers)`` each."""
+    found = _values(cohort, x, y, first)
+
+    def std(values: Sequence[Tensor]) -> Tensor:
+        return torch.stack([v.double().flatten(1).std(1, correction=0) for v in values], 1).float()
+
+    flat = torch.stack(
+        [
+            torch.stack([share(m.activation, a[i]) for i, m in enumerate(cohort.members)])
+            for a in found["a"]
+        ],
+        1,
+    )
+    dead = torch.stack([(a == 0).all(1).float().mean(1) for a in found["a"]], 1)
+    return {
+        "weight_std": std(found["weights"]),
+        "preactivation_std": std(found["z"]),
+        "activation_std": std(found["a"]),
+        "example_std": torch.stack(
+            [a.double().var(1, correction=0).mean(1).sqrt() for a in found["a"]], 1
+        ).float(),
+        "gradient_std": std(found["gradients"]),
+        "saturated": flat,
+        "dead": dead,
+    }
+
+
+def share(activation: str, a: Tensor) -> Tensor:
+    """The share of activations on a flat part of their function; 0 where it has none."""
+    if activation == "tanh":
+        return (a.abs() > 0.95).float().mean()  # noqa: PLR2004
+    if activation == "sigmoid":
+        return ((a < 0.05) | (a > 0.95)).float().mean()  # noqa: PLR2004
+    return torch.zeros((), device=a.device)
+
+
+def sampled(cohort: Cohort, x: Tensor, y: Tensor, first: int, seed: int) -> dict[str, Tensor]:
+    """A thousand values of each kind and layer, ``(members, layers, 1000)``, for the violins."""
+    found = _values(cohort, x, y, first)
+    out = {}
+    for kind in KINDS:
+        layers = []
+        for place, values in enumerate(found[kind]):
+            flat = values.flatten(1)
+            key = streams.fold(streams.root(seed), "sample", kind, place).to(flat.device)
+            layers.append(flat[:, streams.integers(key, flat.shape[1], SAMPLE)])
+        out[f"sample_{kind}"] = torch.stack(layers, 1)
+    return out

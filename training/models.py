@@ -1,0 +1,175 @@
+"""Floor 1: networks whose members are stacked: one text, many sets of parameters.
+
+A model holds no parameters. It says how many there are, cuts a member's vector into layers, and
+computes; the text is archcalc's notation, so archcalc's own counts are those of the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from archcalc import load
+from archcalc.layers import Activation, Dropout, Flatten, Linear
+from training import initial, streams
+from training.activations import Activations
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from archcalc.count import Number
+
+    Watch = Callable[[str, Tensor], None]
+
+
+class Dense(NamedTuple):
+    """A linear layer: its name, its sizes, and the dropout in front of it."""
+
+    name: str
+    fan_in: int
+    out: int
+    bias: bool
+    dropout: float
+    activation: str  # behind it; "id" where there is none
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """A stack of linear layers, each but the last followed by an activation.
+
+    ``Mlp.read("1x1x1 (fc-2 relu) x9 fc-1")`` is the network of Lu et al.'s experiment.
+    """
+
+    text: str
+    layers: tuple[Dense, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Mlp:
+        """The model of a notation that has only ``fc``, activations, ``drop`` and ``flatten``.
+
+        Raises:
+            ArchitectureError: the notation cannot be read.
+            TrainingError: it has other layers, or its first word is no input size.
+        """
+        network = load(text)
+        if network.input is None:
+            raise TrainingError(f"{text!r} does not begin with its input's size", hint="1x1x10 ...")
+        steps = network.report().rows
+        size = _number(network.input.units.value)
+        layers: list[Dense] = []
+        dropout = 0.0
+        for node in network.nodes:
+            layer = node.layer
+            if isinstance(layer, Linear):
+                out = _number(layer.out_features)
+                layers.append(Dense(node.name, size, out, layer.bias, dropout, "id"))
+                size, dropout = out, 0.0
+            elif isinstance(layer, Dropout):
+                dropout += (1 - dropout) * layer.probability
+            elif isinstance(layer, Activation) and layers and layers[-1].activation == "id":
+                slope = "" if layer.slope is None else f"{layer.slope:g}".lstrip("0")
+                layers[-1] = layers[-1]._replace(activation=f"{layer.function}{slope}")
+            elif not isinstance(layer, Flatten):
+                raise TrainingError(f"{node.name}: a stack of linear layers has no {layer.kind}")
+        model = cls(text, tuple(layers))
+        assert model.parameters == sum(row.cost.parameters.value for row in steps)
+        return model
+
+    @property
+    def parameters(self) -> int:
+        """How many a member has."""
+        return sum(self._sizes)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [n for d in self.layers for n in (d.out * d.fan_in, d.out if d.bias else 0)]
+
+    @property
+    def widest(self) -> int:
+        """Units of the widest layer, the input among them."""
+        return max(max(d.fan_in, d.out) for d in self.layers)
+
+    def split(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Weights ``(members, out, in)`` and biases ``(members, out)`` of each layer, as views.
+
+        Args:
+            theta: ``(members, parameters)``: each layer's weights, then its biases.
+        """
+        parts = iter(torch.split(theta, self._sizes, 1))
+        return [(next(parts).view(-1, d.out, d.fan_in), next(parts)) for d in self.layers]
+
+    def draw(self, keys: Tensor, initializers: Sequence[str]) -> Tensor:
+        """Parameters ``(members, parameters)``, drawn from each member's own stream.
+
+        Args:
+            keys: one a member.
+            initializers: one name a member, see :mod:`training.initial`.
+        """
+        theta = torch.empty(len(keys), self.parameters, device=keys.device)
+        for name in dict.fromkeys(initializers):
+            places = torch.tensor(
+                [i for i, n in enumerate(initializers) if n == name], device=keys.device
+            )
+            draw = initial.initializer(name)
+            parts = []
+            for d in self.layers:
+                own = streams.fold(keys[places], "init", d.name)
+                drawn = draw(own, d.out, d.fan_in)
+                parts += [drawn.weight.flatten(1), *([drawn.bias] if d.bias else [])]
+            theta[places] = torch.cat(parts, 1)
+        return theta
+
+    def forward(
+        self,
+        theta: Tensor,
+        x: Tensor,
+        activations: Activations | None = None,
+        *,
+        keys: Tensor | None = None,
+        watch: Watch | None = None,
+    ) -> Tensor:
+        """All members at once.
+
+        Args:
+            theta: ``(members, parameters)``.
+            x: ``(members, batch, in)``, or ``(1, batch, in)`` for all members alike.
+            activations: behind the hidden layers, in place of the text's own.
+            keys: one a member; given, dropout is at work and draws from them.
+            watch: called with ``fc1.z`` and ``fc1.a`` and the values there, before and behind
+                the activation, ``(members, batch, out)``.
+
+        Returns:
+            ``(members, batch, out)``, without an activation behind the last layer's own.
+        """
+        h = x.expand(len(theta), *x.shape[1:])
+        last = self.layers[-1]
+        for d, (weight, bias) in zip(self.layers, self.split(theta), strict=True):
+            if keys is not None and d.dropout:
+                own = streams.fold(keys, "drop", d.name)
+                # inverted dropout: what is kept is scaled, so that nothing is at test time
+                kept = streams.uniform(own, *h.shape[1:]) >= d.dropout
+                h = h * kept / (1 - d.dropout)
+            z = torch.matmul(h, weight.mT)
+            if d.bias:
+                z = z + bias.unsqueeze(1)
+            hidden = activations is not None and d is not last and d.activation != "id"
+            h = activations(z) if hidden and activations else _own(d.activation, z)
+            if watch is not None:
+                watch(f"{d.name}.z", z)
+                watch(f"{d.name}.a", h)
+        return h
+
+
+def _number(value: Number) -> int:
+    if isinstance(value, int):
+        return value
+    raise TrainingError(f"{value} stands for a number, and training needs the number itself")
+
+
+def _own(name: str, z: Tensor) -> Tensor:
+    return z if name == "id" else Activations([name] * len(z), z.device)(z)

@@ -1,0 +1,206 @@
+"""Floor 6: one run from its configuration to tables, answers and figures in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from training import ranks
+from training.errors import TrainingError
+from training.loop import KEEP, Loop
+from training.progress import say
+from training.record import FILE, Record, plain, provenance, sweep, to_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from archcalc.render.table import Block
+    from training.experiments.base import Experiment
+    from training.ranks import Ranks
+
+RUNS: Final = Path("runs")
+
+
+def folder_of(experiment: Experiment) -> Path:
+    """Where a run goes that was told no place: a folder a configuration."""
+    text = json.dumps(experiment.configuration(), sort_keys=True)
+    return RUNS / f"{experiment.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def run(
+    experiment: Experiment,
+    folder: Path | None = None,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    keep: float = KEEP,
+) -> Record | None:
+    """Run an experiment, or go on with it, and write what came of it.
+
+    A finished record of the same configuration is read and not made again.
+
+    Args:
+        experiment: with its configuration.
+        folder: for ``record.npz``, ``results.json``, ``README.md`` and figures.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        resume: go on with the folder's unfinished record.
+        overwrite: forget what is in the folder.
+        keep: seconds between checkpoints.
+
+    Returns:
+        The finished record; None on ranks other than the first.
+
+    Raises:
+        TrainingError: something that a person can mend.
+        StoppedError: Ctrl-C; nothing is lost.
+    """
+    where = ranks.device(device)
+    place = folder or folder_of(experiment)
+    own = ranks.join(where)
+    try:
+        tasks = experiment.tasks()
+        if own.world > min(len(task.members) for task in tasks):
+            raise TrainingError(f"{own.world} processes have fewer than one member each")
+        record = own.leads(
+            lambda: _opened(experiment, place, where, own, resume=resume, overwrite=overwrite)
+        )
+        if not record.finished:
+            if own.first:
+                say(f"{experiment.title}: the record is kept in {place}")
+            Loop(record, place, tasks, own, where, keep).run()
+        elif own.first:
+            say(f"{place}: this run is finished; its record is read (--overwrite runs it again)")
+        if not own.first:
+            return None
+        write(record, place)
+        return record
+    finally:
+        ranks.leave()
+
+
+def _opened(
+    experiment: Experiment,
+    folder: Path,
+    device: torch.device,
+    own: Ranks,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Record:
+    """The folder's record, if it is to be used; a new one, written down, if not."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{folder}: {error.strerror}") from None
+    if (folder / FILE).exists() and not overwrite:
+        record = Record.read(folder)
+        _same(experiment, record, folder)
+        if not record.finished and not resume:
+            hint = "--resume goes on with it, --overwrite starts anew"
+            raise TrainingError(f"{folder} holds an unfinished record of this run", hint=hint)
+        if not record.finished:
+            now = provenance(device, own.world)
+            kept = record.about
+            kept["resumed"] = [*kept.get("resumed", []), now]
+        return record
+    record = Record(experiment.name, experiment.configuration())
+    record.about = {"command": experiment.command(), **provenance(device, own.world)}
+    sweep(folder)
+    record.save(folder)
+    return record
+
+
+def _same(experiment: Experiment, record: Record, folder: Path) -> None:
+    """Refuse a record of another run, naming the first difference."""
+    fact = ""
+    if record.experiment != experiment.name:
+        fact = f"{folder} holds a record of {record.experiment}, not of {experiment.name}"
+    mine = experiment.configuration()
+    for key in {**mine, **record.configuration}:
+        there, here = record.configuration.get(key), mine.get(key)
+        if not fact and there != here:
+            option = f"--{key.replace('_', '-')}"
+            fact = f"{folder} holds a record with {option} {_said(there)}, not {_said(here)}"
+    if fact:
+        raise TrainingError(fact, hint="name another folder with --output, or --overwrite it")
+
+
+def _said(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def experiment_of(record: Record) -> Experiment:
+    """The experiment whose record this is.
+
+    Raises:
+        TrainingError: the configuration is none of this release's.
+    """
+    from training.experiments import experiment  # noqa: PLC0415
+
+    try:
+        return experiment(record.experiment).of(record.configuration)
+    except (TypeError, AttributeError):
+        fact = "the record's configuration is of another release"
+        raise TrainingError(fact) from None
+
+
+def results(record: Record) -> dict[str, Any]:
+    """All numbers of a finished record, as plain data for ``--json`` and ``results.json``."""
+    experiment = experiment_of(record)
+    about = {k: v for k, v in record.about.items() if k != "task"}
+    return {
+        "schema": f"archcalc.training.{experiment.name}/1",
+        "configuration": record.configuration,
+        **plain(about),
+        "results": plain(experiment.summarise(record.arrays)),
+    }
+
+
+def blocks(record: Record) -> Sequence[Block]:
+    """Tables and answers of a finished record."""
+    experiment = experiment_of(record)
+    answers = import_module(f"training.answers.{record.experiment.replace('-', '_')}")
+    found = plain(experiment.summarise(record.arrays))
+    said: Sequence[Block] = [*answers.blocks(experiment, found), _source(record)]
+    return said
+
+
+def _source(record: Record) -> str:
+    """Where the numbers come from, in one paragraph."""
+    about = record.about
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    commit = f" Commit {about['commit']}." if about.get("commit") else ""
+    again = len(about.get("resumed", []))
+    resumed = f" Resumed {again} times." if again else ""
+    return (
+        f"Made by {about['command']} in {about['seconds']:,.0f} s on {about['hardware']}; "
+        f"{versions}.{commit}{resumed} Finished {about['finished']}."
+    )
+
+
+def write(record: Record, folder: Path) -> list[Path]:
+    """Write numbers, tables and figures of a finished record beside it; what was written."""
+    from archcalc.render import render  # noqa: PLC0415
+
+    experiment = experiment_of(record)
+    drawn = import_module(f"training.figures.{record.experiment.replace('-', '_')}")
+    files: dict[str, bytes] = {
+        "results.json": (json.dumps(results(record), indent=1) + "\n").encode(),
+    }
+    page = blocks(record)
+    names = []
+    for name, data in drawn.figures(experiment, record.arrays, results(record)["results"]):
+        files[f"{name}.png"] = data
+        names.append(name)
+    shown = "".join(f"\n![{name}]({name}.png)\n" for name in names)
+    text = f"# {experiment.title}\n\n{render(page, 'markdown')}{shown}"
+    files["README.md"] = text.encode()
+    for name, data in files.items():
+        to_file(data, folder / name)
+    return [folder / name for name in files]
