@@ -33,7 +33,7 @@ LAYERS: Final = 5
 DIMENSIONS: Final = 10
 SAMPLE: Final = 1000  # values a violin is drawn from
 AT_ONCE: Final = 8  # members whose activations are in memory
-KINDS: Final = ("z", "a", "weights", "gradients")  # what has a violin
+KINDS: Final = ("z", "a", "weights", "deltas", "gradients")  # what has a violin
 
 
 class Setting(NamedTuple):
@@ -186,6 +186,7 @@ MEASURES: Final = {
     "preactivation_std": "standard deviation of the pre-activations",
     "activation_std": "standard deviation of the activations, over units and examples",
     "example_std": "standard deviation of a unit's activation over examples, root mean square",
+    "delta_std": "standard deviation of the loss's gradient with respect to the pre-activations",
     "gradient_std": "standard deviation of the loss's gradient with respect to the weights",
     "saturated": "share of activations on a flat part: |tanh| > 0.95, sigmoid < 0.05 or > 0.95",
     "dead": "share of units whose activation is 0 for every example",
@@ -211,17 +212,19 @@ def ball(key: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _values(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, list[Tensor]]:
-    """Pre-activations, activations, weights and gradients of the five layers."""
+    """What :data:`KINDS` names, of the five layers; deltas are gradients at pre-activations."""
     seen: dict[str, Tensor] = {}
-    layers = cohort.model.layers[first : first + LAYERS]
-    with torch.no_grad():
-        cohort.model.forward(cohort.parameters, x, cohort.activations, watch=seen.__setitem__)
-    _, gradient = cohort.gradients(cohort.parameters, x, y)
-    weights, gradients = (cohort.model.split(t)[first:] for t in (cohort.parameters, gradient))
+    own = cohort.model.layers[first : first + LAYERS]
+    theta = cohort.parameters.detach().requires_grad_()
+    output = cohort.model.forward(theta, x, cohort.activations, watch=seen.__setitem__)
+    z, a = ([seen[f"{layer.name}.{what}"] for layer in own] for what in "za")
+    gradient, *deltas = torch.autograd.grad(cohort.loss(output, y).sum(), [theta, *z])
+    weights, gradients = (cohort.model.split(t)[first:] for t in (theta.detach(), gradient))
     return {
-        "z": [seen[f"{layer.name}.z"] for layer in layers],
-        "a": [seen[f"{layer.name}.a"] for layer in layers],
+        "z": [value.detach() for value in z],
+        "a": [value.detach() for value in a],
         "weights": [weight for weight, _ in weights[:LAYERS]],
+        "deltas": deltas,
         "gradients": [weight for weight, _ in gradients[:LAYERS]],
     }
 
@@ -248,6 +251,7 @@ def measures(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, Tens
         "example_std": torch.stack(
             [a.double().var(1, correction=0).mean(1).sqrt() for a in found["a"]], 1
         ).float(),
+        "delta_std": std(found["deltas"]),
         "gradient_std": std(found["gradients"]),
         "saturated": flat,
         "dead": dead,

@@ -139,7 +139,10 @@ class Perceptron(Experiment):
                     }
                 )
             accuracies.append(accuracy)
-            groups.append({"loss": loss, "rate": rate, "curve": curve})
+            first_x, first_y = self.training_set(0)
+            first = predicted(weights[0, -1:], first_x.numpy())[0] == (first_y[:, 0] > 0).numpy()
+            first_set = {"training_accuracy": first.mean(), "test_accuracy": accuracy[-1, 0]}
+            groups.append({"loss": loss, "rate": rate, "curve": curve, "first_set": first_set})
         pairs = []
         for place, (loss, rate) in enumerate(self.groups()):
             if loss == "hinge" and "perceptron" in self.loss:

@@ -56,7 +56,8 @@ def epochs_axis(axes: Axes, last: int) -> None:
     """Epochs, close to 0 linearly and beyond on a logarithmic scale, labelled with numbers."""
     axes.set_xlabel("epochs")
     axes.set_xscale("symlog", linthresh=1, linscale=0.5)
-    marks = [0] + [int(f"{d}{'0' * z}") for z in range(7) for d in (1, 2, 5)]
+    digits = (1, 2, 5) if last <= 100 else (1,)  # noqa: PLR2004 - more would overlap
+    marks = [0] + [int(f"{d}{'0' * z}") for z in range(7) for d in digits]
     marks = [mark for mark in marks if mark <= last]
     axes.set_xticks(marks, [f"{mark:,}" for mark in marks], minor=False)
     axes.set_xticks([], minor=True)

@@ -1,0 +1,127 @@
+"""Answers to lab 3, problem 1.1 (homework 2, problem 2.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from training.answers.words import percent, short, table
+from training.experiments.init import LAYERS, MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archcalc.render.table import Block, Table
+    from training.experiments.init import Init
+
+VANISHED: Final = 0.1  # of a spread, from one end of the five layers to the other
+EXPLODED: Final = 10.0
+SHARES: Final = ("saturated", "dead")
+WHAT: Final = {
+    "sigmoid": (
+        "A sigmoid's slope is at most 1/4, so values shrink from layer to layer, even where "
+        "nothing is saturated, unless the weights make up for it; weights that large saturate it."
+    ),
+    "tanh": (
+        "Weights too small make every layer's output smaller than the one before; weights too "
+        "large drive tanh onto its flat parts. Glorot's variance, 2/(fan_in + fan_out), is meant "
+        "to keep both directions level where tanh is nearly straight."
+    ),
+    "relu": (
+        "ReLU sets half of what reaches it to zero and so halves the mean square; He's variance, "
+        "2/fan_in, makes up for it, and Glorot's, which assumes a straight function, does not."
+    ),
+    "id": "Without an activation the product of the weight matrices alone decides.",
+}
+
+
+def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    yield _fates(experiment, results["groups"])
+    for measure, meaning in MEASURES.items():
+        if measure != "weight_std":
+            yield _measure(experiment, results["groups"], measure, meaning)
+    for activation in experiment.activation:
+        own = [g for g in results["groups"] if g["activation"] == activation]
+        yield _answer(activation, own)
+
+
+def _measure(experiment: Init, groups: list[Any], measure: str, meaning: str) -> Table:
+    show = percent if measure in SHARES else short
+    rows = [
+        (g["activation"], g["init"], *(show(layer[measure]) for layer in g["layers"]))
+        for g in groups
+        if measure != "dead" or g["activation"] == "relu"
+    ]
+    if measure == "saturated":
+        rows = [row for row in rows if row[0] in {"tanh", "sigmoid"}]
+    headings = ("activation", "init", *(f"layer {n}" for n in range(1, LAYERS + 1)))
+    title = f"{meaning[0].upper()}{meaning[1:]}"
+    notes = (
+        f"Setting {experiment.setting}: means of {experiment.networks} untrained networks, "
+        f"{experiment.examples:,} examples.",
+    )
+    return table(title, headings, rows, notes, words=2)
+
+
+def change(group: Mapping[str, Any], measure: str) -> float | None:
+    """How much larger a measure is in the last layer than in the first; None if it cannot be."""
+    first, last = group["layers"][0][measure], group["layers"][-1][measure]
+    return last / first if first and last is not None else None
+
+
+def _fate(forward: float | None, backward: float | None) -> str:
+    """What becomes of signals and gradients on their way, by :data:`VANISHED`, :data:`EXPLODED`."""
+    words = []
+    for what, ratio in (("the signal", forward), ("the gradient", backward)):
+        if ratio is None:
+            words.append(f"{what} is gone")
+        elif ratio < VANISHED:
+            words.append(f"{what} vanishes")
+        elif ratio > EXPLODED:
+            words.append(f"{what} explodes")
+        else:
+            words.append(f"{what} lasts")
+    return " and ".join(words)
+
+
+def _fates(experiment: Init, groups: list[Any]) -> Table:
+    rows = []
+    for group in groups:
+        forward, back = (change(group, measure) for measure in LEVEL)
+        backward = 1 / back if back else None
+        rows.append(
+            (
+                group["activation"],
+                group["init"],
+                f"{_fate(forward, backward)}",
+                f"x {short(forward)}",
+                f"x {short(backward)}",
+            )
+        )
+    headings = ("activation", "init", "what happens", "signal, 1 to 5", "gradient, 5 to 1")
+    notes = (
+        f"Setting {experiment.setting}. Signal: {MEASURES[LEVEL[0]]}; gradient: "
+        f"{MEASURES[LEVEL[1]]}. Each as a factor over the five layers: below {VANISHED:g} it "
+        f"vanishes, above {EXPLODED:g} it explodes.",
+    )
+    return table("What becomes of signals and gradients", headings, rows, notes, words=3)
+
+
+def _answer(activation: str, groups: list[Any]) -> str:
+    best = min(groups, key=_unevenness)
+    return (
+        f"{activation}: of {', '.join(g['init'] for g in groups)}, {best['init']} keeps signal and "
+        f"gradient most even. {WHAT.get(activation, '')}"
+    ).strip()
+
+
+LEVEL: Final = ("example_std", "delta_std")
+
+
+def _unevenness(group: Mapping[str, Any]) -> float:
+    """How far both measures are from level: the larger of the two factors, whichever way."""
+    factors = []
+    for measure in LEVEL:
+        ratio = change(group, measure)
+        factors.append(max(ratio, 1 / ratio) if ratio else float("inf"))
+    return max(factors)

@@ -1,0 +1,148 @@
+"""Answers to homework 2, problem 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from training.answers.words import interval, percent, points, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archcalc.render.table import Block, Table
+    from training.experiments.perceptron import Perceptron
+
+EARLY: Final = 10  # epochs after which many stop
+
+
+def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    groups = results["groups"]
+    yield _one(experiment, groups)
+    yield _final(experiment, groups)
+    yield _epochs(groups, "accuracy", "Mean test accuracy over epochs")
+    yield _epochs(groups, "disagreement", "Disagreement between training sets over epochs")
+    pairs = results["hinge_minus_perceptron"]
+    yield from (_better(experiment, pair) for pair in pairs)
+    if pairs:
+        yield WHY
+    yield from (_steadier(experiment, groups, pair) for pair in pairs)
+
+
+def name(group: Mapping[str, Any]) -> str:
+    """A group's loss and rate."""
+    return f"{group['loss']}, rate {group['rate']:g}"
+
+
+def _one(experiment: Perceptron, groups: list[Any]) -> Table:
+    """Parts 1 and 2 as they are asked: one training set."""
+    rows = [
+        (
+            name(group),
+            percent(group["first_set"]["training_accuracy"]),
+            percent(group["first_set"]["test_accuracy"]),
+        )
+        for group in groups
+    ]
+    title = (
+        f"One training set of {experiment.points} points, {experiment.epochs:,} epochs, "
+        f"{experiment.test_points:,} test points"
+    )
+    notes = ("Another draw of the training set gives other numbers: see the next table.",)
+    return table(title, ("loss", "training accuracy", "test accuracy"), rows, notes)
+
+
+def _final(experiment: Perceptron, groups: list[Any]) -> Table:
+    rows = []
+    for group in groups:
+        end = group["curve"][-1]
+        rows.append(
+            (
+                name(group),
+                interval(end["accuracy"], 2),
+                "" if end["std"] is None else percent(end["std"]),
+                percent(end["fifth_percentile"]),
+                percent(end["separated"]),
+                "" if end["disagreement"] is None else percent(end["disagreement"], 2),
+            )
+        )
+    headings = (
+        "loss",
+        "mean test accuracy",
+        "standard deviation",
+        "5th percentile",
+        "training sets separated",
+        "disagreement",
+    )
+    title = f"{experiment.sets:,} training sets after {experiment.epochs:,} epochs"
+    notes = (
+        "In brackets: the mean's 95 % interval. Disagreement: the chance that the lines learnt "
+        "from two training sets classify a test point differently.",
+    )
+    return table(title, headings, rows, notes)
+
+
+def _epochs(groups: list[Any], what: str, title: str) -> Table:
+    def shown(value: Any) -> str:  # noqa: ANN401 - a number or an interval
+        return percent(value[0] if isinstance(value, list) else value, 1) if value else ""
+
+    rows = [(name(g), *(shown(point[what]) for point in g["curve"][1:])) for g in groups]
+    headings = ("epochs", *(f"{point['epochs']:,}" for point in groups[0]["curve"][1:]))
+    return table(title, headings, rows)
+
+
+def _verdict(gain: list[float], more: str, less: str, neither: str) -> str:
+    """What a difference's interval allows to say."""
+    if gain[1] > 0:
+        return more
+    return less if gain[2] < 0 else neither
+
+
+WHY: Final = (
+    "Why: the perceptron stops at the first line that separates its points, wherever in the gap "
+    "between the classes that is; the hinge loss goes on until every point has a margin of 1, "
+    "which moves the line towards the middle of the gap. As the weights have to grow for that, it "
+    "takes long: what is seen depends on when training ends."
+)
+
+
+def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
+    """Part 3."""
+    said = []
+    for point in pair["gain"]:
+        if point["epochs"] in {EARLY, experiment.epochs}:
+            gain = point["accuracy"]
+            verdict = _verdict(
+                gain,
+                "the hinge loss's test accuracy is better",
+                "the perceptron criterion's test accuracy is better",
+                "neither test accuracy is better, as far as these training sets tell",
+            )
+            said.append(f"after {point['epochs']:,} epochs {verdict}: {points(gain, 2)}")
+    return (
+        f"Part 3, rate {pair['rate']:g}: {'; '.join(said)} percentage points, hinge less "
+        f"perceptron, mean over {experiment.sets:,} training sets with its 95 % interval."
+    )
+
+
+def _steadier(experiment: Perceptron, groups: list[Any], pair: Mapping[str, Any]) -> str:
+    """Part 4."""
+    gain = pair["disagreement"]
+    of = {(g["loss"], g["rate"]): g["curve"][-1]["disagreement"] for g in groups}
+    hinge = of["hinge", pair["rate"]]
+    other = next(value for (loss, _), value in of.items() if loss == "perceptron")
+    if hinge is None or other is None:
+        return "Part 4 needs two training sets or more."
+    ends = [gain["value"], gain["low"], gain["high"]]
+    verdict = _verdict(
+        ends,
+        "the perceptron criterion's classification changes less with the training set",
+        "the hinge loss's classification changes less with the training set",
+        "neither classification changes less, as far as these training sets tell",
+    )
+    return (
+        f"Part 4, rate {pair['rate']:g}: {verdict}. Two sets of "
+        f"{experiment.points} points disagree on {percent(hinge, 2)} of the test points with the "
+        f"hinge loss and on {percent(other, 2)} with the perceptron criterion; the difference is "
+        f"{points(ends, 2)} percentage points (95 % bootstrap interval over the training sets)."
+    )

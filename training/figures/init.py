@@ -1,0 +1,100 @@
+"""Figures of weight initialization: violins of the five layers, one figure an activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from training.experiments.init import KINDS, LAYERS
+from training.figures.style import COLOURS, drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from training.experiments.init import Init
+    from training.record import Array
+
+TITLES: Final = {
+    "z": "pre-activations",
+    "a": "activations",
+    "weights": "weights",
+    "deltas": "log10 |gradient at a pre-activation|",
+    "gradients": "log10 |gradient of a weight|",
+}
+LOGARITHMIC: Final = ("deltas", "gradients")
+LIMITS: Final = {"tanh": (-1.08, 1.08), "sigmoid": (-0.04, 1.04)}
+
+
+def figures(
+    experiment: Init,
+    arrays: Mapping[str, Array],
+    results: Mapping[str, Any],
+) -> Iterator[tuple[str, bytes]]:
+    """Names and PNGs, one an activation."""
+    groups = results["groups"]
+    for activation in experiment.activation:
+        places = [i for i, group in enumerate(groups) if group["activation"] == activation]
+
+        def draw(figure: Figure, places: list[int] = places, name: str = activation) -> None:
+            _violins(figure, arrays, groups, places, name)
+
+        footer = (
+            f"setting {experiment.setting}: one untrained network a column, "
+            f"{experiment.examples:,} examples, seed {experiment.seed}; below the violins of "
+            f"activations: standard deviations, means of {experiment.networks} networks"
+        )
+        wide = max(2.3 * len(places), 6)
+        yield (
+            f"{experiment.setting}-{activation}",
+            drawn(wide, 11, f"Five layers of {activation}", footer, draw),
+        )
+
+
+def _violins(
+    figure: Figure,
+    arrays: Mapping[str, Array],
+    groups: list[Any],
+    places: list[int],
+    activation: str,
+) -> None:
+    grid = figure.subplots(len(KINDS), len(places), squeeze=False)
+    for row, kind in enumerate(KINDS):
+        values = arrays[f"layers/sample_{kind}"][places].astype(np.float64)
+        if kind in LOGARITHMIC:
+            with np.errstate(divide="ignore"):
+                values = np.log10(np.abs(values))
+        for column, place in enumerate(places):
+            axes: Axes = grid[row, column]
+            for layer in range(LAYERS):
+                own = values[column, layer]
+                own = own[np.isfinite(own)]
+                if len(own):
+                    parts: Any = axes.violinplot(own, [layer + 1], widths=0.9, showextrema=False)
+                    for body in parts["bodies"]:
+                        body.set(facecolor=COLOURS[layer], alpha=0.75, linewidth=0)
+            axes.set_xlim(0.4, LAYERS + 0.6)
+            axes.set_xticks(range(1, LAYERS + 1))
+            if row == 0:
+                axes.set_title(groups[place]["init"])
+            if kind == "a":
+                axes.set_ylim(LIMITS.get(activation))
+                stds = [layer["activation_std"] for layer in groups[place]["layers"]]
+                marks = [f"{n}\n{_narrow(std)}" for n, std in enumerate(stds, 1)]
+                axes.set_xticks(range(1, LAYERS + 1), marks, fontsize=6)
+        if kind in LOGARITHMIC:
+            finite = values[np.isfinite(values)]
+            limits = (finite.min() - 0.3, finite.max() + 0.3) if finite.size else (0.0, 1.0)
+            for axes in grid[row]:
+                axes.set_ylim(*limits)
+        grid[row, 0].set_ylabel(TITLES[kind])
+    for axes in grid[-1]:
+        axes.set_xlabel("layer")
+
+
+def _narrow(value: float) -> str:
+    """A number in at most five letters or so: five stand side by side below a panel."""
+    return f"{value:.2g}" if 1e-3 <= value < 1e3 else f"{value:.0e}"  # noqa: PLR2004
