@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 import archcalc
+import training
 
 # ------------------------------------------------------------------------- what a command loads
 
@@ -106,9 +107,9 @@ def test_only_text_loads_the_terminal(decoys, args):
 
 # -------------------------------------------------------------------------------- who imports whom
 
-PACKAGE = Path(archcalc.__file__).parent
+PACKAGES = [Path(package.__file__).parent for package in (archcalc, training)]
 
-# A package stands for what is in it, save archcalc itself, which stands above what it shows.
+# A package stands for what is in it, save archcalc and training themselves.
 FLOORS = {
     "archcalc.errors": 0,
     "archcalc.count": 1,
@@ -127,17 +128,54 @@ FLOORS = {
     "archcalc": 9,
     "archcalc.cli": 10,
     "archcalc.__main__": 11,
+    "training": 20,
+    "training.errors": 20,
+    "training.steps": 21,
+    "training.streams": 21,
+    "training.schedules": 21,
+    "training.activations": 21,
+    "training.losses": 21,
+    "training.statistics": 21,
+    "training.initial": 21,
+    "training.updates": 21,
+    "training.data": 21,
+    "training.models": 22,
+    "training.kernel": 23,
+    "training.cohort": 24,
+    "training.record": 25,
+    "training.ranks": 25,
+    "training.progress": 25,
+    "training.loop": 26,
+    "training.experiments": 27,
+    "training.answers": 28,
+    "training.figures": 28,
+    "training.runner": 29,
+    "training.cli": 30,
+    "training.__main__": 31,
 }
 
-# A network reports on itself and writes itself, a report draws itself: the only ways up.
+# A network reports on itself and writes itself, a report draws itself, the experiments are
+# mounted among the commands: the only ways up.
 DOORS = {
     ("archcalc.network", "archcalc.report"),
     ("archcalc.network", "archcalc.notation"),
     ("archcalc.report", "archcalc.render"),
+    ("archcalc.cli", "training.cli"),
 }
 
 # Which module may import what from outside of Python's own library.
-GUESTS = {("archcalc.cli", "typer"), ("archcalc.render.terminal", "rich")}
+GUESTS = {
+    ("archcalc.cli", "typer"),
+    ("archcalc.render.terminal", "rich"),
+    ("training.cli", "typer"),
+    ("training.progress", "rich"),
+    ("training.data", "torchvision"),
+    ("training.kernel", "numba"),
+    ("training.figures.style", "matplotlib"),
+}
+# Arrays are everywhere in training, save in what its commands load before one is run.
+ARRAYS = {"torch", "numpy"}
+ARRAYLESS = {"training.cli", "training.errors", "training.progress", "training.__main__"}
 
 
 class Import(NamedTuple):
@@ -150,11 +188,15 @@ class Import(NamedTuple):
 
 def module_name(path):
     """``archcalc.layers.base`` for its file."""
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    parts = path.relative_to(PACKAGES[0].parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-SOURCES = {module_name(path): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+SOURCES = {
+    module_name(path): path.read_text("utf-8")
+    for package in PACKAGES
+    for path in package.rglob("*.py")
+}
 
 
 def is_for_types_alone(node):
@@ -188,7 +230,11 @@ def imports_in(name, source):
 
 def floor(name):
     """On which floor a module stands."""
-    known = [n for n in FLOORS if name == n or (name.startswith(f"{n}.") and n != "archcalc")]
+    known = [
+        n
+        for n in FLOORS
+        if name == n or (name.startswith(f"{n}.") and n not in {"archcalc", "training"})
+    ]
     assert known, f"{name} stands on no floor: FLOORS must say which"
     return FLOORS[max(known, key=len)]
 
@@ -220,23 +266,28 @@ def circle(imports):
 def guests(imports):
     """Imports from outside of Python's own library and of archcalc, and who may not have them."""
     found = {(one.importer, one.imported.partition(".")[0]) for one in imports}
-    ours = {*sys.stdlib_module_names, "archcalc"}
-    return {pair for pair in found if pair[1] not in ours} - GUESTS
+    ours = {*sys.stdlib_module_names, "archcalc", "training"}
+    return {
+        (name, guest)
+        for name, guest in found - GUESTS
+        if guest not in ours
+        and not (guest in ARRAYS and name.startswith("training.") and name not in ARRAYLESS)
+    }
 
 
 ALL = [found for name, source in SOURCES.items() for found in imports_in(name, source)]
 
 
 def test_every_module_stands_on_a_floor():
-    """Every module of archcalc is read, and every floor has a module."""
-    assert len(SOURCES) == len(list(PACKAGE.rglob("*.py"))) > 30
+    """Every module of both packages is read, and every floor has a module."""
+    assert len(SOURCES) == sum(len(list(package.rglob("*.py"))) for package in PACKAGES) > 60
     assert {floor(name) for name in SOURCES} == set(FLOORS.values())
     assert set(FLOORS) <= set(SOURCES)
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_module_imports_no_higher_floor(name):
-    """A module imports its own and lower floors; the three doors up are opened in functions."""
+    """A module imports its own and lower floors; the doors up are opened in functions."""
     assert climbs(imports_in(name, SOURCES[name])) == []
 
 
@@ -251,7 +302,7 @@ def test_every_door_is_used():
 
 
 def test_guests_are_where_they_belong():
-    """Only the commands import typer, only the terminal imports rich; all else is Python's own."""
+    """Outside packages are imported where they belong, and nowhere else."""
     assert guests(ALL) == set()
     assert {(found.importer, found.imported.partition(".")[0]) for found in ALL} >= GUESTS
 
@@ -276,6 +327,11 @@ def test_guests_are_where_they_belong():
         ("archcalc.network", "def f():\n    from archcalc.render import drawing", False),
         ("archcalc.render.views", "from archcalc import zoo", True),
         ("archcalc.render.views", "from archcalc import __version__", False),
+        ("training.cli", "from archcalc.cli import deliver", True),
+        ("archcalc.cli", "def f():\n    from training import cli", True),
+        ("archcalc.cli", "from training import cli", False),
+        ("archcalc.report", "def f():\n    from training import cli", False),
+        ("training.cohort", "from training.loop import Loop", False),
     ],
 )
 def test_the_check_of_floors_can_fail(name, source, fine):
@@ -296,6 +352,13 @@ def test_the_check_of_circles_can_fail():
         ("archcalc.render.terminal", "from rich.table import Table", True),
         ("archcalc.render.views", "from rich.table import Table", False),
         ("archcalc.render.views", "def f():\n    import rich", False),
+        ("training.cli", "import typer", True),
+        ("training.cli", "def f():\n    import torch", False),
+        ("training.loop", "import torch", True),
+        ("training.loop", "import rich", False),
+        ("training.kernel", "def f():\n    import numba", True),
+        ("training.cohort", "import numba", False),
+        ("archcalc.render.views", "import numpy", False),
         ("archcalc.cli", "import typer", True),
         ("archcalc.load", "import typer", False),
         ("archcalc.count", "import math", True),

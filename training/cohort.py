@@ -6,8 +6,9 @@ a member in company follows the path that it follows alone.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 
@@ -15,13 +16,16 @@ from training import kernel, losses, streams
 from training.activations import Activations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
     from training.losses import Loss
     from training.models import Mlp
     from training.updates import Rule, State
+
+
+SMALL: Final = 2**20  # numbers in a tensor
 
 
 class Member(NamedTuple):
@@ -124,9 +128,10 @@ class Cohort:
         point = self.rule.point(self.parameters, self.state)
         loss, gradient = self.gradients(point, x, y)
         self.updates += 1
-        self.parameters, self.state = self.rule.update(
-            self.parameters, gradient, self.state, self.rates * factor, self.updates
-        )
+        with few_threads(self.parameters):
+            self.parameters, self.state = self.rule.update(
+                self.parameters, gradient, self.state, self.rates * factor, self.updates
+            )
         return loss
 
     def part(self, places: Sequence[int]) -> Cohort:
@@ -147,6 +152,24 @@ class Cohort:
     def predict(self, x: Tensor) -> Tensor:
         """Outputs ``(members, batch, out)``, without dropout."""
         return self.model.forward(self.parameters, x, self.activations)
+
+
+@contextmanager
+def few_threads(tensor: Tensor) -> Iterator[None]:
+    """One thread for operations on what is small.
+
+    Threads wait for one another at the end of every operation. On a machine that is busy otherwise
+    that takes milliseconds, many times what such an operation takes.
+    """
+    threads = torch.get_num_threads()
+    if tensor.device.type != "cpu" or tensor.numel() > SMALL or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def member_keys(seed: int, members: Sequence[Member]) -> Tensor:

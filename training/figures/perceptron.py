@@ -101,8 +101,11 @@ def _lines(
             axes.plot([-along[0], along[0]], [-along[1], along[1]], color="#0072B2", alpha=0.12)
         axes.plot([0, 1], [0, 1], "--", color="black", linewidth=1)
         positive = y[:, 0] > 0
-        axes.scatter(*x[positive].T, marker="o", color="#D55E00", s=18, label="x1 > x2", zorder=3)
-        axes.scatter(*x[~positive].T, marker="s", color="#009E73", s=18, label="x1 <= x2", zorder=3)
+        for own, marker, colour, what in (
+            (x[positive], "o", "#D55E00", "x1 > x2"),
+            (x[~positive], "s", "#009E73", "x1 <= x2"),
+        ):
+            axes.plot(own[:, 0], own[:, 1], marker, color=colour, markersize=4, label=what)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="x1", title=name(group))
     grid[0].set_ylabel("x2")
     handles, names = grid[0].get_legend_handles_labels()
