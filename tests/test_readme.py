@@ -11,11 +11,19 @@ import pytest
 import archcalc
 from archcalc.cli import run
 from archcalc.notation import parse
+from training.experiments import EXPERIMENTS as ALL_EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 SHOWN = re.findall(r"```\n\$ archcalc ([^\n]*?)(?: {2,}\([^\n]*\))?\n(.*?)```", README, re.DOTALL)
 COMMANDS = sorted(set(re.findall(r"`archcalc ([^`|]+)`", README)))
+EXPERIMENTS = [command for command in COMMANDS if command.startswith("training ")]
+# The experiments that the README names, small enough for a test.
+SMALL = {
+    "perceptron": "--sets 5 --epochs 2",
+    "init": "--networks 1 --examples 20",
+    "dying-relu": "--simulations 4 --epochs 1 --points 64 --born 20",
+}
 
 
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])
@@ -32,7 +40,22 @@ def test_something_is_shown():
     assert "143,652,544" in SHOWN[0][1]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", EXPERIMENTS)
+def test_named_experiments_run(capsys, monkeypatch, tmp_path, command):
+    """Every experiment that the README names runs, made small, and writes its page and figures."""
+    monkeypatch.chdir(tmp_path)
+    small = SMALL[command.split()[1]]
+    assert run([*shlex.split(command), *shlex.split(small), "--output", "here"]) == 0
+    assert "Made by archcalc training" in capsys.readouterr().out
+    assert {path.suffix for path in Path("here").iterdir()} == {".md", ".json", ".npz", ".png"}
+
+
+def test_every_experiment_is_named():
+    """The README names every experiment."""
+    assert {command.split()[1] for command in EXPERIMENTS} == set(SMALL) == set(ALL_EXPERIMENTS)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith("training")])
 def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
     """Every command that the README names runs."""
     monkeypatch.chdir(tmp_path)

@@ -10,7 +10,7 @@ from archcalc.cli import SUFFIXES, TABLES, run
 
 ROOT = Path(__file__).parent.parent
 COMMITTED = ROOT / "tables"
-FILES = sorted(path.name for path in COMMITTED.iterdir())
+FILES = sorted(path.name for path in COMMITTED.iterdir() if path.is_file())
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,8 @@ class Activations:
 
     def __call__(self, z: Tensor) -> Tensor:
         """Values ``(members, ...)`` through each member's function."""
+        if not self.names:  # a rank may have none of the members that are asked for
+            return z
         if self.slopes is not None:
             first = self.names[0]
             if all(name == first for name in self.names):

@@ -154,6 +154,26 @@ def dying_relu(
     _run("dying-relu", given, seed, output, device, json, resume, overwrite, checkpoint_every)
 
 
+@app.command()
+def tables(
+    directory: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Whose folders hold records.")
+    ] = "tables/training",
+) -> None:
+    """Draw pages and figures anew from finished records; nothing is trained."""
+    _needed()
+    from training import runner  # noqa: PLC0415 - loads torch
+
+    runner.redraw(Path(directory))
+
+
+def _needed() -> None:
+    for module in NEEDED:
+        if find_spec(module) is None:
+            hint = "pip install 'archcalc[training]'"
+            raise TrainingError(f"training needs {module}", hint=hint, status=1)
+
+
 def _run(
     name: str,
     given: dict[str, Any],
@@ -166,10 +186,7 @@ def _run(
     checkpoint_every: str,
 ) -> None:
     """Run an experiment and show what came of it."""
-    for module in NEEDED:
-        if find_spec(module) is None:
-            hint = "pip install 'archcalc[training]'"
-            raise TrainingError(f"training needs {module}", hint=hint, status=1)
+    _needed()
     if output is not None and not output.strip():
         raise TrainingError(f"--output: {quoted(output)} names no folder")
     if resume and overwrite:

@@ -138,7 +138,8 @@ class Loop:
             StoppedError: Ctrl-C; the record can be resumed.
             TrainingError: the record cannot be written.
         """
-        lengths = [self._length(task) for task in self.tasks]
+        # One step is an update, or what is done once a task.
+        lengths = [self._length(task) + 1 for task in self.tasks]
         done = int(self.record.about.get("task", 0))
         with stoppable() as stop, bar(sum(lengths), shown=self.ranks.first) as told:
             for place in range(done, len(self.tasks)):
@@ -176,6 +177,7 @@ class Loop:
             if self._due(cohort.updates):
                 self._checkpoint(course, place)
         self._end(task, course, place)
+        told(before + end + 1, task.name)
 
     def _begin(self, task: Task, place: int) -> _Course:
         cohort, data = task.build(tuple(self.ranks.own(task.members)), self.device)

@@ -28,14 +28,14 @@ class Bar(Protocol):
 def bar(total: int, *, shown: bool) -> Iterator[Bar]:
     """A progress bar with the time left on standard error, if that is a terminal."""
     console = Console(stderr=True)
-    if not shown or not console.is_terminal or total == 0:
+    if not shown or not console.is_terminal:
         yield lambda done, what: None  # noqa: ARG005
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("updates,"),
+        TextColumn("steps,"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console, transient=True) as progress:

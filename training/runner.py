@@ -110,7 +110,11 @@ def _opened(
             kept["resumed"] = [*kept.get("resumed", []), now]
         return record
     record = Record(experiment.name, experiment.configuration())
-    record.about = {"command": experiment.command(), **provenance(device, own.world)}
+    record.about = {
+        "command": experiment.command(),
+        "device": device.type,
+        **provenance(device, own.world),
+    }
     sweep(folder)
     record.save(folder)
     return record
@@ -184,23 +188,49 @@ def _source(record: Record) -> str:
     )
 
 
-def write(record: Record, folder: Path) -> list[Path]:
-    """Write numbers, tables and figures of a finished record beside it; what was written."""
+def page(record: Record, pictures: Sequence[str]) -> str:
+    """Tables, answers and figures of a finished record as Markdown.
+
+    Args:
+        record: finished.
+        pictures: names of the figures beside the page, without ``.png``.
+    """
     from archcalc.render import render  # noqa: PLC0415
 
-    experiment = experiment_of(record)
+    shown = "".join(f"\n![{name}]({name}.png)\n" for name in pictures)
+    title = experiment_of(record).title
+    return f"# {title}\n\n{render(blocks(record), 'markdown')}{shown}"
+
+
+def redraw(folder: Path) -> None:
+    """Draw pages and figures of all finished records in a folder's folders, and an index.
+
+    Raises:
+        TrainingError: no record is there, one is damaged, or the folder cannot be written to.
+    """
+    rows = []
+    for path in sorted(folder.glob(f"*/{FILE}")):
+        record = Record.read(path.parent)
+        if record.finished:
+            write(record, path.parent)
+            about, name = record.about, path.parent.name
+            made = f"| {about['hardware']} | {about['seconds']:,.0f} s |"
+            rows.append(f"| [{name}]({name}/README.md) | `{about['command']}` {made}")
+            if "cuda" not in record.about.get("device", ""):
+                rows.append(f"| | `{about['command']} --device cuda` | CUDA | not run |")
+    if not rows:
+        raise TrainingError(f"{folder} has no folder with a finished {FILE}")
+    head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]
+    head += ["| run | command | hardware | time |", "| --- | --- | --- | --: |"]
+    to_file(("\n".join([*head, *rows]) + "\n").encode(), folder / "README.md")
+
+
+def write(record: Record, folder: Path) -> None:
+    """Write numbers, tables and figures of a finished record beside it."""
     drawn = import_module(f"training.figures.{record.experiment.replace('-', '_')}")
-    files: dict[str, bytes] = {
-        "results.json": (json.dumps(results(record), indent=1) + "\n").encode(),
-    }
-    page = blocks(record)
-    names = []
-    for name, data in drawn.figures(experiment, record.arrays, results(record)["results"]):
-        files[f"{name}.png"] = data
-        names.append(name)
-    shown = "".join(f"\n![{name}]({name}.png)\n" for name in names)
-    text = f"# {experiment.title}\n\n{render(page, 'markdown')}{shown}"
-    files["README.md"] = text.encode()
-    for name, data in files.items():
-        to_file(data, folder / name)
-    return [folder / name for name in files]
+    found = results(record)
+    figures = dict(drawn.figures(experiment_of(record), record.arrays, found["results"]))
+    for name, data in figures.items():
+        to_file(data, folder / f"{name}.png")
+    to_file((json.dumps(found) + "\n").encode(), folder / "results.json")
+    to_file(page(record, list(figures)).encode(), folder / "README.md")

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 END: Final = math.sqrt(7)  # the domain is [-END, END]
 GRID: Final = 1001  # points of the dense grid, both ends and 0 among them
 NEARLY: Final = 1e-3  # an output range below this is called nearly constant
-PICTURED: Final = 100  # networks a group whose functions are kept
+PICTURED: Final = 60  # networks a group whose functions are kept
 PICTURE: Final = 121  # points at which they are
+MANY: Final = 5000  # members of one depth, beyond which fewer looks are kept
 CHUNK: Final = 256  # members surveyed at once without a kernel
 
 FUNCTIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
@@ -125,9 +126,14 @@ class DyingRelu(Experiment):
         whole("--born", self.born, 0, 10**6)
 
     def looks(self) -> tuple[int, ...]:
-        """Epochs after which is counted: all of the first fifty, then fewer."""
-        close = range(min(self.epochs, 50) + 1)
-        return tuple(sorted({*close, *(look for look in spaced(self.epochs) if look > 50)}))  # noqa: PLR2004
+        """Epochs after which is counted: the first fifty and then fewer; fewer in large runs.
+
+        A record would grow beyond what people like to keep.
+        """
+        few = spaced(self.epochs)
+        if len(self.groups(0)) * self.simulations > MANY:
+            return few
+        return tuple(sorted({*range(min(self.epochs, 50) + 1), *few}))
 
     def groups(self, hidden: int) -> list[Group]:
         """The groups of one depth, in the order of their members."""

@@ -120,14 +120,14 @@ class Init(Experiment):
         return [(activation, init) for activation in self.activation for init in self.init]
 
     def tasks(self) -> tuple[Task, ...]:
-        """One population, looked at once."""
+        """One population a group, looked at once."""
+        return tuple(self._task(activation, init) for activation, init in self.groups())
+
+    def _task(self, activation: str, init: str) -> Task:
         setting = SETTINGS[self.setting]
         model = Mlp.read(setting.text)
-        members = tuple(
-            Member(number, init, activation)  # the same streams for every group: paired
-            for activation, init in self.groups()
-            for number in range(self.networks)
-        )
+        # The same numbers in every group: what differs is not chance.
+        members = tuple(Member(number, init, activation) for number in range(self.networks))
 
         def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort, Data]:
             cohort = Cohort.born(
@@ -144,10 +144,9 @@ class Init(Experiment):
                 for i in range(0, len(cohort), AT_ONCE)
             ]
             table = {name: torch.cat([one[name] for one in found]) for name in found[0]}
-            samples = sampled(cohort.part(shown), x, y, setting.first, self.seed) if shown else {}
-            return {**table, **samples}
+            return {**table, **sampled(cohort.part(shown), x, y, setting.first, self.seed)}
 
-        return (Task("layers", members, build, last=probe),)
+        return Task(f"{activation}/{init}", members, build, last=probe)
 
     def examples_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Inputs ``(1, examples, in)`` and targets, for all members alike."""
@@ -160,24 +159,15 @@ class Init(Experiment):
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """Means over the networks of each group, layer by layer."""
         groups = []
-        for place, (activation, init) in enumerate(self.groups()):
-            part = slice(place * self.networks, (place + 1) * self.networks)
+        for activation, init in self.groups():
             layers = []
             for layer in range(LAYERS):
                 row: dict[str, Any] = {"layer": layer + 1}
                 for name in MEASURES:
-                    values = arrays[f"layers/{name}"][part, layer].astype(np.float64)
+                    values = arrays[f"{activation}/{init}/{name}"][:, layer].astype(np.float64)
                     row[name] = float(values.mean())
                 layers.append(row)
-            spread = arrays["layers/activation_std"][part, -1]
-            groups.append(
-                {
-                    "activation": activation,
-                    "init": init,
-                    "layers": layers,
-                    "last_activation_std_range": [float(spread.min()), float(spread.max())],
-                }
-            )
+            groups.append({"activation": activation, "init": init, "layers": layers})
         return {"setting": self.setting, "groups": groups}
 
 

@@ -63,7 +63,9 @@ def _violins(
 ) -> None:
     grid = figure.subplots(len(KINDS), len(places), squeeze=False)
     for row, kind in enumerate(KINDS):
-        values = arrays[f"layers/sample_{kind}"][places].astype(np.float64)
+        names = [f"{groups[place]['activation']}/{groups[place]['init']}" for place in places]
+        found = [arrays[f"{name}/sample_{kind}"][0] for name in names]
+        values = np.stack(found).astype(np.float64)
         if kind in LOGARITHMIC:
             with np.errstate(divide="ignore"):
                 values = np.log10(np.abs(values))

@@ -1,0 +1,131 @@
+"""The committed results of the experiments are what their records say, at the assignments' size."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from training import runner
+from training.experiments import EXPERIMENTS
+from training.record import FILE, Record
+
+COMMITTED = Path(__file__).parent.parent / "tables" / "training"
+FOLDERS = sorted(path.parent for path in COMMITTED.glob(f"*/{FILE}"))
+named = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+def test_every_experiment_has_results():
+    """Each experiment has a committed record, and each folder and file is of one."""
+    assert {Record.read(folder).experiment for folder in FOLDERS} == set(EXPERIMENTS)
+    assert {path for path in COMMITTED.iterdir() if path.is_dir()} == set(FOLDERS)
+
+
+@named
+def test_the_page_is_drawn_from_the_record(folder):
+    """A committed page is, letter for letter, what its record and the program give today."""
+    page = (folder / "README.md").read_text()
+    pictures = re.findall(r"!\[(.+?)\]\(\1\.png\)", page)
+    assert runner.page(Record.read(folder), pictures) == page
+    assert {f"{name}.png" for name in pictures} == {path.name for path in folder.glob("*.png")}
+
+
+@named
+def test_the_numbers_are_the_records(folder):
+    """Committed results equal those computed from the record, but for rounding."""
+    ours = json.loads(json.dumps(runner.results(Record.read(folder))))
+    theirs = json.loads((folder / "results.json").read_text())
+    assert same(ours, theirs)
+
+
+def same(a, b):
+    """Whether two JSON documents are equal, floats to eleven digits."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-11, abs_tol=1e-15)
+    return a == b
+
+
+def test_the_comparison_can_fail():
+    """A number that is off by a millionth is noticed."""
+    assert same({"a": [1.0, "b"]}, {"a": [1.0, "b"]})
+    assert not same({"a": [1.0, "b"]}, {"a": [1.000001, "b"]})
+    assert not same({"a": [1.0]}, {"a": [1.0, 2.0]})
+
+
+@named
+def test_a_record_says_where_it_comes_from(folder):
+    """A record names its command, versions, hardware, a clean commit, and when it was made."""
+    record = Record.read(folder)
+    about = record.about
+    assert record.finished
+    assert about["command"] == runner.experiment_of(record).command()
+    assert about["seconds"] > 0
+    assert about["hardware"]
+    assert re.fullmatch(r"[0-9a-f]{12}", about["commit"])
+    assert {"python", "torch", "numpy", "archcalc"} <= set(about["versions"])
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("perceptron", {"sets": 1000, "points": 20, "test_points": 1000, "epochs": 1000}),
+        ("init-ball", {"setting": "ball", "examples": 1000}),
+        ("init-mnist", {"setting": "mnist", "examples": 1000}),
+        (
+            "dying-relu",
+            {
+                "activation": ["relu", "leaky"],
+                "hidden_layers": [9, 10],
+                "width": 2,
+                "simulations": 1000,
+                "points": 3000,
+                "batch": 64,
+            },
+        ),
+        (
+            "dying-relu-functions",
+            {
+                "function": ["abs", "xsin5x", "step"],
+                "init": ["he", "torch", "glorot", "rai"],
+                "simulations": 1000,
+                "points": 3000,
+            },
+        ),
+    ],
+)
+def test_results_have_the_assignments_size(name, size):
+    """What is committed was run at the size that the assignments ask for."""
+    configuration = Record.read(COMMITTED / name).configuration
+    assert {key: configuration[key] for key in size} == size
+
+
+def collapsed(folder, **group):
+    """The curve of collapsed fractions of a group, with their intervals."""
+    groups = runner.results(Record.read(folder))["results"]["groups"]
+    (found,) = [g for g in groups if all(g[key] == value for key, value in group.items())]
+    return [point["collapsed"] for point in found["curve"]]
+
+
+@pytest.mark.parametrize("hidden", [9, 10])
+def test_nine_of_ten_networks_collapse(hidden):
+    """He's initialization: over 90 % of 1,000 ReLU networks end constant, and no leaky one."""
+    relu = collapsed(COMMITTED / "dying-relu", activation="relu", hidden=hidden)
+    assert relu[-1][0] > 0.9
+    assert all(later[0] >= relu[0][0] for later in relu)
+    assert {
+        point[0] for point in collapsed(COMMITTED / "dying-relu", activation="leaky", hidden=hidden)
+    } == {0.0}
+
+
+def test_born_dead_fractions_lie_inside_the_bounds():
+    """Width 2, 10 and 11 layers: 20,000 networks are born dead as often as Lu et al. prove."""
+    birth = runner.results(Record.read(COMMITTED / "dying-relu"))["results"]["birth"]
+    rows = {(row["width"], row["layers"]): row for row in birth}
+    for layers in (10, 11):
+        row = rows[2, layers]
+        assert row["lower"] <= row["born_dead"][0] <= row["upper"]
