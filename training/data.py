@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +49,7 @@ class Images(NamedTuple):
     y: Tensor
 
 
+@lru_cache(maxsize=2)
 def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool = True) -> Images:
     """MNIST as torchvision keeps it: ``MNIST/raw`` in a folder.
 
