@@ -21,12 +21,12 @@ def blocks(experiment: DyingRelu, results: Mapping[str, Any]) -> Iterator[Block]
     """Tables and paragraphs."""
     groups = results["groups"]
     yield _final(experiment, groups)
+    yield from _relu(experiment, groups)
+    yield from _leaky(groups)
+    yield _published(groups)
     yield _epochs(experiment, groups)
     if results["birth"]:
         yield _birth(results["birth"])
-    yield from _published(groups)
-    yield from _relu(experiment, groups)
-    yield from _leaky(groups)
 
 
 def _name(group: Mapping[str, Any]) -> tuple[str, ...]:
@@ -105,20 +105,26 @@ def _birth(rows: list[Any]) -> Table:
     return table("Born dead: simulation and the bounds of Lu et al.", headings, lines, notes, 0)
 
 
-def _published(groups: list[Any]) -> Iterator[Table]:
+def _published(groups: list[Any]) -> Table:
     rows = []
-    for one in PUBLISHED:
-        same = [g for g in groups if g["init"] == one.init and g["activation"] == "relu"]
+    for init in dict.fromkeys(one.init for one in PUBLISHED):
+        said = "; ".join(one.printed for one in PUBLISHED if one.init == init)
+        same = [g for g in groups if g["init"] == init and g["activation"] == "relu"]
         rows += [
-            (one.printed, one.of, one.init, f"{g['function']}, {g['hidden']} hidden", at_end(g))
-            for g in same
-        ] or [(one.printed, one.of, one.init, "not run", f"--init {one.init} runs it")]
-    headings = ("paper", "of", "init", "ours", "collapsed at the end")
+            (init, said, g["function"], str(g["hidden"]), at_birth(g), at_end(g)) for g in same
+        ] or [(init, said, "", "", "not run", f"not run: --init {init}")]
+    headings = ("init", "paper", "function", "hidden", "ours at birth", "ours at the end")
     notes = (
+        *(f"{one.printed}: {one.of}." for one in PUBLISHED),
         "The paper's figures are second-hand, and which function and how many epochs belong to "
         'them is not known; its "10 layers" count the output layer: 9 hidden.',
     )
-    yield table("The paper's figures beside ours", headings, rows, notes, words=4)
+    return table("The paper's figures beside ours: ReLU, collapsed", headings, rows, notes, words=4)
+
+
+def at_birth(group: Mapping[str, Any]) -> str:
+    """The collapsed fraction at birth, with its interval."""
+    return interval(group["curve"][0]["collapsed"])
 
 
 def at_end(group: Mapping[str, Any]) -> str:
@@ -126,50 +132,73 @@ def at_end(group: Mapping[str, Any]) -> str:
     return interval(group["curve"][-1]["collapsed"])
 
 
-def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[str]:
-    for group in groups:
-        if group["activation"] != "relu":
-            continue
-        end = group["curve"][-1]["collapsed"]
-        _, low, high = end
-        if low > NINETY:
-            verdict = "Over 90 %, as Lu et al. report"
-        elif high < NINETY:
-            verdict = "Fewer than the over 90 % that Lu et al. report"
-        else:
-            verdict = "Not to be told from 90 % with so many simulations"
-        died, revived = group["died_in_training"], group["born_dead_and_revived"]
-        back = "none came back" if revived == 0 else f"{revived:,} came back"
-        yield (
-            f"ReLU, {group['function']}, {group['hidden']} hidden layers, {group['init']}: "
-            f"{interval(end)} of {group['simulations']:,} networks collapsed within "
-            f"{experiment.epochs} epochs. {verdict}. {interval(group['curve'][0]['collapsed'])} "
-            f"were born collapsed, of which {back}; {died:,} more died in training. No "
-            "gradient passes a layer that is off everywhere, so training moves only what lies "
-            "behind it, and all that can be learnt is a constant: the target's mean."
+def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[Block]:
+    """Problem 1.2: what fraction, and is it the paper's?"""
+    own = [group for group in groups if group["activation"] == "relu"]
+    rows = []
+    for group in own:
+        _, low, high = group["curve"][-1]["collapsed"]
+        told = "no" if high < NINETY else "cannot be told from 90 %"
+        verdict = "yes" if low > NINETY else told
+        rows.append(
+            (
+                *_name(group)[1:],
+                at_end(group),
+                at_birth(group),
+                f"{group['died_in_training']:,}",
+                f"{group['born_dead_and_revived']:,}",
+                verdict,
+            )
         )
+    if not rows:
+        return
+    headings = (*NAMES[1:], "collapsed", "at birth", "died in training", "came back", "over 90 %?")
+    notes = (
+        f"Of {experiment.simulations:,} ReLU networks each, after {experiment.epochs} epochs. "
+        "Over 90 %: whether the 95 % interval lies above it. No gradient passes a layer that is "
+        "off everywhere: training moves only what lies behind it, and all that can be learnt is a "
+        "constant, the mean of the target.",
+    )
+    yield table("Problem 1.2: is it over 90 %, as Lu et al. report?", headings, rows, notes, 3)
 
 
-def _leaky(groups: list[Any]) -> Iterator[str]:
+def _leaky(groups: list[Any]) -> Iterator[Block]:
+    """Problem 1.3: does leaky ReLU help?"""
     twins = {_name(g)[1:]: g for g in groups if g["activation"] == "relu"}
+    rows = []
     for group in groups:
         twin = twins.get(_name(group)[1:])
         if group["activation"] != "leaky" or twin is None:
             continue
         ours, theirs = group["curve"][-1], twin["curve"][-1]
-        fewer = ours["collapsed"][2] < theirs["collapsed"][1]
-        nearly = ours["nearly_constant"][2] < theirs["nearly_constant"][1]
-        if fewer and nearly:
-            verdict = "Leaky ReLU helps by both criteria"
-        elif fewer:
-            verdict = "Leaky ReLU helps by the exact criterion, and not by the other"
-        else:
-            verdict = "These simulations do not show that leaky ReLU helps"
-        yield (
-            f"Leaky ReLU, {group['function']}, {group['hidden']} hidden layers, {group['init']}: "
-            f"{interval(ours['collapsed'])} are constant, against {interval(theirs['collapsed'])} "
-            f"with ReLU. Nearly constant are {interval(group['curve'][0]['nearly_constant'])} at "
-            f"birth and {interval(ours['nearly_constant'])} at the end, against "
-            f"{interval(theirs['nearly_constant'])} with ReLU. {verdict}: where a whole layer is "
-            "on its left branch the slope is 0.01 and not 0, so the gradient shrinks but arrives."
+        helps = [ours[what][2] < theirs[what][1] for what in ("collapsed", "nearly_constant")]
+        verdict = {
+            (True, True): "yes, by both criteria",
+            (True, False): "only by the exact criterion",
+            (False, True): "only by the near one",
+        }.get((helps[0], helps[1]), "not shown")
+        rows.append(
+            (
+                *_name(group)[1:],
+                at_end(group),
+                at_end(twin),
+                interval(ours["nearly_constant"]),
+                interval(theirs["nearly_constant"]),
+                verdict,
+            )
         )
+    if not rows:
+        return
+    headings = (
+        *NAMES[1:],
+        "collapsed, leaky",
+        "ReLU",
+        "nearly constant, leaky",
+        "ReLU",
+        "does leaky ReLU help?",
+    )
+    notes = (
+        "It helps where the two 95 % intervals do not meet. Where a whole layer is on its left "
+        "branch the slope is 0.01 and not 0: the gradient shrinks, but arrives.",
+    )
+    yield table("Problem 1.3: leaky ReLU beside ReLU", headings, rows, notes, 3)

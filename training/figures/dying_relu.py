@@ -38,7 +38,7 @@ def figures(
         "bands: 95 % Wilson intervals"
     )
     groups = results["groups"]
-    tall = 3.6 + 0.11 * len(groups)
+    tall = 1.0 + 2.9 * len(experiment.hidden_layers)
     yield "collapse", drawn(9.5, tall, "Collapsed networks", footer, lambda f: _epochs(f, groups))
     if results["birth"]:
         count = f"{experiment.born:,} networks a width, He's initialization, no training; "
@@ -61,12 +61,15 @@ def figures(
 
         title = f"What was learnt, {hidden} hidden layers, after {experiment.epochs} epochs"
         high = 0.8 + 1.9 * len(rows)
-        what = f"up to {LINES} networks a panel, width {experiment.width}, seed {experiment.seed}"
+        what = (
+            f"up to {LINES} networks a panel, width {experiment.width}, seed {experiment.seed}; "
+            f"constant: output range below {NEARLY:g}; grey: the target"
+        )
         yield name, drawn(7.5, high, title, what, draw)
 
 
-def label(group: Mapping[str, Any], groups: list[Mapping[str, Any]]) -> str:
-    """What tells a group from the others."""
+def label(group: Mapping[str, Any], groups: list[Mapping[str, Any]], without: str = "") -> str:
+    """What tells a group from the others; ``without`` is told elsewhere."""
     words = {
         "activation": "{}",
         "function": "{}",
@@ -76,31 +79,37 @@ def label(group: Mapping[str, Any], groups: list[Mapping[str, Any]]) -> str:
     told = [
         words[key].format(group[key])
         for key in words
-        if len({other[key] for other in groups}) > 1 or len(groups) == 1
+        if key != without and len({other[key] for other in groups}) > 1
     ]
-    return ", ".join(told)
+    return ", ".join(told) or group["activation"]
 
 
 def _epochs(figure: Figure, groups: list[Any]) -> None:
-    left, right = figure.subplots(1, 2, sharey=True)
+    depths = list(dict.fromkeys(group["hidden"] for group in groups))
+    functions = list(dict.fromkeys(group["function"] for group in groups))
+    kinds = list(dict.fromkeys((group["activation"], group["init"]) for group in groups))
+    grid = figure.subplots(len(depths), 2, squeeze=False, sharey=True, sharex=True)
     panels = (
-        (left, "collapsed", "constant on the whole domain"),
-        (right, "nearly_constant", f"output range below {NEARLY:g}"),
+        ("collapsed", "constant on the whole domain"),
+        ("nearly_constant", f"output range below {NEARLY:g}"),
     )
-    for axes, what, title in panels:
-        axes.set_title(title)
-        for place, group in enumerate(groups):
-            curve = group["curve"]
-            x = [point["epochs"] for point in curve]
+    for group in groups:
+        colour = COLOURS[kinds.index((group["activation"], group["init"])) % len(COLOURS)]
+        style = STYLES[functions.index(group["function"]) % len(STYLES)]
+        curve = group["curve"]
+        x = [point["epochs"] for point in curve]
+        for axes, (what, title) in zip(grid[depths.index(group["hidden"])], panels, strict=True):
             middle, low, high = np.array([point[what] for point in curve]).T
-            colour = COLOURS[place % len(COLOURS)]
-            style = STYLES[place // len(COLOURS) % len(STYLES)]
-            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-            axes.plot(x, middle, style, color=colour, label=label(group, groups))
-        epochs_axis(axes, groups[0]["curve"][-1]["epochs"])
-    left.set_ylabel("fraction of networks")
-    left.set_ylim(-0.02, 1.02)
-    handles, names = left.get_legend_handles_labels()
+            axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+            axes.plot(x, middle, style, color=colour, label=label(group, groups, "hidden"))
+            axes.set_title(f"{group['hidden']} hidden layers: {title}")
+            epochs_axis(axes, curve[-1]["epochs"])
+    for axes in grid[:-1].flat:
+        axes.set_xlabel("")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("fraction of networks")
+        axes.set_ylim(-0.02, 1.02)
+    handles, names = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside right center")
 
 
@@ -135,7 +144,7 @@ def _functions(
         first = place * experiment.simulations
         flat = arrays[f"{name}/range"][first : first + shown, -1] < NEARLY
         target = FUNCTIONS[row["function"]](torch.from_numpy(x)).numpy()
-        for axes, wanted, title in ((left, True, "collapsed"), (right, False, "healthy")):
+        for axes, wanted, title in ((left, True, "constant"), (right, False, "not constant")):
             curves = own[flat == wanted]
             axes.plot(x, target, color="#999999", linewidth=3, alpha=0.6)
             for number, curve in enumerate(curves[:LINES]):
