@@ -7,6 +7,7 @@ computes; the text is archcalc's notation, so archcalc's own counts are those of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -72,10 +73,13 @@ class Mlp:
             elif isinstance(layer, Dropout):
                 dropout += (1 - dropout) * layer.probability
             elif isinstance(layer, Activation) and layers and layers[-1].activation == "id":
-                slope = "" if layer.slope is None else f"{layer.slope:g}".lstrip("0")
-                layers[-1] = layers[-1]._replace(activation=f"{layer.function}{slope}")
+                if dropout:
+                    raise TrainingError(f"{node.name}: dropout stands in front of its layer")
+                layers[-1] = layers[-1]._replace(activation=_word(layer))
             elif not isinstance(layer, Flatten):
                 raise TrainingError(f"{node.name}: a stack of linear layers has no {layer.kind}")
+        if dropout:
+            raise TrainingError(f"{text!r} ends with dropout, which stands in front of a layer")
         model = cls(text, tuple(layers))
         assert model.parameters == sum(row.cost.parameters.value for row in steps)
         return model
@@ -169,6 +173,13 @@ def _number(value: Number) -> int:
     if isinstance(value, int):
         return value
     raise TrainingError(f"{value} stands for a number, and training needs the number itself")
+
+
+def _word(layer: Activation) -> str:
+    """An activation as archcalc writes it: ``leakyrelu.01``."""
+    if layer.slope is None:
+        return layer.function
+    return f"{layer.function}{Decimal(repr(layer.slope)):f}".replace("u0.", "u.")
 
 
 def _own(name: str, z: Tensor) -> Tensor:

@@ -71,8 +71,9 @@ def bits(keys: Tensor, count: int, start: int = 0) -> Tensor:
 
 def uniform(keys: Tensor, *shape: int) -> Tensor:
     """Numbers from the open unit interval, ``(*keys.shape, *shape)``, 64-bit floats."""
-    drawn = _shifted(bits(keys, math.prod(shape)), 11)
-    return ((drawn + 0.5) * 2.0**-53).view(*keys.shape, *shape)
+    # 52 bits and a half: a 64-bit float holds that exactly, so neither 0 nor 1 comes of rounding
+    drawn = _shifted(bits(keys, math.prod(shape)), 12).double()
+    return ((drawn + 0.5) * 2.0**-52).view(*keys.shape, *shape)
 
 
 def normal(keys: Tensor, *shape: int) -> Tensor:
