@@ -12,7 +12,7 @@ import typer
 
 from archcalc.cli import deliver, execute
 from archcalc.errors import quoted
-from training.errors import TrainingError
+from training.errors import StoppedError, TrainingError
 
 app = typer.Typer(
     name="archcalc training",
@@ -195,14 +195,14 @@ def _run(
     from training import runner  # noqa: PLC0415 - loads torch
     from training.experiments import experiment  # noqa: PLC0415 - likewise
 
-    record = runner.run(
-        experiment(name)(seed=_whole(seed, "--seed"), **given),
-        Path(output) if output is not None else None,
-        device=device,
-        resume=resume,
-        overwrite=overwrite,
-        keep=keep,
-    )
+    chosen = experiment(name)(seed=_whole(seed, "--seed"), **given)
+    place = Path(output) if output is not None else None
+    try:
+        record = runner.run(
+            chosen, place, device=device, resume=resume, overwrite=overwrite, keep=keep
+        )
+    except KeyboardInterrupt:
+        raise StoppedError("stopped; the same command with --resume goes on") from None
     if record is not None:
         form = "json" if json else "text"
         deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)

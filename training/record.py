@@ -16,8 +16,6 @@ import platform
 import subprocess
 import tempfile
 import time
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -104,19 +102,8 @@ class Record:
             whole = about.pop("arrays") == index
             schema, experiment = about.pop("schema"), about.pop("experiment")
             configuration = about.pop("configuration")
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            EOFError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            NotImplementedError,
-            RuntimeError,
-            MemoryError,
-        ):
+            whole = whole and isinstance(configuration, dict)
+        except Exception:  # noqa: BLE001 - there is no end to what a damaged archive can raise
             whole = False
         if not whole:
             hint = "restore it from a copy, or start anew with --overwrite"
@@ -153,9 +140,10 @@ def to_file(data: bytes | memoryview, path: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove drafts that a run left behind which was killed while it wrote."""
-    for draft in folder.glob(f".{FILE}.*"):
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    for draft in folder.glob(".*.*.*"):
+        if Path(draft.stem[1:]).suffix in {".npz", ".json", ".md", ".png"}:
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
 
 def _umask() -> int:

@@ -98,6 +98,7 @@ def _opened(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"{folder}: {error.strerror}") from None
+    sweep(folder)
     if (folder / FILE).exists() and not overwrite:
         record = Record.read(folder)
         _same(experiment, record, folder)
@@ -115,7 +116,6 @@ def _opened(
         "device": device.type,
         **provenance(device, own.world),
     }
-    sweep(folder)
     record.save(folder)
     return record
 
