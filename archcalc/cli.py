@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from archcalc import __version__, zoo
-from archcalc.errors import ArchitectureError, StatedError, nearest, quoted
+from archcalc.errors import ArchitectureError, StatedError, nearest, printable, quoted
 from archcalc.load import load
 from archcalc.notation import KINDS, parse
 from archcalc.render import FORMATS, render, views
@@ -374,11 +374,9 @@ def execute(application: typer.Typer, args: Sequence[str], name: str) -> int:
 
 def _complain(message: str, status: int = 2) -> int:
     """One line on standard error, nothing in it that a terminal would obey."""
-    line = " ".join(message.split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     try:
         encoding = sys.stderr.encoding or "utf-8"
-        data = f"archcalc: {shown}\n".encode(encoding, "backslashreplace")
+        data = f"archcalc: {printable(message)}\n".encode(encoding, "backslashreplace")
         sys.stderr.write(data.decode(encoding))
         sys.stderr.flush()
     except (OSError, AttributeError):  # closed, or full: the status alone has to say it

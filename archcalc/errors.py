@@ -38,6 +38,12 @@ class ArchitectureError(StatedError):
         return ArchitectureError(self.fact, where=place, hint=self.hint)
 
 
+def printable(message: str) -> str:
+    """The message on one line, with nothing in it that a terminal would obey."""
+    line = " ".join(message.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
 def quoted(text: str, limit: int = 40) -> str:
     """What a person typed, on one line, control characters escaped, at most ``limit`` long."""
     shown = text if len(text) <= limit else text[: limit - 3] + "..."

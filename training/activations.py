@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archcalc.errors import nearest
+from archcalc.errors import nearest, quoted
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def slope(name: str) -> float | None:
     known = ["relu", "leakyrelu", "id", *CURVED]
     close = nearest(name, known)
     hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
-    raise TrainingError(f"no activation is called {name!r}", hint=hint)
+    raise TrainingError(f"no activation is called {quoted(name)}", hint=hint)
 
 
 class Activations:

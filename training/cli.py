@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -214,19 +215,17 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _whole(text: str, option: str) -> int:
     stripped = text.strip()
-    if stripped.isdecimal() and stripped.isascii() and len(stripped) < 19:  # noqa: PLR2004
+    if re.fullmatch(r"[0-9]{1,19}", stripped):
         return int(stripped)
     raise TrainingError(f"{option}: {quoted(text)} is not a whole number")
 
 
 def _number(text: str, option: str) -> float:
-    try:
+    if re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text.strip(), re.IGNORECASE):
         value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < float("inf"):
-        raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
-    return value
+        if 0 < value < float("inf"):
+            return value
+    raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
 
 
 def run(args: list[str]) -> int:

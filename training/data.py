@@ -49,7 +49,6 @@ class Images(NamedTuple):
     y: Tensor
 
 
-@lru_cache(maxsize=2)
 def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool = True) -> Images:
     """MNIST as torchvision keeps it: ``MNIST/raw`` in a folder.
 
@@ -61,8 +60,6 @@ def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool
     Raises:
         TrainingError: it is not there, or not whole.
     """
-    import torchvision  # noqa: PLC0415 - slow to load, and only images need it
-
     folder = folder or os.environ.get("ARCHCALC_DATA")
     get = (
         "name the folder that holds torchvision's MNIST/raw with --data-dir or ARCHCALC_DATA; "
@@ -71,13 +68,28 @@ def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool
     )
     if not folder:
         raise TrainingError("MNIST needs its files", hint=get)
-    if not (Path(folder) / "MNIST" / "raw").is_dir():
+    if "\0" in folder or not (Path(folder) / "MNIST" / "raw").is_dir():
         raise TrainingError(f"{folder} has no MNIST/raw", hint=get)
     try:
-        found = torchvision.datasets.MNIST(folder, train=train, download=False)
+        x, y = _mnist(folder, train=train)
+    except TrainingError:
+        raise
     except (OSError, RuntimeError, ValueError, AssertionError):
         raise TrainingError(f"{folder}: MNIST is not whole", hint=get) from None
-    x = found.data.to(device).flatten(1).float() / 255
-    if len(x) != (60_000 if train else 10_000) or x.shape[1] != 28 * 28:
-        raise TrainingError(f"{folder}: MNIST has {len(x):,} images", hint=get)
-    return Images(x, found.targets.to(device))
+    count = 60_000 if train else 10_000
+    if x.shape != (count, 28, 28) or y.shape != (count,) or not 0 <= y.min() <= y.max() <= 9:  # noqa: PLR2004 - digits
+        fact = f"{folder}: MNIST has {len(x):,} images and {len(y):,} labels, or no digits"
+        raise TrainingError(fact, hint=get)
+    return Images(x.to(device).flatten(1).float() / 255, y.to(device))
+
+
+@lru_cache(maxsize=2)
+def _mnist(folder: str, *, train: bool) -> tuple[Tensor, Tensor]:
+    """Bytes and classes as torchvision reads them."""
+    try:
+        import torchvision  # noqa: PLC0415 - slow to load, and only images need it
+    except ImportError:
+        hint = "pip install 'archcalc[training]'"
+        raise TrainingError("MNIST needs torchvision", hint=hint, status=1) from None
+    found = torchvision.datasets.MNIST(folder, train=train, download=False)
+    return found.data, found.targets

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 
-from archcalc.errors import nearest
+from archcalc.errors import nearest, quoted
 from training import streams
 from training.errors import TrainingError
 
@@ -100,7 +100,7 @@ def initializer(name: str) -> Callable[[Tensor, int, int], Drawn]:
         close = nearest(name, list(INITIALIZERS))
         known = f"{', '.join(INITIALIZERS)}, or normal.01 for a standard deviation"
         hint = f"did you mean {close[0]}?" if close else f"one of {known}"
-        raise TrainingError(f"no initializer is called {name!r}", hint=hint)
+        raise TrainingError(f"no initializer is called {quoted(name)}", hint=hint)
     std = float(match[1])
     return lambda keys, out, fan_in: normal(keys, out, fan_in, std)
 

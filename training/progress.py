@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from archcalc.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -77,5 +79,5 @@ def stoppable() -> Iterator[Stop]:
 
 def say(line: str) -> None:
     """One line for the person, on standard error."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import distributed
 
+from archcalc.errors import quoted
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def device(name: str) -> torch.device:
         TrainingError: another name, or ``cuda`` where torch finds no such device.
     """
     if name not in {"auto", "cpu", "cuda"}:
-        raise TrainingError(f"no device is called {name!r}", hint="auto, cpu or cuda")
+        raise TrainingError(f"no device is called {quoted(name)}", hint="auto, cpu or cuda")
     there = name != "cpu" and torch.cuda.is_available()
     if name == "cuda" and not there:
         raise TrainingError("torch finds no CUDA device", hint="--device cpu runs everything")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +17,7 @@ from training.progress import say
 from training.record import FILE, Record, plain, provenance, sweep, to_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import torch
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from training.ranks import Ranks
 
 RUNS: Final = Path("runs")
+PAGE: Final = "README.md"
 
 
 def folder_of(experiment: Experiment) -> Path:
@@ -94,6 +97,10 @@ def _opened(
     overwrite: bool,
 ) -> Record:
     """The folder's record, if it is to be used; a new one, written down, if not."""
+    if "\0" in str(folder):
+        raise TrainingError(f"{folder}: no folder has such a name")
+    if folder.exists() and not folder.is_dir():
+        raise TrainingError(f"{folder}: is not a directory")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -222,7 +229,7 @@ def redraw(folder: Path) -> None:
         raise TrainingError(f"{folder} has no folder with a finished {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]
     head += ["| run | command | hardware | time |", "| --- | --- | --- | --: |"]
-    to_file(("\n".join([*head, *rows]) + "\n").encode(), folder / "README.md")
+    to_file(("\n".join([*head, *rows]) + "\n").encode(), folder / PAGE)
 
 
 def write(record: Record, folder: Path) -> None:
@@ -232,5 +239,15 @@ def write(record: Record, folder: Path) -> None:
     figures = dict(drawn.figures(experiment_of(record), record.arrays, found["results"]))
     for name, data in figures.items():
         to_file(data, folder / f"{name}.png")
+    _clear(folder, figures)
     to_file((json.dumps(found) + "\n").encode(), folder / "results.json")
-    to_file(page(record, list(figures)).encode(), folder / "README.md")
+    to_file(page(record, list(figures)).encode(), folder / PAGE)
+
+
+def _clear(folder: Path, drawn: Collection[str]) -> None:
+    """Remove the pictures that an overwritten run's page showed and that are not drawn again."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        before = (folder / PAGE).read_text("utf-8")
+        for name in re.findall(r"^!\[([a-z0-9-]+)\]\(\1\.png\)$", before, re.MULTILINE):
+            if name not in drawn:
+                (folder / f"{name}.png").unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from archcalc.errors import quoted
 from training.errors import TrainingError
 
 Unit: TypeAlias = Literal["ep", "it"]
@@ -30,7 +31,7 @@ class Steps(NamedTuple):
         match = re.fullmatch(r"([0-9]{1,10})(ep|it)", text.strip())
         if match is None or int(match[1]) > LARGEST:
             hint = "5ep is five epochs, 2000it two thousand iterations"
-            raise TrainingError(f"{text!r} is no length of training", hint=hint)
+            raise TrainingError(f"{quoted(text)} is no length of training", hint=hint)
         return cls(int(match[1]), "ep" if match[2] == "ep" else "it")
 
     def iterations(self, per_epoch: int) -> int:

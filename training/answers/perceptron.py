@@ -91,11 +91,14 @@ def _epochs(groups: list[Any], what: str, title: str) -> Table:
     return table(title, headings, rows)
 
 
-def _verdict(gain: list[float], more: str, less: str, neither: str) -> str:
+def _verdict(gain: list[float | None], more: str, less: str, neither: str) -> str:
     """What a difference's interval allows to say."""
-    if gain[1] > 0:
+    _, low, high = gain
+    if low is None or high is None:
+        return neither
+    if low > 0:
         return more
-    return less if gain[2] < 0 else neither
+    return less if high < 0 else neither
 
 
 WHY: Final = (

@@ -15,15 +15,19 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
-def interval(found: Sequence[float], digits: int = 1) -> str:
+def interval(found: Sequence[float | None], digits: int = 1) -> str:
     """``91.4 % [89.5, 93.0]`` of value, lower and upper end."""
-    value, low, high = (100 * one for one in found)
+    if found[1] is None or found[2] is None:  # one observation has no spread
+        return percent(found[0] or 0.0, digits)
+    value, low, high = (100 * one for one in found if one is not None)
     return f"{value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def points(found: Sequence[float], digits: int = 1) -> str:
+def points(found: Sequence[float | None], digits: int = 1) -> str:
     """``+0.4 [+0.2, +0.6]`` percentage points of a difference and its ends."""
-    value, low, high = (100 * one for one in found)
+    if None in found:
+        return f"{100 * (found[0] or 0.0):+.{digits}f}"
+    value, low, high = (100 * one for one in found if one is not None)
     return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 

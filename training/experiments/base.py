@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import Field, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+from archcalc.errors import nearest, quoted
 from training.errors import TrainingError
 from training.record import plain
 
@@ -96,14 +97,12 @@ def choice(option: str, values: Sequence[str], known: Iterable[str]) -> None:
     Raises:
         TrainingError: naming the option and the nearest words.
     """
-    from archcalc.errors import nearest  # noqa: PLC0415
-
     names = list(known)
     for value in values:
         if value not in names:
             close = nearest(value, names)
             hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(names)}"
-            raise TrainingError(f"{option}: {value!r} is none of its words", hint=hint)
+            raise TrainingError(f"{option}: {quoted(value)} is none of its words", hint=hint)
     distinct(option, values)
 
 
@@ -115,6 +114,8 @@ def distinct(option: str, values: Sequence[object]) -> None:
     """
     if not values:
         raise TrainingError(f"{option}: nothing is named")
+    if "" in values:
+        raise TrainingError(f"{option}: '' is an empty word")
     twice = [value for place, value in enumerate(values) if value in values[:place]]
     if twice:
         raise TrainingError(f"{option}: {twice[0]} is named twice")

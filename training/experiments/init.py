@@ -115,12 +115,18 @@ class Init(Experiment):
         """The setting's own comparisons."""
         return type(self)(setting=self.setting, data_dir=self.data_dir)
 
+    def command(self) -> str:
+        """The command line that runs it."""
+        words = super().command()
+        return words if self.setting == "ball" else f"{words} --setting {self.setting}"
+
     def groups(self) -> list[tuple[str, str]]:
         """Activation and initializer of each group of members."""
         return [(activation, init) for activation in self.activation for init in self.init]
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group, looked at once."""
+        self.examples_on(torch.device("cpu"))  # what is not there is said before anything is kept
         return tuple(self._task(activation, init) for activation, init in self.groups())
 
     def _task(self, activation: str, init: str) -> Task:

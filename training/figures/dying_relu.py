@@ -99,7 +99,7 @@ def _epochs(figure: Figure, groups: list[Any]) -> None:
         curve = group["curve"]
         x = [point["epochs"] for point in curve]
         for axes, (what, title) in zip(grid[depths.index(group["hidden"])], panels, strict=True):
-            middle, low, high = np.array([point[what] for point in curve]).T
+            middle, low, high = np.array([point[what] for point in curve], dtype=float).T
             axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             axes.plot(x, middle, style, color=colour, label=label(group, groups, "hidden"))
             axes.set_title(f"{group['hidden']} hidden layers: {title}")

@@ -97,6 +97,8 @@ def _violins(
         axes.set_xlabel("layer")
 
 
-def _narrow(value: float) -> str:
+def _narrow(value: float | None) -> str:
     """A number in at most five letters or so: five stand side by side below a panel."""
+    if value is None:
+        return "inf"
     return f"{value:.2g}" if 1e-3 <= value < 1e3 else f"{value:.0e}"  # noqa: PLR2004

@@ -64,7 +64,7 @@ def _curves(
         colour = COLOURS[place % len(COLOURS)]
         curve = group["curve"]
         epochs = [point["epochs"] for point in curve]
-        accuracy = np.array([point["accuracy"] for point in curve])
+        accuracy = np.array([point["accuracy"] for point in curve], dtype=float)
         left.fill_between(
             epochs, accuracy[:, 1], accuracy[:, 2], color=colour, alpha=0.15, linewidth=0
         )
