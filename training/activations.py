@@ -83,11 +83,16 @@ class Activations:
             first = self.names[0]
             if all(name == first for name in self.names):
                 return _function(first)(z)
-            slopes = self.slopes.view(-1, *[1] * (z.dim() - 1))
-            return torch.where(z > 0, z, slopes * z)
+            return straight(z, self.slopes.view(-1, *[1] * (z.dim() - 1)))
         if len(self._groups) == 1:
             return self._groups[0][0](z)
         return torch.cat([function(z[places]) for function, places in self._groups])[self._back]
+
+
+def straight(z: Tensor, slopes: Tensor) -> Tensor:
+    """Values right of 0 as they are, and a slope times those left of it; 0 x infinity is 0."""
+    left = torch.where((slopes == 0) & (z <= 0), 0.0, slopes * z)
+    return torch.where(z > 0, z, left)
 
 
 def _function(name: str) -> Callable[[Tensor], Tensor]:

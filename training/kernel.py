@@ -48,7 +48,7 @@ def _gradients(  # pragma: no cover - numba compiles it
     """Mean squared error and its gradient, members ``first`` to ``end``."""
     batch = x.shape[1]
     depth = len(sizes) - 1
-    one, two = np.float32(1), np.float32(2)
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
     values = np.empty((depth + 1, sizes.max(), batch), np.float32)
     delta = np.empty((2, sizes.max(), batch), np.float32)  # of a layer, and of the one below
     for m in range(first, end):
@@ -70,7 +70,11 @@ def _gradients(  # pragma: no cover - numba compiles it
                     weight = theta[m, at + o * fan_in + i]
                     for b in range(batch):
                         values[k + 1, o, b] += weight * values[k, i, b]
-                if k < depth - 1:
+                if k < depth - 1 and slope == 0:  # 0 * z would make NaN of an infinity
+                    for b in range(batch):
+                        z = values[k + 1, o, b]
+                        values[k + 1, o, b] = zero if z <= 0 else z
+                elif k < depth - 1:
                     for b in range(batch):
                         z = values[k + 1, o, b]
                         values[k + 1, o, b] = z if z > 0 else slope * z
@@ -155,7 +159,8 @@ def _survey(  # pragma: no cover - numba compiles it
                     for b in range(points):
                         z = values[above, o, b]
                         alive |= z > 0
-                        values[above, o, b] = z if z > 0 else slope * z
+                        if z <= 0:
+                            values[above, o, b] = slope * z if slope != 0 else np.float32(0)
                         rises[above, o, b] *= 1.0 if z > 0 else np.float64(slope)
             if k < depth - 1 and not alive and off[m] == 0:
                 off[m] = k + 1
@@ -164,8 +169,9 @@ def _survey(  # pragma: no cover - numba compiles it
         low = high = values[here, 0, 0]
         flat = True
         for b in range(points):
-            low = min(low, values[here, 0, b])
-            high = max(high, values[here, 0, b])
+            value = values[here, 0, b]
+            low = value if value < low or value != value else low  # noqa: PLR0124 - NaN stays
+            high = value if value > high or value != value else high  # noqa: PLR0124 - likewise
             flat &= rises[here, 0, b] == 0
         ends[m, 0], ends[m, 1] = low, high
         constant[m] = flat

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from training import kernel, losses, statistics, streams
+from training.activations import straight
 from training.cohort import Cohort, Member
 from training.data import Data
 from training.experiments.base import Experiment, choice, distinct, spaced, whole
@@ -352,7 +353,7 @@ def plain_survey(model: Mlp, theta: Tensor, grid: Tensor, slopes: Tensor) -> ker
         if place < len(model.layers):
             on = h > 0
             off = torch.where((off == 0) & ~on.any(2).any(1), place, off)
-            h = torch.where(on, h, left * h)
+            h = straight(h, left)
             rise = torch.where(on, rise, left.double() * rise)
     ends = torch.stack([h.amin((1, 2)), h.amax((1, 2))], 1)
     return kernel.Survey(off, ends, (rise == 0).all(2).all(1))
