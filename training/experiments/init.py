@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LAYERS: Final = 5
 DIMENSIONS: Final = 10
-SAMPLE: Final = 1000  # values a violin is drawn from
+SAMPLE: Final = 500  # values a violin is drawn from
 AT_ONCE: Final = 8  # members whose activations are in memory
 KINDS: Final = ("z", "a", "weights", "deltas", "gradients")  # what has a violin
 
@@ -264,7 +264,7 @@ def share(activation: str, a: Tensor) -> Tensor:
 
 
 def sampled(cohort: Cohort, x: Tensor, y: Tensor, first: int, seed: int) -> dict[str, Tensor]:
-    """A thousand values of each kind and layer, ``(members, layers, 1000)``, for the violins."""
+    """Some values of each kind and layer, ``(members, layers, SAMPLE)``, for the violins."""
     found = _values(cohort, x, y, first)
     out = {}
     for kind in KINDS:

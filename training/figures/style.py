@@ -27,7 +27,7 @@ SETTINGS: Final[Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.4,
 }
-DPI: Final = 130
+DPI: Final = 110
 
 
 def drawn(
