@@ -55,6 +55,19 @@ def test_every_experiment_is_named():
     assert {command.split()[1] for command in EXPERIMENTS} == set(SMALL) == set(ALL_EXPERIMENTS)
 
 
+def test_fractions_are_the_committed_results():
+    """Every percentage that the README says of the dying ReLU stands on the page that it names."""
+    (said,) = re.findall(r"\nOf 1,000 ReLU networks(.*?)\n\n", README, re.DOTALL)
+    page = (ROOT / "tables" / "training" / "dying-relu" / "README.md").read_text()
+    relu, leaky = re.findall(r"^\| (?:relu|leaky) \| abs \| 9 \| he \| (.*)$", page, re.MULTILINE)[
+        :2
+    ]
+    numbers = re.findall(r"[0-9.]+ %", said)
+    assert len(numbers) == 4
+    assert numbers[:2] == re.findall(r"[0-9.]+ %", relu)[:2]
+    assert numbers[2:] == re.findall(r"[0-9.]+ %", leaky)[2:4]
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith("training")])
 def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
     """Every command that the README names runs."""

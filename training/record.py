@@ -29,6 +29,7 @@ from training.errors import TrainingError
 SCHEMA: Final = "archcalc.training.record/1"
 FILE: Final = "record.npz"
 CHECKPOINT: Final = "checkpoint/"
+DRAFT: Final = ".archcalc-draft"  # what a file is called before it is whole
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
@@ -122,7 +123,7 @@ def to_file(data: bytes | memoryview, path: Path) -> None:
     """
     draft = None
     try:
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, draft = tempfile.mkstemp(DRAFT, f".{path.name}.", path.parent)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
             stream.flush()
@@ -140,10 +141,9 @@ def to_file(data: bytes | memoryview, path: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove drafts that a run left behind which was killed while it wrote."""
-    for draft in folder.glob(".*.*.*"):
-        if Path(draft.stem[1:]).suffix in {".npz", ".json", ".md", ".png"}:
-            with contextlib.suppress(OSError):
-                draft.unlink()
+    for draft in folder.glob(f".*{DRAFT}"):
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 def _umask() -> int:

@@ -22,8 +22,8 @@ TITLES: Final = {
     "z": "pre-activations",
     "a": "activations",
     "weights": "weights",
-    "deltas": "log10 |gradient at a pre-activation|",
-    "gradients": "log10 |gradient of a weight|",
+    "deltas": "log10 |gradient|\nat pre-activations",
+    "gradients": "log10 |gradient|\nof weights",
 }
 LOGARITHMIC: Final = ("deltas", "gradients")
 LIMITS: Final = {"tanh": (-1.08, 1.08), "sigmoid": (-0.04, 1.04)}
@@ -89,7 +89,9 @@ def _violins(
                 axes.set_xticks(range(1, LAYERS + 1), marks, fontsize=6)
         if kind in LOGARITHMIC:
             finite = values[np.isfinite(values)]
-            limits = (finite.min() - 0.3, finite.max() + 0.3) if finite.size else (0.0, 1.0)
+            # a few values close to 0 are many powers of ten away from all others
+            least = float(np.quantile(finite, 0.005)) if finite.size else 0.0
+            limits = (least - 0.5, float(finite.max(initial=least)) + 0.5)
             for axes in grid[row]:
                 axes.set_ylim(*limits)
         grid[row, 0].set_ylabel(TITLES[kind])
