@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
@@ -22,6 +22,15 @@ def doubles(*shape, seed=0):
     return torch.randn(
         *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + 1)
     )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """One thread, as work so small waits for more than it gains."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def refusal(function, *args):
@@ -321,6 +330,7 @@ def test_permutations():
 
 
 @given(words, st.lists(st.integers(-WORD, WORD) | st.text(max_size=5), max_size=3))
+@example(0, [WORD // 2, WORD // 2 - 1, -WORD // 2])
 @laws
 def test_fold_is_splitmix_of_each_word(key, purpose):
     """Each word, a name by its BLAKE2 hash, is mixed into the key as SplitMix64 does."""
@@ -480,9 +490,13 @@ def test_one_number_a_unit_is_asymmetric(asymmetric):
 
 
 def test_the_asymmetric_number_is_beta_distributed(asymmetric):
-    """The replaced number follows Beta(2, 1): x^2 of them are below x, and the mean is 2/3."""
+    """The replaced number follows Beta(2, 1), whose mean is 2/3, and does not know its place."""
     row, normal = asymmetric
-    value = row[~torch.isclose(row, normal, rtol=1e-6, atol=0)].double()
+    replaced = ~torch.isclose(row, normal, rtol=1e-6, atol=0)
+    value = row[replaced].double()
+    for place in range(row.shape[1]):
+        there = row[:, place][replaced[:, place]].double()
+        assert apart(there.mean(), 2 / 3, math.sqrt(1 / 18), len(there)) < 4
     assert value.min() > 0
     assert value.max() < 1
     assert apart(value.mean(), 2 / 3, math.sqrt(1 / 18), len(value)) < 4
@@ -561,6 +575,13 @@ def test_score_intervals_end_where_the_score_does(counts):
         score = (found.value - end) ** 2
         assert score == pytest.approx(statistics.Z**2 * end * (1 - end) / trials, abs=1e-12)
     assert found.low < found.high
+
+
+def test_score_intervals_end_at_none_and_all():
+    """Of no successes an interval begins at 0, of nothing else it ends at 1, without rounding."""
+    for trials in range(1, 500):
+        assert statistics.wilson(0, trials).low == 0
+        assert statistics.wilson(trials, trials).high == 1
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 0), (-1, 3), (4, 3), (1, 0), (0, -1)])
@@ -724,6 +745,7 @@ def test_an_activation_is_that_of_torch(name):
         [*SLOPES],
         ["relu", "leakyrelu.01", "relu", "id"],
         ["tanh", "relu", "tanh", "sigmoid", "relu"],
+        ["tanh", "relu", "sigmoid", "tanh", "relu", "relu", "sigmoid"],
         ["relu", "tanh"],
         ["tanh", "gelu", "tanh"],
         ["silu", "silu"],
@@ -751,6 +773,16 @@ def test_what_is_no_number_stays_none(names):
     z = torch.tensor([[math.nan, 1.0], [-1.0, 1.0]])
     assert Activations(names)(z).isnan().tolist() == [[True, False], [False, False]]
     assert Activations(names[::-1])(z).isnan().tolist() == [[True, False], [False, False]]
+
+
+@pytest.mark.parametrize("company", ["leakyrelu.3", "id", "tanh"])
+@pytest.mark.parametrize("name", SLOPES)
+def test_infinity_is_the_same_in_company(name, company):
+    """Behind infinities a member has in company the values and derivatives that it has alone."""
+    z = torch.tensor([[-math.inf, math.inf, 0.0]] * 2)
+    pair = Activations([name, company])
+    assert torch.equal(pair(z)[0], FUNCTIONS[name](z[0]))
+    assert torch.equal(derivative(pair, z)[0], derivative(FUNCTIONS[name], z[0]))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
