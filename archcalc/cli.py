@@ -344,7 +344,7 @@ def run(args: Sequence[str]) -> int:
     if args and args[0] == "training":
         from training import cli  # noqa: PLC0415 - no other command knows of it
 
-        return execute(cli.app, args[1:], "archcalc training")
+        return cli.run(args[1:], "archcalc training")
     return execute(app, args, "archcalc")
 
 

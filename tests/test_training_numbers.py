@@ -919,3 +919,12 @@ def test_a_members_loss_is_its_own(loss, target):
         gradient = torch.autograd.grad(own, prediction, retain_graph=True)[0]
         touched = gradient.abs().sum((1, 2)) > 0
         assert touched.tolist() == [place == other for other in range(3)]
+
+
+def test_a_margin_without_bound_costs_nothing():
+    """A score that is right by infinitely much has the loss 0 and the gradient 0."""
+    score = torch.tensor([[[math.inf]]], requires_grad=True)
+    loss = losses.margin(torch.ones(1))(score, torch.ones(1, 1, 1))
+    loss.sum().backward()
+    assert loss.tolist() == [0.0]
+    assert score.grad.tolist() == [[[0.0]]]

@@ -1544,3 +1544,54 @@ def test_every_field_is_a_setting_or_a_place():
         places = {one.name for one in fields(kind)} - {one.name for one in kind.settings()}
         assert places == ({"data_dir"} if name == "init" else set())
         assert kind.of(kind().configuration()) == kind()
+
+
+# ------------------------------------------------------------------------ what the fresh eyes found
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("name", ["README.md", "results.json"])
+def test_a_page_of_another_kind_is_not_replaced(tmp_path, name):
+    """A folder whose README or results belong to no record is refused, and they stay."""
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(TrainingError, match="belongs to no record"):
+        runner.run(made("perceptron", TINY["perceptron"]), tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.usefixtures("bare")
+def test_an_address_alone_makes_no_ranks(tmp_path, monkeypatch):
+    """One variable of torchrun's, which clusters set anyway, leaves a process alone."""
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    assert runner.run(made("perceptron", TINY["perceptron"]), tmp_path).finished
+
+
+@pytest.mark.parametrize("points", [3, 121, 1001])
+def test_the_middle_of_the_grid_is_zero(points):
+    """A grid over the domain has its two ends and exactly 0, and is the same from both sides."""
+    grid = dense(points, CPU)
+    assert grid[points // 2] == 0
+    assert grid[-1] == torch.tensor(END).float()
+    assert torch.equal(grid, -grid.flip(0))
+
+
+def test_a_batch_larger_than_the_set_is_said_as_such():
+    """A batch beyond the training set is refused with both options."""
+    with pytest.raises(TrainingError, match="--batch 64 is more than --points 32"):
+        DyingRelu(points=32)
+
+
+def test_born_dead_with_three_layers_is_the_lower_bound():
+    """Width 2, 3 layers: 5/32 by counting signs, the lower bound itself, which chance decides."""
+    assert bounds(2, 3)[0] == 5 / 32
+    asked = DyingRelu(born=20_000, simulations=1, points=64, epochs=0)
+    task = asked.tasks()[2]
+    cohort, _ = task.build(task.members, CPU)
+    off = task.probe(cohort)["off"].numpy()[:, None]
+    (row,) = [
+        row
+        for row in asked._birth({f"born-{width}/off": off for width in (2, 3, 4, 5)})
+        if (row["width"], row["layers"]) == (2, 3)
+    ]
+    assert row["agrees"]
+    assert abs(row["born_dead"].value - 5 / 32) < 0.01

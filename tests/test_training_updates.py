@@ -767,7 +767,7 @@ def test_the_kernel_reads_what_is_laid_out_otherwise():
 
 
 def test_a_lost_member_is_lost_alone():
-    """A member with a number that is none, or too large, has no loss, and no other's bit changes."""
+    """A member with a NaN or a number too large has no loss, and no other member's bit changes."""
     model, theta, x, y, slopes = population([2, 2], initializer="torch")
     loss, gradient = kernel.gradients(model, theta, x, y, slopes)
     ill = theta.clone()
@@ -1178,3 +1178,21 @@ def test_a_batch_for_all_is_a_batch_for_each():
         one.advance(x, y)
         other.advance(x.repeat(6, 1, 1), y.repeat(6, 1))
     close(one.parameters, other.parameters)
+
+
+@pytest.mark.parametrize("text", ["1x1x4 fc-8 relu6 fc-3", "1x1x4 fc-8 softmax fc-3"])
+def test_an_activation_that_no_member_can_have_is_refused(text):
+    """What training does not compute is refused when the text is read, not later."""
+    with pytest.raises(TrainingError, match="no activation is called"):
+        Mlp.read(text)
+
+
+def test_targets_that_broadcast_take_the_plain_path():
+    """Targets of one column for three outputs are compared as mse compares them."""
+    members = [Member(0), Member(1)]
+    model = Mlp.read("1x1x2 (fc-3 relu) x2 fc-3")
+    cohort = Cohort.born(model, members, 0, loss=losses.mse, rule=Adam())
+    x, y = torch.ones(1, 5, 2), torch.ones(1, 5, 1)
+    loss, _ = cohort.gradients(cohort.parameters, x, y)
+    expected = losses.mse(cohort.predict(x), y)
+    torch.testing.assert_close(loss, expected)

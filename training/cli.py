@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from archcalc.cli import deliver, execute
 from archcalc.errors import quoted
 from training.errors import StoppedError, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 app = typer.Typer(
     name="archcalc training",
@@ -34,7 +38,7 @@ def _option(name: str, meaning: str, metavar: str = "N") -> Any:  # noqa: ANN401
     return typer.Option(name, metavar=metavar, help=meaning)
 
 
-_Seed = Annotated[str, _option("--seed", "Of everything that is drawn.")]
+_Seed = Annotated[str, _option("--seed", "Where all random numbers come from.")]
 _Output = Annotated[
     str | None,
     _option("--output", "Folder for record, tables and figures; runs/... if not said.", "FOLDER"),
@@ -53,11 +57,15 @@ def _experiments() -> None:
 
 @app.command()
 def perceptron(
-    sets: Annotated[str, _option("--sets", "Training sets, learnt from at once.")] = "1000",
-    points: Annotated[str, _option("--points", "Of a training set.")] = "20",
-    test_points: Annotated[str, _option("--test-points", "The same for all sets.")] = "1000",
+    sets: Annotated[str, _option("--sets", "Training sets; all are learnt from at once.")] = "1000",
+    points: Annotated[str, _option("--points", "Points in a training set.")] = "20",
+    test_points: Annotated[
+        str, _option("--test-points", "Test points, the same for all sets.")
+    ] = "1000",
     epochs: Annotated[str, _option("--epochs", "Passes over a training set.")] = "1000",
-    loss: Annotated[str, _option("--loss", "perceptron, hinge.", "WORDS")] = "perceptron,hinge",
+    loss: Annotated[
+        str, _option("--loss", "Losses: perceptron, hinge.", "WORDS")
+    ] = "perceptron,hinge",
     rate: Annotated[str, _option("--rate", "Learning rates.", "NUMBERS")] = "1,0.1",
     seed: _Seed = "0",
     output: _Output = None,
@@ -90,8 +98,8 @@ def init(
     init: Annotated[
         str, _option("--init", "normal.01, glorot, he, ...; the setting's own.", "WORDS")
     ] = "",
-    networks: Annotated[str, _option("--networks", "A combination.")] = "20",
-    examples: Annotated[str, _option("--examples", "That they look at.")] = "1000",
+    networks: Annotated[str, _option("--networks", "Networks of each combination.")] = "20",
+    examples: Annotated[str, _option("--examples", "Examples that they look at.")] = "1000",
     data_dir: Annotated[
         str | None, _option("--data-dir", "Where MNIST/raw is; or ARCHCALC_DATA.", "FOLDER")
     ] = None,
@@ -117,15 +125,19 @@ def init(
 
 @app.command("dying-relu")
 def dying_relu(
-    activation: Annotated[str, _option("--activation", "relu, leaky.", "WORDS")] = "relu,leaky",
-    function: Annotated[str, _option("--function", "abs, xsin5x, step.", "WORDS")] = "abs",
+    activation: Annotated[
+        str, _option("--activation", "Activations: relu, leaky.", "WORDS")
+    ] = "relu,leaky",
+    function: Annotated[str, _option("--function", "Targets: abs, xsin5x, step.", "WORDS")] = "abs",
     hidden_layers: Annotated[
         str, _option("--hidden-layers", 'The paper\'s "10-layer" network has 9.', "NUMBERS")
     ] = "9,10",
     width: Annotated[str, _option("--width", "Units a hidden layer.")] = "2",
-    init: Annotated[str, _option("--init", "he, torch, glorot, rai.", "WORDS")] = "he",
-    simulations: Annotated[str, _option("--simulations", "A combination.")] = "1000",
-    points: Annotated[str, _option("--points", "Of each simulation's training set.")] = "3000",
+    init: Annotated[
+        str, _option("--init", "Initializations: he, torch, glorot, rai.", "WORDS")
+    ] = "he",
+    simulations: Annotated[str, _option("--simulations", "Networks of each combination.")] = "1000",
+    points: Annotated[str, _option("--points", "Points in each network's training set.")] = "3000",
     batch: Annotated[str, _option("--batch", "The minibatch.")] = "64",
     epochs: Annotated[str, _option("--epochs", "Passes over the training set.")] = "50",
     born: Annotated[
@@ -228,15 +240,19 @@ def _number(text: str, option: str) -> float:
     raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
 
 
-def run(args: list[str]) -> int:
-    """Run one command line; the exit status."""
-    return execute(app, args, "python -m training")
+def run(args: Sequence[str], name: str = "python -m training") -> int:
+    """Run one command line; the exit status. Under torchrun, rank 0 alone speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        return execute(app, args, name)
+    # What nobody foresaw leaves this block, and Python itself tells it.
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
+        return execute(app, args, name)
 
 
 def main() -> None:
-    """``python -m training``; under torchrun, rank 0 alone speaks."""
-    if os.environ.get("RANK", "0") != "0":
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            sys.stderr = sys.stdout = nowhere
-            sys.exit(run(sys.argv[1:]))
+    """``python -m training``."""
     sys.exit(run(sys.argv[1:]))

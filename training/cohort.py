@@ -108,7 +108,9 @@ class Cohort:
             y: targets, as the loss takes them.
         """
         slopes = self.activations.slopes
-        if self.loss is losses.mse and slopes is not None and kernel.fits(self.model, theta, x):
+        whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
+        plain = self.loss is losses.mse and slopes is not None and whole
+        if plain and slopes is not None and kernel.fits(self.model, theta, x):
             return kernel.gradients(self.model, theta, x, y, slopes)
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
@@ -135,7 +137,10 @@ class Cohort:
         return loss
 
     def part(self, places: Sequence[int]) -> Cohort:
-        """Some of the members, by their places; they go on on their own from here."""
+        """Some of the members, by their places; they go on on their own from here.
+
+        A loss that holds a number for each member (:func:`training.losses.margin`) is not cut.
+        """
         members = tuple(self.members[place] for place in places)
         index = torch.tensor(places, dtype=torch.int64, device=self.parameters.device)
         return replace(

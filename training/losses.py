@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -49,6 +50,6 @@ def margin(a: Tensor) -> Loss:
 
     def loss(score: Tensor, y: Tensor) -> Tensor:
         short = a.view(-1, 1, 1) - y * score
-        return (short * (short >= 0)).mean((1, 2))  # relu has no gradient at 0
+        return torch.where(short >= 0, short, 0.0).mean((1, 2))  # relu has no gradient at 0
 
     return loss

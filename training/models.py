@@ -15,7 +15,7 @@ import torch
 from archcalc import load
 from archcalc.layers import Activation, Dropout, Flatten, Linear
 from training import initial, streams
-from training.activations import Activations
+from training.activations import Activations, slope
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Mlp:
                 raise TrainingError(f"{node.name}: a stack of linear layers has no {layer.kind}")
         if dropout:
             raise TrainingError(f"{text!r} ends with dropout, which stands in front of a layer")
+        for dense in layers:
+            slope(dense.activation)  # refuses what no member could have
         model = cls(text, tuple(layers))
         assert model.parameters == sum(row.cost.parameters.value for row in steps)
         return model

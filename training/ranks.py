@@ -79,7 +79,7 @@ def device(name: str) -> torch.device:
         TrainingError: another name, or ``cuda`` where torch finds no such device.
     """
     if name not in {"auto", "cpu", "cuda"}:
-        raise TrainingError(f"no device is called {quoted(name)}", hint="auto, cpu or cuda")
+        raise TrainingError(f"--device: {quoted(name)} is none", hint="auto, cpu or cuda")
     there = name != "cpu" and torch.cuda.is_available()
     if name == "cuda" and not there:
         raise TrainingError("torch finds no CUDA device", hint="--device cpu runs everything")
@@ -90,7 +90,7 @@ def device(name: str) -> torch.device:
 
 def join(where: torch.device) -> Ranks:
     """This process's place, by the variables that ``torchrun`` sets; alone without them."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ and "MASTER_ADDR" not in os.environ:
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         return Ranks()
     distributed.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
     return Ranks(distributed.get_rank(), distributed.get_world_size())

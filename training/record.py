@@ -166,7 +166,7 @@ def provenance(device: torch.device, ranks: int) -> dict[str, Any]:
 def hardware(device: torch.device, ranks: int = 1) -> str:
     """The processor, its threads and memory, and the accelerator where one was used."""
     threads = torch.get_num_threads()
-    cpu = f"{_processor()}, {os.cpu_count()} cores, {threads} threads"
+    cpu = f"{_processor()}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}"
     split = f", {ranks} processes" if ranks > 1 else ""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}; {cpu}{split}"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RUNS: Final = Path("runs")
 PAGE: Final = "README.md"
+RESULTS: Final = "results.json"
 
 
 def folder_of(experiment: Experiment) -> Path:
@@ -106,6 +107,10 @@ def _opened(
     except OSError as error:
         raise TrainingError(f"{folder}: {error.strerror}") from None
     sweep(folder)
+    for name in (PAGE, RESULTS):
+        if (folder / name).exists() and not (folder / FILE).exists() and not overwrite:
+            fact = f"{folder} has a {name} that belongs to no record"
+            raise TrainingError(fact, hint="name another folder with --output")
     if (folder / FILE).exists() and not overwrite:
         record = Record.read(folder)
         _same(experiment, record, folder)
@@ -188,7 +193,7 @@ def _source(record: Record) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     commit = f" Commit {about['commit']}." if about.get("commit") else ""
     again = len(about.get("resumed", []))
-    resumed = f" Resumed {again} times." if again else ""
+    resumed = f" Resumed {'once' if again == 1 else f'{again} times'}." if again else ""
     return (
         f"Made by {about['command']} in {about['seconds']:,.0f} s on {about['hardware']}; "
         f"{versions}.{commit}{resumed} Finished {about['finished']}."
@@ -240,7 +245,7 @@ def write(record: Record, folder: Path) -> None:
     for name, data in figures.items():
         to_file(data, folder / f"{name}.png")
     _clear(folder, figures)
-    to_file((json.dumps(found) + "\n").encode(), folder / "results.json")
+    to_file((json.dumps(found) + "\n").encode(), folder / RESULTS)
     to_file(page(record, list(figures)).encode(), folder / PAGE)
 
 

@@ -17,6 +17,7 @@ from training import kernel, losses, statistics, streams
 from training.activations import straight
 from training.cohort import Cohort, Member
 from training.data import Data
+from training.errors import TrainingError
 from training.experiments.base import Experiment, choice, distinct, spaced, whole
 from training.loop import Task
 from training.models import Mlp
@@ -122,7 +123,9 @@ class DyingRelu(Experiment):
         whole("--width", self.width, 1, 1000)
         whole("--simulations", self.simulations, 1, 10**6)
         whole("--points", self.points, 1, 10**6)
-        whole("--batch", self.batch, 1, self.points)
+        whole("--batch", self.batch)
+        if self.batch > self.points:
+            raise TrainingError(f"--batch {self.batch} is more than --points {self.points}")
         whole("--epochs", self.epochs, 0, 10**5)
         whole("--born", self.born, 0, 10**6)
 
@@ -268,6 +271,7 @@ class DyingRelu(Experiment):
                         "lower": low,
                         "upper": high,
                         "inside": low <= fraction.value <= high,
+                        "agrees": low <= fraction.high and fraction.low <= high,
                     }
                 )
         return rows
@@ -296,7 +300,9 @@ def bounds(width: int, layers: int) -> tuple[float, float]:
 
 def dense(points: int, device: torch.device) -> Tensor:
     """A grid over the domain, ``(points,)``, 32-bit floats."""
-    return torch.linspace(-END, END, points, dtype=torch.float64).float().to(device)
+    # in whole numbers first, so that the middle is 0 and not nearly
+    places = torch.arange(1 - points, points, 2, dtype=torch.float64) / max(points - 1, 1)
+    return (places * END).float().to(device)
 
 
 def _targets(members: tuple[Member, ...], x: Tensor) -> Tensor:

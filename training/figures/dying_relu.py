@@ -63,7 +63,7 @@ def figures(
         high = 0.8 + 1.9 * len(rows)
         what = (
             f"up to {LINES} networks a panel, width {experiment.width}, seed {experiment.seed}; "
-            f"constant: output range below {NEARLY:g}; grey: the target"
+            f"nearly constant: output range below {NEARLY:g}; grey: the target"
         )
         yield name, drawn(7.5, high, title, what, draw)
 
@@ -144,7 +144,7 @@ def _functions(
         first = place * experiment.simulations
         flat = arrays[f"{name}/range"][first : first + shown, -1] < NEARLY
         target = FUNCTIONS[row["function"]](torch.from_numpy(x)).numpy()
-        for axes, wanted, title in ((left, True, "constant"), (right, False, "not constant")):
+        for axes, wanted, title in ((left, True, "nearly constant"), (right, False, "others")):
             curves = own[flat == wanted]
             axes.plot(x, target, color="#999999", linewidth=3, alpha=0.6)
             for number, curve in enumerate(curves[:LINES]):

@@ -103,4 +103,6 @@ def _narrow(value: float | None) -> str:
     """A number in at most five letters or so: five stand side by side below a panel."""
     if value is None:
         return "inf"
-    return f"{value:.2g}" if 1e-3 <= value < 1e3 else f"{value:.0e}"  # noqa: PLR2004
+    if 100 <= value < 1000:  # noqa: PLR2004 - .2g would write 6.4e+02
+        return f"{value:.0f}"
+    return f"{value:.2g}" if 1e-3 <= value < 100 else f"{value:.0e}"  # noqa: PLR2004
