@@ -413,7 +413,6 @@ WHOLE = [
     ("dying-relu", "width", 1, 1000),
     ("dying-relu", "simulations", 1, 10**6),
     ("dying-relu", "points", 1, 10**6),
-    ("dying-relu", "batch", 1, 64),
     ("dying-relu", "epochs", 0, 10**5),
     ("dying-relu", "born", 0, 10**6),
     ("dying-relu", "seed", 0, 2**63 - 1),

@@ -80,7 +80,7 @@ def _curves(
     middle.set_title(f"test accuracy after {experiment.epochs:,} epochs")
     middle.set_xlabel("accuracy")
     middle.set_ylabel("share of training sets at or below")
-    middle.set_xlim(0.8, 1.0)
+    middle.set(xlim=(0.8, 1.0), xticks=[0.8, 0.85, 0.9, 0.95, 1.0])
     middle.legend(loc="upper left")
     right.set_title("disagreement between training sets")
     right.set_ylim(bottom=0)
