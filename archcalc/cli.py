@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from archcalc import __version__, zoo
-from archcalc.errors import ArchitectureError, StatedError, nearest, printable, quoted
+from archcalc.errors import ArchitectureError, StatedError, meant, nearest, printable, quoted
 from archcalc.load import load
 from archcalc.notation import KINDS, parse
 from archcalc.render import FORMATS, render, views
@@ -313,8 +313,7 @@ def deliver(
         raise ArchitectureError(f"{quoted(output)} names no file", where="--output")
     if form not in FORMATS:
         known = {"tex": "latex", "md": "markdown", "htm": "html", "txt": "text"}
-        close = [known[form]] if form in known else nearest(form, list(FORMATS))
-        hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(FORMATS)}"
+        hint = meant(known.get(form, form), list(FORMATS))
         raise ArchitectureError(f"{quoted(form)} is no format", where="--format", hint=hint)
     if form == "json":
         import json  # noqa: PLC0415 - the other formats do without

@@ -38,6 +38,15 @@ class ArchitectureError(StatedError):
         return ArchitectureError(self.fact, where=place, hint=self.hint)
 
 
+def meant(word: str, choices: list[str], known: str = "") -> str:
+    """A hint: the nearest of the choices, or all of them where none is near.
+
+    ``known`` says what there is, where that is more than the choices.
+    """
+    close = nearest(word, choices)
+    return f"did you mean {close[0]}?" if close else f"one of {known or ', '.join(choices)}"
+
+
 def printable(message: str) -> str:
     """The message on one line, with nothing in it that a terminal would obey."""
     line = " ".join(message.split())

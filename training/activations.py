@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from archcalc.errors import nearest, quoted
+from archcalc.errors import meant, quoted
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def slope(name: str) -> float | None:
         return None
     if name in {"relu", "id"}:
         return 0.0 if name == "relu" else 1.0
-    known = ["relu", "leakyrelu", "id", *CURVED]
-    close = nearest(name, known)
-    hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
+    hint = meant(name, ["relu", "leakyrelu", "id", *CURVED])
     raise TrainingError(f"no activation is called {quoted(name)}", hint=hint)
 
 
@@ -69,9 +67,8 @@ class Activations:
         if len(straight) == len(found):
             self.slopes = torch.tensor(straight, dtype=torch.float32, device=device)
         else:
-            for name in dict.fromkeys(self.names):
-                places = [i for i, other in enumerate(self.names) if other == name]
-                self._groups.append((_function(name), torch.tensor(places, device=device)))
+            places = places_of(self.names, device)
+            self._groups = [(_function(name), own) for name, own in places.items()]
         if self._groups:
             self._back = torch.argsort(torch.cat([places for _, places in self._groups]))
 
@@ -87,6 +84,14 @@ class Activations:
         if len(self._groups) == 1:
             return self._groups[0][0](z)
         return torch.cat([function(z[places]) for function, places in self._groups])[self._back]
+
+
+def places_of(words: Sequence[str], device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Which members have a word, for each of the words: ``relu`` the first, third, ... of them."""
+    found: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        found.setdefault(word, []).append(place)
+    return {word: torch.tensor(places, device=device) for word, places in found.items()}
 
 
 def straight(z: Tensor, slopes: Tensor) -> Tensor:

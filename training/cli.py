@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,7 +13,7 @@ import typer
 
 from archcalc.cli import deliver, execute
 from archcalc.errors import quoted
-from training.errors import StoppedError, TrainingError
+from training.errors import StoppedError, TrainingError, need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,17 +173,10 @@ def tables(
     ] = "tables/training",
 ) -> None:
     """Draw pages and figures anew from finished records; nothing is trained."""
-    _needed()
+    need("training", *NEEDED)
     from training import runner  # noqa: PLC0415 - loads torch
 
     runner.redraw(Path(directory))
-
-
-def _needed() -> None:
-    for module in NEEDED:
-        if find_spec(module) is None:
-            hint = "pip install 'archcalc[training]'"
-            raise TrainingError(f"training needs {module}", hint=hint, status=1)
 
 
 def _run(
@@ -199,7 +191,7 @@ def _run(
     checkpoint_every: str,
 ) -> None:
     """Run an experiment and show what came of it."""
-    _needed()
+    need("training", *NEEDED)
     if output is not None and not output.strip():
         raise TrainingError(f"--output: {quoted(output)} names no folder")
     if resume and overwrite:

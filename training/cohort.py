@@ -109,8 +109,9 @@ class Cohort:
         """
         slopes = self.activations.slopes
         whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
-        plain = self.loss is losses.mse and slopes is not None and whole
-        if plain and slopes is not None and kernel.fits(self.model, theta, x):
+        straight = slopes is not None and self.loss is losses.mse and whole
+        if straight and kernel.fits(self.model, theta, x):
+            assert slopes is not None
             return kernel.gradients(self.model, theta, x, y, slopes)
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from training import streams
-from training.errors import TrainingError
+from training.errors import TrainingError, need
 
 if TYPE_CHECKING:
     import torch
@@ -70,10 +70,9 @@ def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool
         raise TrainingError("MNIST needs its files", hint=get)
     if "\0" in folder or not (Path(folder) / "MNIST" / "raw").is_dir():
         raise TrainingError(f"{folder} has no MNIST/raw", hint=get)
+    need("MNIST", "torchvision")
     try:
         x, y = _mnist(folder, train=train)
-    except TrainingError:
-        raise
     except (OSError, RuntimeError, ValueError, AssertionError):
         raise TrainingError(f"{folder}: MNIST is not whole", hint=get) from None
     count = 60_000 if train else 10_000
@@ -86,10 +85,7 @@ def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool
 @lru_cache(maxsize=2)
 def _mnist(folder: str, *, train: bool) -> tuple[Tensor, Tensor]:
     """Bytes and classes as torchvision reads them."""
-    try:
-        import torchvision  # noqa: PLC0415 - slow to load, and only images need it
-    except ImportError:
-        hint = "pip install 'archcalc[training]'"
-        raise TrainingError("MNIST needs torchvision", hint=hint, status=1) from None
+    import torchvision  # noqa: PLC0415 - slow to load, and only images need it
+
     found = torchvision.datasets.MNIST(folder, train=train, download=False)
     return found.data, found.targets

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 
-from archcalc.errors import nearest, quoted
+from archcalc.errors import meant, quoted
 from training import streams
 from training.errors import TrainingError
 
@@ -97,9 +97,8 @@ def initializer(name: str) -> Callable[[Tensor, int, int], Drawn]:
         return INITIALIZERS[name]
     match = re.fullmatch(r"normal([0-9]*\.?[0-9]+)", name)
     if match is None:
-        close = nearest(name, list(INITIALIZERS))
         known = f"{', '.join(INITIALIZERS)}, or normal.01 for a standard deviation"
-        hint = f"did you mean {close[0]}?" if close else f"one of {known}"
+        hint = meant(name, list(INITIALIZERS), known)
         raise TrainingError(f"no initializer is called {quoted(name)}", hint=hint)
     std = float(match[1])
     return lambda keys, out, fan_in: normal(keys, out, fan_in, std)

@@ -15,7 +15,7 @@ import torch
 from archcalc import load
 from archcalc.layers import Activation, Dropout, Flatten, Linear
 from training import initial, streams
-from training.activations import Activations, slope
+from training.activations import Activations, places_of, slope
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -117,10 +117,7 @@ class Mlp:
             initializers: one name a member, see :mod:`training.initial`.
         """
         theta = torch.empty(len(keys), self.parameters, device=keys.device)
-        for name in dict.fromkeys(initializers):
-            places = torch.tensor(
-                [i for i, n in enumerate(initializers) if n == name], device=keys.device
-            )
+        for name, places in places_of(initializers, keys.device).items():
             draw = initial.initializer(name)
             parts = []
             for d in self.layers:

@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
 import time
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -24,6 +23,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import torch
 
+from archcalc.render.deliver import replace
 from training.errors import TrainingError
 
 SCHEMA: Final = "archcalc.training.record/1"
@@ -41,13 +41,15 @@ class Record:
         experiment: which one, e.g. ``dying-relu``.
         configuration: all that the result depends on, as plain data; the seed is part of it.
         about: schema, command, provenance, seconds, ``finished``, and where the run stands.
-        arrays: results by name, such as ``relu-9/collapsed``: members first.
+        arrays: results by name, such as ``9x2/off``: members first.
+        summary: what the experiment makes of a finished record's arrays, once it has been asked.
     """
 
     experiment: str
     configuration: dict[str, Any]
     about: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
+    summary: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def finished(self) -> bool:
@@ -121,22 +123,10 @@ def to_file(data: bytes | memoryview, path: Path) -> None:
     Raises:
         TrainingError: it cannot be written; the old file is what it was.
     """
-    draft = None
     try:
-        handle, draft = tempfile.mkstemp(DRAFT, f".{path.name}.", path.parent)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(draft).chmod(0o666 & ~_umask())
-        Path(draft).replace(path)
-    except BaseException as error:
-        if draft is not None:
-            with contextlib.suppress(OSError):
-                Path(draft).unlink()
-        if isinstance(error, OSError):
-            raise TrainingError(f"{path}: {error.strerror}") from None
-        raise
+        replace(data, path, suffix=DRAFT)
+    except OSError as error:
+        raise TrainingError(f"{path}: {error.strerror}") from None
 
 
 def sweep(folder: Path) -> None:
@@ -144,12 +134,6 @@ def sweep(folder: Path) -> None:
     for draft in folder.glob(f".*{DRAFT}"):
         with contextlib.suppress(OSError):
             draft.unlink()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def provenance(device: torch.device, ranks: int) -> dict[str, Any]:

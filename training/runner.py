@@ -166,6 +166,13 @@ def experiment_of(record: Record) -> Experiment:
         raise TrainingError(fact) from None
 
 
+def _summary(record: Record) -> dict[str, Any]:
+    """What the experiment makes of the arrays, as plain data; computed once a record."""
+    if record.summary is None:
+        record.summary = plain(experiment_of(record).summarise(record.arrays))
+    return record.summary
+
+
 def results(record: Record) -> dict[str, Any]:
     """All numbers of a finished record, as plain data for ``--json`` and ``results.json``."""
     experiment = experiment_of(record)
@@ -174,17 +181,15 @@ def results(record: Record) -> dict[str, Any]:
         "schema": f"archcalc.training.{experiment.name}/1",
         "configuration": record.configuration,
         **plain(about),
-        "results": plain(experiment.summarise(record.arrays)),
+        "results": _summary(record),
     }
 
 
-def blocks(record: Record) -> Sequence[Block]:
+def blocks(record: Record) -> list[Block]:
     """Tables and answers of a finished record."""
     experiment = experiment_of(record)
     answers = import_module(f"training.answers.{record.experiment.replace('-', '_')}")
-    found = plain(experiment.summarise(record.arrays))
-    said: Sequence[Block] = [*answers.blocks(experiment, found), _source(record)]
-    return said
+    return [*answers.blocks(experiment, _summary(record)), _source(record)]
 
 
 def _source(record: Record) -> str:

@@ -50,8 +50,6 @@ def to_file(text: str, path: Path) -> None:
     Raises:
         UndeliveredError: where it cannot be written.
     """
-    import tempfile  # noqa: PLC0415 - slow to load, and most results go to the terminal
-
     data = text.encode("utf-8", "backslashreplace")
     try:
         if _is_stdout(path):
@@ -63,22 +61,40 @@ def to_file(text: str, path: Path) -> None:
             path.write_bytes(data)
             return
         target = path.resolve() if path.is_symlink() else path
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(draft).chmod(mode)
-            Path(draft).replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(draft).unlink()
-            raise
+        replace(data, target, target.stat().st_mode & 0o777 if target.exists() else None)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise UndeliveredError(f"{path}: {why}") from None
+
+
+def replace(
+    data: bytes | memoryview, target: Path, mode: int | None = None, suffix: str = ""
+) -> None:
+    """Put a file in place as a whole, once it is on the disk; until then the old one stays.
+
+    Args:
+        data: what is in it.
+        target: where.
+        mode: its permissions; None makes them those of a new file.
+        suffix: of the draft beside it, by which one that was left behind is known.
+
+    Raises:
+        OSError: it cannot be written; no draft is left.
+    """
+    import tempfile  # noqa: PLC0415 - slow to load, and most results go to the terminal
+
+    handle, draft = tempfile.mkstemp(suffix, f".{target.name}.", target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(draft).chmod(0o666 & ~_umask() if mode is None else mode)
+        Path(draft).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(draft).unlink()
+        raise
 
 
 def _is_stdout(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import Field, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from archcalc.errors import nearest, quoted
+from archcalc.errors import meant, quoted
 from training.errors import TrainingError
 from training.record import plain
 
@@ -100,9 +100,8 @@ def choice(option: str, values: Sequence[str], known: Iterable[str]) -> None:
     names = list(known)
     for value in values:
         if value not in names:
-            close = nearest(value, names)
-            hint = f"did you mean {close[0]}?" if close else f"one of {', '.join(names)}"
-            raise TrainingError(f"{option}: {quoted(value)} is none of its words", hint=hint)
+            fact = f"{option}: {quoted(value)} is none of its words"
+            raise TrainingError(fact, hint=meant(value, names))
     distinct(option, values)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from training import kernel, losses, statistics, streams
-from training.activations import straight
+from training.activations import places_of, straight
 from training.cohort import Cohort, Member
 from training.data import Data
 from training.errors import TrainingError
@@ -307,8 +307,8 @@ def dense(points: int, device: torch.device) -> Tensor:
 
 def _targets(members: tuple[Member, ...], x: Tensor) -> Tensor:
     y = torch.empty_like(x)
-    for name in {member.variant for member in members}:
-        places = [i for i, member in enumerate(members) if member.variant == name]
+    variants = [member.variant for member in members]
+    for name, places in places_of(variants, x.device).items():
         y[places] = FUNCTIONS[name](x[places]).to(x.dtype)
     return y
 
