@@ -214,6 +214,18 @@ def substitute(number: Number, values: Mapping[str, Number]) -> Number:
     return number.substitute(values) if isinstance(number, Formula) else number
 
 
+def integer(number: Number) -> int:
+    """A number in which no letter is left.
+
+    Raises:
+        TypeError: a formula, where only a number makes sense.
+    """
+    if not isinstance(number, int):
+        msg = f"{number} is not a number yet"
+        raise TypeError(msg)
+    return number
+
+
 def ceil_div(number: Number, divisor: int) -> Number:
     """``ceil(number / divisor)``, exactly."""
     return (number + (divisor - 1)) // divisor
@@ -344,9 +356,10 @@ def product(*parts: Number | Count) -> Count:
     for part in parts:
         value = value * (part.value if isinstance(part, Count) else part)
         factors.append(_bare(part))
-    if len(factors) == 1 and isinstance(factors[0], Count):
-        return factors[0]
-    return Count("*" if len(factors) > 1 else "", tuple(factors), value)
+    if len(factors) > 1:
+        return Count("*", tuple(factors), value)
+    (only,) = factors or [1]
+    return only if isinstance(only, Count) else count(only)
 
 
 def total(counts: Iterable[Count]) -> Count:

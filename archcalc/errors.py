@@ -38,6 +38,30 @@ class ArchitectureError(StatedError):
         return ArchitectureError(self.fact, where=place, hint=self.hint)
 
 
+class MeasurementError(StatedError):
+    """Something cannot be measured here: for want of a package, a device, or enough memory."""
+
+    status = 1
+
+
+def need(who: str, extra: str, *packages: str) -> None:
+    """Say which package is missing, before any work is done.
+
+    Args:
+        who: cannot do without it.
+        extra: of archcalc, that installs it.
+        packages: as they are imported.
+
+    Raises:
+        MeasurementError: naming the first that cannot be found, and how to install it.
+    """
+    from importlib.util import find_spec  # noqa: PLC0415 - analytic commands need nothing
+
+    for package in packages:
+        if find_spec(package) is None:
+            raise MeasurementError(f"{who} needs {package}; pip install 'archcalc[{extra}]'")
+
+
 def meant(word: str, choices: list[str], known: str = "") -> str:
     """A hint: the nearest of the choices, or all of them where none is near.
 

@@ -23,6 +23,7 @@ from archcalc.count import (
     Number,
     count,
     difference,
+    integer,
     letter,
     letters,
     product,
@@ -60,7 +61,9 @@ class Field(NamedTuple):
         if len(self.spans) == 1 and self.spans[0] is not None:
             first, last = self.spans[0]
             return last - first + 1
-        return max((_int(s[1]) - _int(s[0]) + 1 for s in self.spans if s is not None), default=0)
+        return max(
+            (integer(s[1]) - integer(s[0]) + 1 for s in self.spans if s is not None), default=0
+        )
 
     @property
     def stride(self) -> Number | Fraction:
@@ -69,7 +72,7 @@ class Field(NamedTuple):
             return self.shift
         from fractions import Fraction  # noqa: PLC0415 - slow to load, rarely needed
 
-        stride = Fraction(_int(self.shift), len(self.spans))
+        stride = Fraction(integer(self.shift), len(self.spans))
         return int(stride) if stride.denominator == 1 else stride
 
     @property
@@ -90,7 +93,7 @@ class Field(NamedTuple):
         # Twice the middle, times the pattern's length, so as to stay whole until the end.
         length = len(self.spans)
         doubled = (
-            (_int(first) + _int(last)) * length - 2 * turn * _int(self.shift)
+            (integer(first) + integer(last)) * length - 2 * turn * integer(self.shift)
             for turn, (first, last) in known
         )
         return sum(doubled) / (2 * length * len(known))
@@ -132,7 +135,7 @@ class Field(NamedTuple):
         length = math.lcm(len(self.spans), len(other.spans))
         if length > LONGEST:
             return None
-        both = (_hull([self._at(out), other._at(out)]) for out in range(length))
+        both = (_hull([self.at(out), other.at(out)]) for out in range(length))
         return Field(tuple(both), self.shift * length // len(self.spans))
 
     def letters(self) -> bool:
@@ -140,18 +143,20 @@ class Field(NamedTuple):
         ends = (end for span in self.spans if span is not None for end in span)
         return any(isinstance(number, Formula) for number in (self.shift, *ends))
 
-    def _at(self, out: int) -> tuple[int, int] | None:
+    def at(self, out: int) -> tuple[int, int] | None:
         """The first and the last input that output ``out`` sees."""
         turn, place = divmod(out, len(self.spans))
         span = self.spans[place]
         if span is None:
             return None
-        return _int(span[0]) + turn * _int(self.shift), _int(span[1]) + turn * _int(self.shift)
+        return integer(span[0]) + turn * integer(self.shift), integer(span[1]) + turn * integer(
+            self.shift
+        )
 
     def _hull(self, outs: Sequence[int]) -> tuple[int, int] | None:
         # One whole pattern from either end reaches furthest out; between them nothing can.
         length = len(self.spans)
-        return _hull([self._at(out) for out in (*outs[:length], *outs[-length:])])
+        return _hull([self.at(out) for out in (*outs[:length], *outs[-length:])])
 
 
 PIXEL: Final = Field()
@@ -283,10 +288,3 @@ def _hull(spans: list[tuple[int, int] | None]) -> tuple[int, int] | None:
     if not known:
         return None
     return min(first for first, _ in known), max(last for _, last in known)
-
-
-def _int(number: Number) -> int:
-    if not isinstance(number, int):
-        msg = f"{number} is not a number yet"
-        raise TypeError(msg)
-    return number

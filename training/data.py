@@ -7,8 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from archcalc.errors import need
 from training import streams
-from training.errors import TrainingError, need
+from training.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,7 @@ def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool
         raise TrainingError("MNIST needs its files", hint=get)
     if "\0" in folder or not (Path(folder) / "MNIST" / "raw").is_dir():
         raise TrainingError(f"{folder} has no MNIST/raw", hint=get)
-    need("MNIST", "torchvision")
+    need("MNIST", "training", "torchvision")
     try:
         x, y = _mnist(folder, train=train)
     except (OSError, RuntimeError, ValueError, AssertionError):

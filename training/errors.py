@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from archcalc.errors import StatedError
 
 
@@ -28,18 +26,6 @@ class TrainingError(StatedError):
 
 def _again(fact: str, hint: str, status: int) -> TrainingError:
     return TrainingError(fact, hint=hint, status=status)
-
-
-def need(who: str, *packages: str) -> None:
-    """Say which package is missing, before any work is done.
-
-    Raises:
-        TrainingError: naming the first that cannot be found, and how to install it.
-    """
-    for package in packages:
-        if find_spec(package) is None:
-            hint = "pip install 'archcalc[training]'"
-            raise TrainingError(f"{who} needs {package}", hint=hint, status=1)
 
 
 class StoppedError(StatedError):

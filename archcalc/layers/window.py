@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, TypeAlias
 
-from archcalc.count import Count, Number, count, difference, divided, product, total
+from archcalc.count import Count, Number, count, difference, divided, integer, product, total
 from archcalc.errors import ArchitectureError
 
 
@@ -65,7 +65,7 @@ class Window(NamedTuple):
     def reads(self, output: int) -> range:
         """The inputs that an output reads; some may lie in the padding."""
         first = self.stride * output - self.padding
-        return range(first, first + self.dilation * (_known(self.kernel) - 1) + 1, self.dilation)
+        return range(first, first + self.dilation * (integer(self.kernel) - 1) + 1, self.dilation)
 
 
 class TransposedWindow(NamedTuple):
@@ -133,24 +133,17 @@ class AdaptiveWindow(NamedTuple):
     @property
     def period(self) -> int:
         """The pattern repeats itself after ``target/gcd`` outputs ..."""
-        return self.target // math.gcd(_known(self.size), self.target)
+        return self.target // math.gcd(integer(self.size), self.target)
 
     @property
     def step(self) -> int:
         """... and ``size/gcd`` inputs."""
-        return _known(self.size) // math.gcd(_known(self.size), self.target)
+        return integer(self.size) // math.gcd(integer(self.size), self.target)
 
     def reads(self, output: int) -> range:
         """From ``floor(o*size/target)`` up to ``ceil((o + 1)*size/target)``, the last excluded."""
-        size = _known(self.size)
+        size = integer(self.size)
         return range(output * size // self.target, -(-(output + 1) * size // self.target))
-
-
-def _known(number: Number) -> int:
-    if not isinstance(number, int):
-        msg = f"a window cannot be walked while {number} is a letter"
-        raise TypeError(msg)
-    return number
 
 
 Span: TypeAlias = Window | TransposedWindow | AdaptiveWindow

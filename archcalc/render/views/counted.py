@@ -1,0 +1,121 @@
+"""A network as another tool counts it, without the tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.conventions import CONVENTIONS, MACS
+from archcalc.count import Number, exact
+from archcalc.infer import Step
+from archcalc.network import Node
+from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
+from archcalc.render.views.common import title
+
+if TYPE_CHECKING:
+    from archcalc.conventions import Convention, Term
+    from archcalc.render.table import Block
+    from archcalc.report import Report
+
+
+def counted(report: Report, rule: Convention) -> list[Block]:
+    """Every layer's count by a convention: our MACs, each further term, the workings, the sum."""
+    rows: list[tuple[Cell, ...]] = []
+    whole: Number = 0
+    ours: Number = 0
+    for name, own, terms in _terms(report, rule):
+        amount = _sum(terms)
+        whole, ours = whole + amount, ours + own
+        first, *others = terms
+        rows.append((text(name), text(first.cause), working(first.amount), number(amount)))
+        rows += [(EMPTY, text(term.cause), working(term.amount), EMPTY) for term in others]
+    columns = (
+        Column("layer"),
+        Column("what"),
+        Column("working"),
+        Column(rule.unit, right=True),
+    )
+    footer = [
+        (text("total"), text(rule.unit), EMPTY, number(whole)),
+        (EMPTY, text(_own(rule)), EMPTY, number(ours)),
+        (EMPTY, text("difference"), EMPTY, number(whole - ours)),
+    ]
+    heading = f"{title(report)}, batch {report.batch}: as {_who(rule)} counts"
+    return [Table(heading, columns, tuple(rows), tuple(footer), (f"{rule.rule}",))]
+
+
+def counted_data(report: Report, rule: Convention) -> dict[str, Any]:
+    """The same as JSON-ready data."""
+    layers = [
+        {
+            "name": name,
+            "count": _plain(_sum(terms)),
+            "terms": {term.cause: _plain(term.amount.value) for term in terms},
+        }
+        for name, _, terms in _terms(report, rule)
+    ]
+    whole: Number = 0
+    for _, _, terms in _terms(report, rule):
+        whole = whole + _sum(terms)
+    return {
+        "schema": "archcalc.convention/1",
+        "network": report.network.name,
+        "input": str(report.input),
+        "batch": report.batch,
+        "convention": rule.name,
+        "releases": list(rule.releases),
+        "unit": rule.unit,
+        "layers": layers,
+        "total": _plain(whole),
+    }
+
+
+def conventions() -> list[Block]:
+    """All conventions and their rules."""
+    columns = (Column("convention"), Column("whose"), Column("its unit"))
+    rules = CONVENTIONS.values()
+    rows = tuple((text(rule.name), text(_who(rule)), text(rule.unit)) for rule in rules)
+    notes = tuple(f"{rule.name}, beside the MACs: {rule.rule}" for rule in rules)
+    return [Table("Conventions: how one MAC becomes many numbers", columns, rows, (), notes)]
+
+
+def conventions_data() -> dict[str, Any]:
+    """The same as JSON-ready data."""
+    names = ("name", "tool", "unit", "scale", "rule")
+    return {
+        "schema": "archcalc.conventions/1",
+        "conventions": [
+            {**{name: getattr(rule, name) for name in names}, "releases": list(rule.releases)}
+            for rule in CONVENTIONS.values()
+        ],
+    }
+
+
+def _terms(report: Report, rule: Convention) -> list[tuple[str, Number, list[Term]]]:
+    found = []
+    for row in report.rows:
+        if row.layer is None:
+            continue
+        step = Step(Node(row.name, row.layer, ()), row.inputs, row.output)
+        terms = rule.terms(step, report.batch)
+        if terms:
+            found.append((row.name, rule.ours(step, report.batch), terms))
+    return found
+
+
+def _sum(terms: list[Term]) -> Number:
+    amount: Number = 0
+    for term in terms:
+        amount = amount + term.amount.value
+    return amount
+
+
+def _own(rule: Convention) -> str:
+    return f"our {MACS}" if rule.scale == 1 else f"our {MACS}, {rule.scale} {rule.unit} each"
+
+
+def _who(rule: Convention) -> str:
+    return f"{rule.tool} {' to '.join(rule.releases)}" if rule.tool else "archcalc"
+
+
+def _plain(value: Number) -> int | str:
+    return value if isinstance(value, int) else exact(value)
