@@ -1,0 +1,156 @@
+"""Floor 5: how fast a layer can be at best on a device.
+
+A layer takes at least as long as its arithmetic at the device's peak rate, and at least as long as
+its inputs, outputs and weights take to cross the memory bus once; whichever is longer bounds it
+(Williams, Waterman, Patterson, "Roofline", CACM 52(4), 2009). A third bound is the time in which an
+operation that does nothing is started.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from archcalc.costs import Backward, cost
+from archcalc.count import integer
+from archcalc.layers import Concat, Flatten
+from archcalc.units import BYTES_OF
+
+if TYPE_CHECKING:
+    from archcalc.infer import Step
+    from archcalc.memory import Kept
+
+
+class Device(NamedTuple):
+    """A device's two ceilings.
+
+    Attributes:
+        name: its model.
+        called: what torch calls it.
+        peak: FLOP/s by dtype, dense; a dtype that is missing is not known.
+        bandwidth: bytes/s between its memory and its cores.
+        source: where the numbers are from.
+    """
+
+    name: str
+    called: tuple[str, ...]
+    peak: dict[str, float]
+    bandwidth: float
+    source: str
+
+
+T: Final = 1e12
+G: Final = 1e9
+
+
+def _nvidia(
+    name: str,
+    called: str,
+    fp64: float,
+    fp32: float,
+    tf32: float,
+    half: float,
+    bandwidth: float,
+    source: str,
+) -> Device:
+    """A row of the table: TFLOP/s and GB/s; 0 where the device does not have the dtype."""
+    rates = {"fp64": fp64, "fp32": fp32, "tf32": tf32, "fp16": half}
+    rates |= {"bf16": half} if tf32 else {}  # both came with Ampere
+    names = tuple(f"NVIDIA {one}" if "Tesla" not in one else one for one in called.split(", "))
+    peak = {dtype: rate * T for dtype, rate in rates.items() if rate}
+    return Device(name, names, peak, bandwidth * G, f"NVIDIA's {source}")
+
+
+# Dense rates: where a data sheet prints those "with sparsity", half of them. fp64 and fp32 are
+# those of the cores that are not tensor cores. Other models of a name (Ti, NVL, Laptop) differ.
+DEVICES: Final = (
+    _nvidia("H200", "H200", 34, 67, 494.7, 989.4, 4800, "H200 data sheet, SXM"),
+    _nvidia("H100", "H100 80GB HBM3", 34, 67, 494.7, 989.4, 3350, "H100 data sheet, SXM"),
+    _nvidia("H100 PCIe", "H100 PCIe", 26, 51, 378, 756, 2000, "H100 data sheet, PCIe"),
+    _nvidia(
+        "A100-SXM4-80GB", "A100-SXM4-80GB", 9.7, 19.5, 156, 312, 2039, "A100 data sheet, SXM 80 GB"
+    ),
+    _nvidia(
+        "A100 80GB PCIe", "A100 80GB PCIe", 9.7, 19.5, 156, 312, 1935, "A100 data sheet, PCIe 80 GB"
+    ),
+    _nvidia(
+        "A100",
+        "A100-SXM4-40GB, A100-PCIE-40GB",
+        *(9.7, 19.5, 156, 312, 1555),
+        "A100 data sheet, 40 GB",
+    ),
+    _nvidia("L4", "L4", 0, 30.3, 60, 121, 300, "L4 data sheet"),
+    _nvidia("A10", "A10", 0, 31.2, 62.5, 125, 600, "A10 data sheet"),
+    _nvidia("T4", "Tesla T4", 0, 8.1, 0, 65, 320, "T4 data sheet"),
+    _nvidia(
+        "V100-SXM2",
+        "Tesla V100-SXM2-16GB, Tesla V100-SXM2-32GB",
+        *(7.8, 15.7, 0, 125, 900),
+        "V100 data sheet, SXM2",
+    ),
+    _nvidia(
+        "RTX 4090", "GeForce RTX 4090", 0, 82.6, 82.6, 165.2, 1008, "Ada architecture, appendix A"
+    ),
+    _nvidia("RTX 3090", "GeForce RTX 3090", 0, 35.6, 35.6, 71, 936, "GA102 architecture, appendix"),
+)
+
+
+def known(name: str) -> Device | None:
+    """The device of the table that torch calls so, if there is one."""
+    return next((device for device in DEVICES if name in device.called), None)
+
+
+class Work(NamedTuple):
+    """What a layer has to do: floating-point operations, and bytes that cross the bus at least."""
+
+    flops: int
+    bytes: int
+
+    def bound(self, peak: float, bandwidth: float) -> tuple[float, float]:
+        """Seconds for the arithmetic, and for the memory."""
+        return self.flops / peak, self.bytes / bandwidth
+
+
+def forward(step: Step, batch: int, dtype: str) -> Work:
+    """A layer's forward pass: two FLOPs a MAC; inputs and parameters read, outputs written once."""
+    if isinstance(step.node.layer, Flatten):
+        return Work(0, 0)
+    costs = cost(step)
+    values = sum(integer(shape.units.value) for shape in step.inputs) + _units(step)
+    size = BYTES_OF[dtype]
+    moved = (values * batch + integer(costs.parameters.value)) * size
+    return Work(2 * batch * integer(costs.macs.value), moved)
+
+
+def backward(
+    step: Step,
+    back: Backward,
+    kept: tuple[Kept, ...],
+    wanted: tuple[bool, ...],
+    batch: int,
+    dtype: str,
+) -> Work:
+    """A layer's backward pass.
+
+    Args:
+        step: the layer.
+        back: its two products.
+        kept: what the forward pass kept for it, read once.
+        wanted: for each input, whether its gradient is wanted, which is then written once.
+        batch: examples at once.
+        dtype: of the values.
+    """
+    parameters = integer(cost(step).parameters.value)
+    if isinstance(step.node.layer, Flatten) or not (any(wanted) or parameters):
+        return Work(0, 0)
+    size = BYTES_OF[dtype]
+    pairs = zip(step.inputs, wanted, strict=True)
+    written = sum(integer(shape.units.value) for shape, is_wanted in pairs if is_wanted)
+    if isinstance(step.node.layer, Concat):
+        return Work(0, 0)  # views of the gradient that comes in
+    weights = parameters * (2 if any(wanted) else 1)  # the gradient, and the weights themselves
+    moved = ((_units(step) + written) * batch + weights) * size + sum(one.size for one in kept)
+    return Work(2 * batch * integer(back.weights.value + back.inputs.value), moved)
+
+
+def _units(step: Step) -> int:
+    return integer(step.output.units.value)
