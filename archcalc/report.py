@@ -182,14 +182,14 @@ class Report:
         }
 
     def __rich__(self) -> object:
-        from archcalc.render import drawing  # noqa: PLC0415 - a door to the floors above
+        from archcalc.render import drawing, views  # noqa: PLC0415 - a door to the floors above
 
-        return drawing(self)
+        return drawing(views.summary(self))
 
     def _repr_html_(self) -> str:
-        from archcalc.render import fragment  # noqa: PLC0415 - a door to the floors above
+        from archcalc.render import fragment, views  # noqa: PLC0415 - a door to the floors above
 
-        return fragment(self)
+        return fragment(views.summary(self))
 
 
 def report(

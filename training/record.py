@@ -23,6 +23,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import torch
 
+from archcalc.machine import processor
 from archcalc.render.deliver import replace
 from training.errors import TrainingError
 
@@ -150,19 +151,11 @@ def provenance(device: torch.device, ranks: int) -> dict[str, Any]:
 def hardware(device: torch.device, ranks: int = 1) -> str:
     """The processor, its threads and memory, and the accelerator where one was used."""
     threads = torch.get_num_threads()
-    cpu = f"{_processor()}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}"
+    cpu = f"{processor()}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)}"
     split = f", {ranks} processes" if ranks > 1 else ""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}; {cpu}{split}"
     return cpu + split
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    return platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str:

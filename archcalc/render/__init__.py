@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.render import views
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archcalc.render.table import Block
     from archcalc.render.terminal import Drawing
-    from archcalc.report import Report
 
 FORMATS: Final = ("text", "markdown", "latex", "csv", "json", "html")
 
@@ -36,15 +33,15 @@ def render(blocks: Sequence[Block], form: str, width: int | None = None) -> str:
     return writers[form](blocks)
 
 
-def drawing(report: Report) -> Drawing:
-    """A report as something that rich can print."""
+def drawing(blocks: Sequence[Block]) -> Drawing:
+    """Blocks as something that rich can print."""
     from archcalc.render import terminal  # noqa: PLC0415
 
-    return terminal.Drawing(views.summary(report))
+    return terminal.Drawing(blocks)
 
 
-def fragment(report: Report) -> str:
-    """A report as HTML for a notebook."""
+def fragment(blocks: Sequence[Block]) -> str:
+    """Blocks as HTML for a notebook."""
     from archcalc.render import formats  # noqa: PLC0415
 
-    return formats.html_fragment(views.summary(report))
+    return formats.html_fragment(blocks)

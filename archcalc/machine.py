@@ -1,0 +1,114 @@
+"""Floor 8: the machine that something is measured on: its name, its devices, its free memory."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from archcalc.errors import ArchitectureError, MeasurementError, meant, quoted
+from archcalc.memory import memory
+from archcalc.units import in_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from archcalc.infer import Step
+
+DEVICES: Final = ("cpu", "cuda", "meta")
+DTYPES: Final = {
+    "fp64": torch.float64,
+    "fp32": torch.float32,
+    "tf32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+}
+
+
+def chosen(name: str) -> torch.device:
+    """A device by name: ``cpu``, ``cuda`` or ``meta``, which holds shapes and no values.
+
+    Raises:
+        ArchitectureError: another name.
+        MeasurementError: a device that torch does not find.
+    """
+    if name not in DEVICES:
+        raise ArchitectureError(f"{quoted(name)} is no device", hint=meant(name, list(DEVICES)))
+    if name == "cuda" and not torch.cuda.is_available():
+        raise MeasurementError("torch finds no CUDA device here; --device cpu works")
+    return torch.device(name)
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    """Torch's dtype of a name.
+
+    Raises:
+        ArchitectureError: one in which torch does not run networks.
+    """
+    if name not in DTYPES:
+        raise ArchitectureError(
+            f"torch runs no network in {quoted(name)}", hint=f"one of {', '.join(DTYPES)}"
+        )
+    return DTYPES[name]
+
+
+def named(device: str) -> str:
+    """What the device is called by its maker."""
+    return torch.cuda.get_device_name() if device == "cuda" else processor()
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return " ".join(line.partition(":")[2].split())
+    return platform.processor() or platform.machine()
+
+
+def free(device: str) -> int | None:
+    """Bytes that can still be had on a device; None where that is not known."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text("utf-8").splitlines():
+            if line.startswith("MemAvailable"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+@contextlib.contextmanager
+def fitting(
+    steps: Sequence[Step],
+    batch: int,
+    device: str,
+    dtype: str = "fp32",
+    *,
+    train: bool = False,
+    optimizer: str = "sgd",
+) -> Iterator[None]:
+    """Run a network inside only where its memory is there, and say it in one line where not.
+
+    Raises:
+        MeasurementError: predicted to be too large, or found so on the way.
+    """
+    if device == "meta":
+        yield
+        return
+    need = memory(steps, batch, dtype, train=train, optimizer=optimizer, device=device).peak
+    there = free(device)
+    fact = f"this needs {in_bytes(need)} and more on the {device}"
+    if there is not None and need > there:
+        hint = "a smaller --batch or --input needs less"
+        raise MeasurementError(f"{fact}, {in_bytes(there)} are free; {hint}")
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise MeasurementError(f"{fact}: it did not fit; a smaller --batch may") from None
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):
+            raise
+        raise MeasurementError(f"{fact}: it did not fit; a smaller --batch may") from None

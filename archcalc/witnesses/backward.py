@@ -1,0 +1,68 @@
+"""Which layer an autograd node belongs to: what a layer adds to the graph is its own."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from archcalc.witnesses.base import leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import nn
+    from torch.autograd.graph import Node
+
+
+class Marks:
+    """Calls ``before(name)`` and ``after(name)`` around each autograd node in a backward pass.
+
+    A node belongs to the first layer that claims it. So layers have to claim in the order in which
+    they run, each when it is done.
+    """
+
+    def __init__(self, before: Callable[[str], None], after: Callable[[str], None]) -> None:
+        self.before, self.after = before, after
+        self.seen: set[Node] = set()
+
+    def known(self, *values: Any) -> None:  # noqa: ANN401 - whatever a module is called with
+        """What was there before a layer ran is not its own."""
+        self.seen.update(v.grad_fn for v in values if isinstance(v, torch.Tensor) and v.grad_fn)
+
+    def claim(self, name: str, y: torch.Tensor) -> None:
+        """Mark all nodes behind an output that nobody has claimed yet."""
+        waiting = [y.grad_fn] if y.grad_fn is not None else []
+        while waiting:
+            node = waiting.pop()
+            if node in self.seen:
+                continue
+            self.seen.add(node)
+            if node.next_functions:  # an AccumulateGrad has none: it is the parameter's
+                node.register_prehook(lambda _: self.before(name))
+                node.register_hook(lambda *_: self.after(name))
+            waiting += [behind for behind, _ in node.next_functions if behind is not None]
+
+
+@contextlib.contextmanager
+def watched(
+    model: nn.Module, before: Callable[[str], None], after: Callable[[str], None]
+) -> Iterator[None]:
+    """While a forward pass runs inside, mark the autograd nodes that every leaf module makes.
+
+    A module that makes no node (its input and itself need no gradient) is not called.
+    """
+    marks, handles = Marks(before, after), []
+
+    def leave(path: str) -> Callable[..., None]:
+        return lambda _, __, y: marks.claim(path, y)
+
+    try:
+        for path, leaf in leaves(model).items():
+            handles.append(leaf.register_forward_pre_hook(lambda _, args: marks.known(*args)))
+            handles.append(leaf.register_forward_hook(leave(path)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,103 @@
+"""torchvision's own models, where they are the architecture that our text says: a second twin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import torch
+from torch import nn
+
+from archcalc.bridge.twin import module
+from archcalc.errors import MeasurementError
+from archcalc.layers import Join
+from archcalc.witnesses import flop_counter
+from archcalc.witnesses.base import Reading, leaves, release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.infer import Step
+    from archcalc.network import Network
+    from archcalc.shape import Shape
+
+MODELS: Final = {
+    "alexnet-torchvision": "alexnet",
+    "googlenet-torchvision": "googlenet",
+    **{name: name for name in ("vgg11", "vgg13", "vgg16", "vgg19", "resnet18", "resnet34")},
+    **{f"resnet{depth}-torchvision": f"resnet{depth}" for depth in (50, 101, 152)},
+}
+
+
+class _Key(NamedTuple):
+    """By what a module of theirs is known for a layer of ours."""
+
+    kind: str
+    weights: tuple[int, ...]
+    output: tuple[int, ...]
+
+
+def read(network: Network, steps: Sequence[Step], shape: Shape) -> tuple[Reading, str]:
+    """``flops`` and ``parameters`` by our layers' names, and a note on how they were matched.
+
+    torchvision calls its layers otherwise and runs branches in another order. A module of theirs is
+    matched with the first layer of ours, not yet matched, of its kind, weights and output.
+
+    Raises:
+        MeasurementError: torchvision has no such network, or only for another input.
+    """
+    installed = release("torchvision")
+    if network.name not in MODELS or shape != network.input:
+        raise MeasurementError(
+            f"torchvision has no {network.name or 'such network'} for {shape}; "
+            f"it has {', '.join(MODELS)}, each for its own input"
+        )
+    from torchvision.models import get_model  # noqa: PLC0415 - only who asks for it needs it
+
+    name = MODELS[network.name]
+    extra = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    with torch.device("meta"):
+        model = get_model(name, weights=None, **extra).eval()
+    outputs: dict[str, tuple[int, ...]] = {}
+
+    def keep(path: str, y: torch.Tensor) -> None:
+        outputs[path] = tuple(y.shape[1:])
+
+    for path, leaf in leaves(model).items():
+        leaf.register_forward_hook(lambda _, __, y, path=path: keep(path, y))
+    x = torch.zeros(1, shape.channels, *shape.sizes, device="meta")  # type: ignore[arg-type]
+    counted = flop_counter.read(model, x)
+    ours = _ours(steps)
+    found: dict[str, dict[str, int]] = {"flops": {}, "parameters": {}}
+    pairs = []
+    for path, leaf in leaves(model).items():
+        parameters = sum(p.numel() for p in leaf.parameters())
+        if not parameters or path not in outputs:
+            continue
+        waiting = ours.get(_key(leaf, outputs[path]), [])
+        if waiting:
+            matched = waiting.pop(0)
+            pairs.append(f"{matched} = {path}")
+            found["flops"][matched] = counted.layers["flops"][path]
+            found["parameters"][matched] = parameters
+    totals = {
+        "flops": counted.totals["flops"],
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+    return Reading("torchvision", installed, found, totals), f"matched by shape: {', '.join(pairs)}"
+
+
+def _ours(steps: Sequence[Step]) -> dict[_Key, list[str]]:
+    keys: dict[_Key, list[str]] = {}
+    for step in steps:
+        if isinstance(step.node.layer, Join):
+            continue
+        with torch.device("meta"):
+            leaf = module(step.node.layer, step.inputs[0])
+        output = (step.output.channels, *step.output.sizes)
+        keys.setdefault(_key(leaf, output), []).append(step.node.name)  # type: ignore[arg-type]
+    return keys
+
+
+def _key(leaf: nn.Module, output: tuple[int, ...]) -> _Key:
+    weight = getattr(leaf, "weight", None)
+    return _Key(type(leaf).__name__, tuple(weight.shape) if weight is not None else (), output)
