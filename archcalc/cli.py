@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from archcalc.network import Network
     from archcalc.render.table import Block
+    from archcalc.report import Report
 
 
 class _Group(TyperGroup):
@@ -53,26 +54,30 @@ app = typer.Typer(
     '`archcalc "conv3-64 x2 pool2 fc-10" --input 32x32x3`.',
 )
 
-_Words = Annotated[
+Words = Annotated[
     list[str], typer.Argument(metavar="NETWORK", help="A name, a text file, or the notation.")
 ]
-_Input = Annotated[
+Input = Annotated[
     str | None,
     typer.Option("--input", metavar="HxWxC", help="Input for one example: 224x224x3, or HxWx3."),
 ]
-_At = Annotated[
+At = Annotated[
     str | None, typer.Option("--at", metavar="H=448,W=448", help="Values for the letters.")
 ]
 # Whole numbers are read by us, who name what was typed.
-_Batch = Annotated[str, typer.Option("--batch", metavar="N", help="Examples at once, for memory.")]
-_Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
+Batch = Annotated[str, typer.Option("--batch", metavar="N", help="Examples at once, for memory.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
+_Convention = Annotated[
+    str | None,
+    typer.Option("--convention", metavar="NAME", help="As another tool counts; see conventions."),
+]
 _NoBias = Annotated[
     bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
 ]
-_Format = Annotated[
+Format = Annotated[
     str, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.")
 ]
-_Output = Annotated[
+Output = Annotated[
     str | None, typer.Option("--output", metavar="FILE", help="Write there, whole or not at all.")
 ]
 
@@ -88,7 +93,7 @@ def _version(
 
 @app.command()
 def show(
-    words: _Words,
+    words: Words,
     table: Annotated[
         bool, typer.Option("--table", help="The assignment's Table 1, every cell filled.")
     ] = False,
@@ -101,22 +106,29 @@ def show(
             "--depth", metavar="N", help="Sum up what is nested deeper than N names; 0: nothing."
         ),
     ] = "0",
-    input: _Input = None,  # noqa: A002
-    at: _At = None,
-    batch: _Batch = "1",
-    dtype: _Dtype = "fp32",
+    convention: _Convention = None,
+    input: Input = None,  # noqa: A002
+    at: At = None,
+    batch: Batch = "1",
+    dtype: Dtype = "fp32",
     no_bias: _NoBias = False,
-    format: _Format = "text",  # noqa: A002
-    output: _Output = None,
+    format: Format = "text",  # noqa: A002
+    output: Output = None,
 ) -> None:
     """The cost of a network, layer by layer (the default command)."""
-    if table and working:
-        raise ArchitectureError("--table and --working are two different pages", hint="choose one")
-    levels = _whole(depth, "--depth", 0)
-    if levels and (table or working):
+    pages = {"--table": table, "--working": working, "--convention": convention is not None}
+    chosen = [name for name, asked in pages.items() if asked]
+    if len(chosen) > 1:
+        fact = f"{' and '.join(chosen)} are different pages"
+        raise ArchitectureError(fact, hint="choose one")
+    levels = whole(depth, "--depth", 0)
+    if levels and chosen:
         raise ArchitectureError("--depth sums up the summary only", hint="leave one of them out")
-    examples = _whole(batch, "--batch")
-    report = _one(words).report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
+    examples = whole(batch, "--batch")
+    report = one(words).report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
+    if convention is not None:
+        _counted(report, convention, format, output)
+        return
 
     def blocks() -> Sequence[Block]:
         if table:
@@ -128,14 +140,23 @@ def show(
     deliver(blocks, lambda: report.to_dict(working=working), format, output)
 
 
+def _counted(report: Report, name: str, form: str, output: str | None) -> None:
+    """A network as another tool counts it."""
+    from archcalc.conventions import convention  # noqa: PLC0415 - only who asks for one needs them
+    from archcalc.render.views.counted import counted, counted_data  # noqa: PLC0415 - likewise
+
+    rule = convention(name)
+    deliver(lambda: counted(report, rule), lambda: counted_data(report, rule), form, output)
+
+
 def _filters(meaning: str) -> Any:  # noqa: ANN401 - typer's own
     return typer.Option(metavar="N", help=meaning)
 
 
 @app.command()
 def inception(
-    input: _Input = None,  # noqa: A002
-    at: _At = None,
+    input: Input = None,  # noqa: A002
+    at: At = None,
     conv1: Annotated[str, _filters("1x1 filters.")] = str(Widths().conv1),
     reduce3: Annotated[str, _filters("1x1 filters in front of the 3x3.")] = str(Widths().reduce3),
     conv3: Annotated[str, _filters("3x3 filters.")] = str(Widths().conv3),
@@ -145,13 +166,13 @@ def inception(
     explain: Annotated[
         bool, typer.Option("--explain", help="Answer 5.4 (a) and (d) in words.")
     ] = False,
-    format: _Format = "text",  # noqa: A002
-    output: _Output = None,
+    format: Format = "text",  # noqa: A002
+    output: Output = None,
 ) -> None:
     """The naive Inception module beside the one with dimension reduction."""
     given = Widths._make((conv1, reduce3, conv3, reduce5, conv5, pool_proj))._asdict()
     widths = Widths(
-        **{name: _whole(text, f"--{name.replace('_', '-')}") for name, text in given.items()}
+        **{name: whole(text, f"--{name.replace('_', '-')}") for name, text in given.items()}
     )
     naive, reduced = (network.report(input, at=at) for network in pair(widths))
 
@@ -173,15 +194,15 @@ def receptive_field(
         list[str],
         typer.Argument(help="A network, or a stack of windows: 5x5 5x5/2 3x3d2 pool2."),
     ],
-    input: _Input = None,  # noqa: A002
-    at: _At = None,
-    format: _Format = "text",  # noqa: A002
-    output: _Output = None,
+    input: Input = None,  # noqa: A002
+    at: At = None,
+    format: Format = "text",  # noqa: A002
+    output: Output = None,
 ) -> None:
     """The receptive field of a stack of windows, or of a network layer by layer."""
     words = " ".join(windows).split()
     if not _is_stack(words):
-        report = _one(windows).report(input, at=at)
+        report = one(windows).report(input, at=at)
         deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
         return
     stack = parse(" ".join(words), "stack", stack=True)
@@ -192,7 +213,7 @@ def receptive_field(
 
 
 @app.command()
-def networks(format: _Format = "text", output: _Output = None) -> None:  # noqa: A002
+def networks(format: Format = "text", output: Output = None) -> None:  # noqa: A002
     """All networks that have a name."""
     reports = [zoo.load(name).report() for name in zoo.NAMES]
     deliver(
@@ -204,18 +225,26 @@ def networks(format: _Format = "text", output: _Output = None) -> None:  # noqa:
 
 
 @app.command()
+def conventions(format: Format = "text", output: Output = None) -> None:  # noqa: A002
+    """How the well-known tools count, for `--convention` and `verify`."""
+    from archcalc.render.views import counted  # noqa: PLC0415 - no other command needs it
+
+    deliver(counted.conventions, counted.conventions_data, format, output)
+
+
+@app.command()
 def compare(
     networks: Annotated[list[str], typer.Argument(help="Names, files or notation.")],
-    input: _Input = None,  # noqa: A002
-    at: _At = None,
-    batch: _Batch = "1",
-    dtype: _Dtype = "fp32",
+    input: Input = None,  # noqa: A002
+    at: At = None,
+    batch: Batch = "1",
+    dtype: Dtype = "fp32",
     no_bias: _NoBias = False,
-    format: _Format = "text",  # noqa: A002
-    output: _Output = None,
+    format: Format = "text",  # noqa: A002
+    output: Output = None,
 ) -> None:
     """Networks side by side."""
-    examples = _whole(batch, "--batch")
+    examples = whole(batch, "--batch")
     reports = []
     for name in networks:
         try:
@@ -247,6 +276,15 @@ TABLES: Final[tuple[tuple[str, str], ...]] = (
     ("receptive-field-alexnet", "receptive-field alexnet"),
     ("receptive-field-googlenet", "receptive-field googlenet"),
 )
+# What other commands write there, since they measure.
+MEASURED: Final = (
+    "Measured, each with the hardware that it was measured on:",
+    "",
+    "- [verification.md](verification.md): every network against torch, fvcore, torchinfo and the",
+    "  gradient: `archcalc verify zoo --against torch,fvcore,torchinfo,gradient --format markdown`",
+    "- [profile/](profile/README.md): time and memory of every layer: `archcalc profile`",
+    "- [training/](training/README.md): the experiments: `archcalc training`",
+)
 SUFFIXES: Final = {"txt": "text", "csv": "csv", "tex": "latex"}
 
 
@@ -266,13 +304,26 @@ def tables(
                 standalone_mode=False,
             )
             index.append(f"| [{file.name}]({file.name}) | `archcalc {command} --format {name}` |")
+    index += ["", *MEASURED]
     to_file("\n".join(index) + "\n", directory / "README.md")
+
+
+# For the list of commands only: run() hands these words to other modules, with all behind them.
+
+
+@app.command()
+def verify() -> None:
+    """Ours beside what fvcore, torchinfo and torch count, every difference explained."""
+
+
+@app.command()
+def profile() -> None:
+    """Time and memory of every layer, measured beside predicted."""
 
 
 @app.command()
 def training() -> None:
     """The optimization experiments of the course: `archcalc training --help`."""
-    # For the list of commands only: run() hands everything behind the word to training.cli.
 
 
 def _is_stack(words: Sequence[str]) -> bool:
@@ -284,7 +335,7 @@ def _is_stack(words: Sequence[str]) -> bool:
     return not layers and bool(words) and re.match(r"[0-9]|(avg)?pool[0-9]", words[0]) is not None
 
 
-def _one(words: Sequence[str]) -> Network:
+def one(words: Sequence[str]) -> Network:
     """The network that was typed; the words of a notation may come without quotes."""
     named = [word for word in words if zoo.find(word) or word.endswith(".txt")]
     if len(words) > 1 and named:
@@ -295,11 +346,31 @@ def _one(words: Sequence[str]) -> Network:
     return load(" ".join(words))
 
 
-def _whole(text: str, option: str, smallest: int = 1) -> int:
+def whole(text: str, option: str, smallest: int = 1) -> int:
+    """A whole number that was typed for an option."""
     if re.fullmatch(r"[0-9]{1,10}", text) and smallest <= int(text) <= LARGEST:
         return int(text)
     limits = f"a whole number from {smallest} to {LARGEST:,}"
     raise ArchitectureError(f"{quoted(text)} is not {limits}", where=option)
+
+
+def deliverable(form: str, output: str | None, option: str = "--output") -> None:
+    """Say what keeps a result from being given out, before it is made.
+
+    Raises:
+        ArchitectureError: no such format, an empty name.
+        UndeliveredError: a folder that is not there.
+    """
+    if output is not None and not output.strip():
+        raise ArchitectureError(f"{quoted(output)} names no file", where=option)
+    if form not in FORMATS:
+        known = {"tex": "latex", "md": "markdown", "htm": "html", "txt": "text"}
+        hint = meant(known.get(form, form), list(FORMATS))
+        raise ArchitectureError(f"{quoted(form)} is no format", where="--format", hint=hint)
+    folder = Path(output or "here").parent
+    if not folder.is_dir():
+        why = "Not a directory" if folder.exists() else "No such file or directory"
+        raise UndeliveredError(f"{output}: {why}")
 
 
 def deliver(
@@ -309,12 +380,7 @@ def deliver(
     output: str | None,
 ) -> None:
     """Give a result out: blocks in a format, or data as JSON, to standard output or a file."""
-    if output is not None and not output.strip():
-        raise ArchitectureError(f"{quoted(output)} names no file", where="--output")
-    if form not in FORMATS:
-        known = {"tex": "latex", "md": "markdown", "htm": "html", "txt": "text"}
-        hint = meant(known.get(form, form), list(FORMATS))
-        raise ArchitectureError(f"{quoted(form)} is no format", where="--format", hint=hint)
+    deliverable(form, output)
     if form == "json":
         import json  # noqa: PLC0415 - the other formats do without
 
@@ -344,6 +410,10 @@ def run(args: Sequence[str]) -> int:
         from training import cli  # noqa: PLC0415 - no other command knows of it
 
         return cli.run(args[1:], "archcalc training")
+    if args and args[0] in {"verify", "profile"}:
+        from archcalc import proof  # noqa: PLC0415 - no other command knows of it
+
+        return execute(proof.app, args, "archcalc")
     return execute(app, args, "archcalc")
 
 

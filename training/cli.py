@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from archcalc.cli import deliver, execute
-from archcalc.errors import quoted
-from training.errors import StoppedError, TrainingError, need
+from archcalc.errors import need, quoted
+from training.errors import StoppedError, TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,7 +173,7 @@ def tables(
     ] = "tables/training",
 ) -> None:
     """Draw pages and figures anew from finished records; nothing is trained."""
-    need("training", *NEEDED)
+    need("training", "training", *NEEDED)
     from training import runner  # noqa: PLC0415 - loads torch
 
     runner.redraw(Path(directory))
@@ -191,7 +191,7 @@ def _run(
     checkpoint_every: str,
 ) -> None:
     """Run an experiment and show what came of it."""
-    need("training", *NEEDED)
+    need("training", "training", *NEEDED)
     if output is not None and not output.strip():
         raise TrainingError(f"--output: {quoted(output)} names no folder")
     if resume and overwrite:

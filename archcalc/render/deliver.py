@@ -42,18 +42,18 @@ def undelivered(error: OSError) -> UndeliveredError:
     return UndeliveredError(f"standard output: {why}")
 
 
-def to_file(text: str, path: Path) -> None:
-    """Replace a file by the text; where that fails, the old file is what it was.
+def to_file(content: str | bytes, path: Path) -> None:
+    """Replace a file by the content; where that fails, the old file is what it was.
 
     Devices and pipes, which cannot be replaced, are written to.
 
     Raises:
         UndeliveredError: where it cannot be written.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     try:
-        if _is_stdout(path):
-            to_stdout(text)
+        if isinstance(content, str) and _is_stdout(path):
+            to_stdout(content)
             return
         if path.is_dir():
             raise UndeliveredError(f"{path}: is a directory")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import torch
 
+from archcalc.render.style import COLOURS, STYLES, drawn
 from training.experiments.dying_relu import (
     BIRTH_WIDTHS,
     END,
@@ -15,7 +16,7 @@ from training.experiments.dying_relu import (
     PICTURE,
     DyingRelu,
 )
-from training.figures.style import COLOURS, STYLES, drawn, epochs_axis
+from training.figures.style import epochs_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from archcalc.render.style import COLOURS, drawn
 from training.experiments.init import KINDS, LAYERS
-from training.figures.style import COLOURS, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

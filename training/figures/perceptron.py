@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from archcalc.render.style import COLOURS, drawn
 from training.answers.perceptron import name
 from training.experiments.perceptron import predicted
-from training.figures.style import COLOURS, drawn, epochs_axis
+from training.figures.style import epochs_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

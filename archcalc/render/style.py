@@ -1,0 +1,59 @@
+"""What all figures share: colours that colour-blind readers tell apart, a title, a footer."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Okabe, Ito, Color Universal Design, 2008; without the yellow, which is too light for a line.
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+STYLES: Final = ("-", "--", ":", "-.")
+SETTINGS: Final[Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.4,
+    "svg.hashsalt": "archcalc",  # the same figure, the same file
+}
+DPI: Final = 110
+
+
+def drawn(
+    width: float,
+    height: float,
+    title: str,
+    footer: str,
+    draw: Callable[[Figure], None],
+    form: str = "png",
+) -> bytes:
+    """A figure as an image.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        title: above it.
+        footer: below it: how many, how long, which seed.
+        draw: what puts axes into it.
+        form: ``png``, ``svg`` or ``pdf``.
+    """
+    with rc_context(SETTINGS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        figure.suptitle(title, fontsize=12, fontweight="bold")
+        draw(figure)
+        figure.supxlabel(footer, fontsize=8, color="#555555")
+        stream = io.BytesIO()
+        # Nothing in the file that changes from one drawing of it to the next.
+        when = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(stream, format=form, dpi=DPI, metadata=when[form])
+    return stream.getvalue()
