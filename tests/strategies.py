@@ -290,6 +290,68 @@ class _Writer:
         return [text if times == 1 else f"{text} x{times}"], shape
 
 
+# ---------------------------------------------------------------- networks that torch can build
+
+
+@st.composite
+def tangles(draw):
+    """Networks that torch builds too: any layers, branches that meet where their shapes allow it.
+
+    Unlike :func:`networks`, branches may see the input at different strides and places, and no
+    word stands between them and the graph: a join takes whatever fits.
+    """
+    shape = draw(shapes(smallest=5, largest=14))
+    nodes, made = [], {INPUT: shape}
+    for place in range(draw(st.integers(1, 8))):
+        name = f"n{place}"
+        source = draw(st.sampled_from(list(made)[-3:]))
+        alike = [other for other in made if made[other].sizes == made[source].sizes]
+        if draw(st.integers(0, 3)) == 0 and len(alike) > 1 and made[source].sizes:
+            inputs = tuple(draw(st.lists(st.sampled_from(alike), min_size=2, max_size=3)))
+            equal = len({made[one] for one in inputs}) == 1
+            join = draw(st.sampled_from([Concat(), Add(), Multiply()] if equal else [Concat()]))
+            nodes.append(Node(name, join, inputs))
+            made[name] = join.output(*(made[one] for one in inputs))
+            continue
+        layer = draw(layers(made[source]))
+        if isinstance(layer, Pool) and _refused(layer, made[source]):
+            continue
+        try:
+            output = layer.output(made[source])
+        except ArchitectureError:  # a kernel that does not fit
+            continue
+        if any(size > LARGEST for size in output.sizes):
+            continue
+        nodes.append(Node(name, layer, (source,)))
+        made[name] = output
+    return _trimmed(nodes, shape)
+
+
+def _refused(layer, shape):
+    """Average pools over volumes smaller than the window, padding or not: torch takes none.
+
+    The gradient's witness looks at averages in place of maxima, so that those are left out too.
+    """
+    if len(shape.sizes) < 3:
+        return False
+    kernels = (
+        layer.kernel_size if isinstance(layer.kernel_size, tuple) else (layer.kernel_size,) * 3
+    )
+    return any(size < kernel for size, kernel in zip(shape.sizes, kernels, strict=True))
+
+
+def _trimmed(nodes, shape):
+    """A network without the nodes that do not lead to the last one."""
+    if not nodes:
+        return Network((Node("n0", Dropout(), (INPUT,)),), input=shape)
+    used, kept = {nodes[-1].name}, []
+    for node in reversed(nodes):
+        if node.name in used:
+            used.update(node.inputs)
+            kept.append(node)
+    return Network(tuple(reversed(kept)), input=shape)
+
+
 # ------------------------------------------------------------------- graphs that need not fit
 
 NAMES = (

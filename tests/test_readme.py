@@ -10,7 +10,9 @@ import pytest
 
 import archcalc
 from archcalc.cli import run
+from archcalc.conventions import CONVENTIONS
 from archcalc.notation import parse
+from archcalc.render.views.counted import counted_data
 from training.experiments import EXPERIMENTS as ALL_EXPERIMENTS
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +101,22 @@ def test_the_python_example_says_what_it_gives():
             assert repr(eval(expression, scope)) == comment.strip()  # noqa: S307
             checked += 1
     assert checked == 3
+
+
+def test_the_table_of_tools_is_what_their_conventions_count():
+    """Each total in the README's table of tools is that of its convention."""
+    (table,) = re.findall(r"\n(\| tool \| VGG19.*?)\n\n", README, re.DOTALL)
+    head, _, ours, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
+    ]
+    reports = [archcalc.load(name.lower()).report() for name in head[1:4]]
+    assert ours[1:4] == [f"{report.totals['macs']:,}" for report in reports]
+    assert [row[0] for row in rows] == [c.name for c in CONVENTIONS.values() if c.tool]
+    for name, *totals, rule in rows:
+        convention = CONVENTIONS[name]
+        counts = [counted_data(report, convention)["total"] for report in reports]
+        assert totals == [f"{count:,}" for count in counts]
+        assert rule == convention.rule
 
 
 def test_version_is_one():

@@ -2,11 +2,15 @@
 
 import csv
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from archcalc import load, zoo
 from archcalc.cli import SUFFIXES, TABLES, run
+from archcalc.conventions import CONVENTIONS
+from archcalc.render.views.counted import counted_data
 
 ROOT = Path(__file__).parent.parent
 COMMITTED = ROOT / "tables"
@@ -22,12 +26,12 @@ def redrawn(tmp_path_factory):
 
 
 def test_every_table_is_committed():
-    """`tables/` has each table in each format and an index, and nothing else."""
+    """`tables/` has each table in each format, an index, the verification, and nothing else."""
     expected = {f"{stem}.{suffix}" for stem, _ in TABLES for suffix in SUFFIXES}
-    assert set(FILES) == expected | {"README.md"}
+    assert set(FILES) == expected | {"README.md", "verification.md"}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [name for name in FILES if name != "verification.md"])
 def test_redrawing_changes_nothing(redrawn, name):
     """A committed table equals, byte for byte, what its command prints today."""
     assert (redrawn / name).read_text() == (COMMITTED / name).read_text()
@@ -95,3 +99,61 @@ def test_every_working_in_the_tables_evaluates_to_its_result():
                 assert eval(left, {"__builtins__": {}}) == int(right), (path.name, left)  # noqa: S307
                 found += 1
     assert found > 150
+
+
+# ------------------------------------------------------------------------------ what was measured
+
+
+def cells(text):
+    """The rows of all Markdown tables, as lists of cells."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_verification_has_every_network_and_leaves_nothing_unexplained():
+    """The page has every witness for every network, with the totals of today, and no rest."""
+    rows = cells((COMMITTED / "verification.md").read_text())[2:]
+    found, name = {}, ""
+    for row in rows:
+        name = row[0] or name
+        if row[2]:
+            assert row[-1] == "none", row
+            found[name, row[2], row[3]] = row[4], row[5]
+    assert {network for network, *_ in found} == set(zoo.NAMES)
+    for network in zoo.NAMES:
+        report = load(network).report()
+        for tool, quantity in (("torch", "FLOPs"), ("fvcore", "flops"), ("torchinfo", "mult-adds")):
+            rule = CONVENTIONS[tool]
+            ours, theirs = found[network, tool, quantity]
+            assert ours == f"{rule.scale * report.totals['macs']:,}"
+            assert theirs == f"{counted_data(report, rule)['total']:,}"
+        ours, theirs = found[network, "torchinfo", "parameters"]
+        assert ours == theirs == f"{report.totals['parameters']:,}"
+        places, alike = found[network, "gradient", "receptive field"]
+        assert places.split()[0] == alike.split()[0]
+
+
+def test_the_profiles_are_there_or_said_not_to_have_been_run():
+    """Every line of the index names the command of its page, which is there, or says "not run"."""
+    folder = COMMITTED / "profile"
+    rows = [row for row in cells((folder / "README.md").read_text()) if row[-1].startswith("`")]
+    named = {"README.md"}
+    for row in rows:
+        words = shlex.split(row[-1].strip("`"))
+        assert words[0] == "archcalc"
+        for option, suffix in (("--output", ".md"), ("--figure", ".png")):
+            if option not in words:
+                continue
+            file = Path(words[words.index(option) + 1])
+            assert file.suffix == suffix
+            run_ = (folder / file.name).exists()
+            assert (f"[{file.name}]({file.name})" in row) == run_
+            assert row.count("not run") == (0 if run_ else len(row) - 3)
+            named |= {file.name} if run_ else set()
+            if run_ and suffix == ".md":
+                page = (folder / file.name).read_text()
+                made = re.search(r"Made by: (archcalc profile .+)", page)
+                assert set(shlex.split(made[1])) - {"--repeats", "10"} <= set(words)
+                assert "torch" in page
+    assert {path.name for path in folder.iterdir()} == named
+    assert len(rows) == 20

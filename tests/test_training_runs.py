@@ -126,7 +126,7 @@ import json, os, signal, sys
 import matplotlib.backends.backend_agg
 import training.cli, training.runner, training.kernel
 from training.experiments import EXPERIMENTS, experiment
-import training.figures.style
+import archcalc.render.style
 for name in EXPERIMENTS:
     experiment(name)
 training.kernel._compiled()

@@ -1,0 +1,67 @@
+"""Random networks of the notation against torch: `python tests/fuzz.py --networks 100000`.
+
+Every network is built as a module of torch and compared with what archcalc says: shapes,
+parameters, MACs (torch's FlopCounterMode), receptive fields (the support of the gradient), and what
+torchinfo counts. A failure is shrunk by hypothesis and printed as a text that archcalc reads, with
+the seed that finds it again.
+"""
+
+import argparse
+import sys
+import time
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from strategies import tangles
+
+from archcalc import Network, write
+from archcalc.verification import Verification, verify
+
+CHUNK = 500  # networks of one seed: a failure is found again in no longer than that
+
+
+def check(network: Network) -> Verification:
+    """Compare a network with torch; the difference that nothing explains is an error."""
+    found = verify(network, against=("torch", "torchinfo", "gradient"), batch=2)
+    assert found.explained, f"{found.complaint()}: {write(network)!r}"
+    return found
+
+
+def search(networks: int, first: int) -> None:
+    """Check so many random networks, from a seed onwards."""
+    started, done, number = time.perf_counter(), 0, first
+    while done < networks:
+        count = min(CHUNK, networks - done)
+
+        @seed(number)
+        @settings(
+            max_examples=count,
+            derandomize=False,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(tangles())
+        def law(network: Network) -> None:
+            check(network)
+
+        try:
+            law()
+        except BaseException:
+            sys.stderr.write(
+                f"seed {number}: python tests/fuzz.py --networks {count} --seed {number}\n"
+            )
+            raise
+        done, number = done + count, number + 1
+        rate = done / (time.perf_counter() - started)
+        sys.stderr.write(f"\r{done:,} of {networks:,} networks, {rate:.0f} a second, no mismatch ")
+        sys.stderr.flush()
+    sys.stderr.write("\n")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--networks", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    given_ = parser.parse_args()
+    search(given_.networks, given_.seed)
