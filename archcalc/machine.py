@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from archcalc.errors import ArchitectureError, MeasurementError, meant, quoted
+from archcalc.errors import ArchitectureError, MeasurementError, StatedError, meant, quoted
 from archcalc.memory import memory
 from archcalc.units import in_bytes
 
@@ -26,6 +26,9 @@ DTYPES: Final = {
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
 }
+
+
+_SHORT: Final = "allocate memory"  # what torch says where a CPU's memory is too small
 
 
 def chosen(name: str) -> torch.device:
@@ -81,6 +84,24 @@ def free(device: str) -> int | None:
 
 
 @contextlib.contextmanager
+def running(dtype: str, batch: int) -> Iterator[None]:
+    """Run a network inside, and say in one line what torch refuses to run.
+
+    Raises:
+        MeasurementError: a layer that does not exist for this dtype, a batch that is too small.
+    """
+    try:
+        yield
+    except (StatedError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, ValueError) as error:
+        if _SHORT in str(error):
+            raise
+        fact = f"torch does not run this in {dtype} at batch {batch}: {error}"
+        raise MeasurementError(fact) from error
+
+
+@contextlib.contextmanager
 def fitting(
     steps: Sequence[Step],
     batch: int,
@@ -109,6 +130,6 @@ def fitting(
     except (MemoryError, torch.OutOfMemoryError):
         raise MeasurementError(f"{fact}: it did not fit; a smaller --batch may") from None
     except RuntimeError as error:
-        if "allocate memory" not in str(error):
+        if _SHORT not in str(error):
             raise
         raise MeasurementError(f"{fact}: it did not fit; a smaller --batch may") from None

@@ -16,7 +16,7 @@ from archcalc.bridge.twin import twin
 from archcalc.costs import backward, graded
 from archcalc.errors import ArchitectureError, MeasurementError
 from archcalc.infer import infer
-from archcalc.machine import chosen, fitting, named, torch_dtype
+from archcalc.machine import chosen, fitting, named, running, torch_dtype
 from archcalc.notation import write_word
 from archcalc.report import report
 from archcalc.units import BYTES_OF
@@ -311,15 +311,8 @@ class _Run:
         Raises:
             MeasurementError: a layer that torch refuses, for this dtype or batch.
         """
-        try:
+        with running(self.dtype, len(self.x)):
             self.step()
-        except torch.OutOfMemoryError:
-            raise
-        except (RuntimeError, ValueError) as error:
-            if "allocate memory" in str(error):
-                raise
-            why = f"torch does not run this in {self.dtype} at batch {len(self.x)}: {error}"
-            raise MeasurementError(why) from error
         for _ in range(WARM_UP - 1):
             self.step()
 

@@ -79,17 +79,11 @@ def verify(
         names = there if against == "all" else _words(against)
         if everything and "torchvision" not in there:
             names = [name for name in names if name != "torchvision"]
-        found.append(
-            verify(
-                network,
-                input,
-                against=names,
-                batch=examples,
-                device=device,
-                dtype=dtype,
-                at=at,
-            )
-        )
+        options: dict[str, Any] = {"batch": examples, "device": device, "dtype": dtype, "at": at}
+        try:
+            found.append(verify(network, input, against=names, **options))
+        except ArchitectureError as error:
+            raise (error.at(network.name) if everything else error) from None
 
     def data() -> dict[str, Any]:
         if not everything:

@@ -16,7 +16,7 @@ from archcalc.count import integer
 from archcalc.errors import ArchitectureError, MeasurementError, meant, quoted
 from archcalc.infer import Step, infer
 from archcalc.layers import Convolution, Linear, TransposedConvolution
-from archcalc.machine import chosen, fitting, torch_dtype
+from archcalc.machine import chosen, fitting, running, torch_dtype
 from archcalc.report import report
 from archcalc.witnesses import FILES, flop_counter, gradient, torchvision, witness
 from archcalc.witnesses.base import Reading, release
@@ -253,11 +253,8 @@ def installed(network: Network) -> list[str]:
 def _structure(steps: Sequence[Step], built: Twin, shape: Shape, batch: int) -> Iterator[Check]:
     """Shapes and parameters of the twin itself."""
     x = torch.zeros(batch, *_tensor_shape(shape), device="meta")
-    try:
-        with torch.no_grad():
-            found = {name: tuple(y.shape[1:]) for name, y in built.eval().outputs(x)}
-    except (RuntimeError, ValueError) as error:
-        raise MeasurementError(f"torch refuses this network: {error}") from error
+    with running("fp32", batch), torch.no_grad():
+        found = {name: tuple(y.shape[1:]) for name, y in built.eval().outputs(x)}
     lines = []
     for step in steps:
         theirs = found[step.node.name]
@@ -289,7 +286,8 @@ class _Models:
                 self.built[where] = blank(self.network, self.shape, where, values)
             model = self.built[where]
             x = torch.zeros(self.batch, *_tensor_shape(self.shape), dtype=values, device=where)
-            return model, read(model, x)
+            with running(self.dtype, self.batch):
+                return model, read(model, x)
 
 
 def _counts(

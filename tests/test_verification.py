@@ -611,7 +611,12 @@ WRONG_INPUT = [
     (["conv3-3"], 2, ["what goes in", "--input 224x224x3"]),
     (["lenet5", "--input", "8x8x1"], 2, ["c3", "kernel"]),
     (["lenet5", "--against", "torchvision"], 1, ["torchvision has no lenet5", "vgg19"]),
-    (["8x8x8x3 avgpool9 p4", "--against", "torch"], 1, ["torch refuses this network"]),
+    (["8x8x8x3 avgpool9 p4", "--against", "torch"], 1, ["torch does not run this in fp32"]),
+    (
+        ["8x8x3 lrn fc-2", "--dtype", "bf16", "--device", "cpu", "--against", "torch"],
+        *(1, ["torch does not run this in bf16 at batch 1"]),
+    ),
+    (["zoo", "--input", "8x8x3", "--against", "torch"], 2, ["lenet5: c3", "larger than"]),
     (["900000x900000x3 conv3-3", "--against", "fvcore"], 1, ["this needs 19.44 TB", "are free"]),
     ([], 2, ["NETWORK"]),
 ]
@@ -737,7 +742,7 @@ def test_other_errors_are_not_for_want_of_memory(monkeypatch):
         raise RuntimeError("something else")
 
     monkeypatch.setattr(witness("fvcore"), "read", read)
-    with pytest.raises(RuntimeError, match="something else"):
+    with pytest.raises(MeasurementError, match=r"does not run this .*: something else$"):
         verify(load("lenet5"), against=["fvcore"])
 
 
