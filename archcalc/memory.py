@@ -206,9 +206,8 @@ def _kept(
             yield read
             yield extra("statistics", 2 * layer.groups * batch * statistic)
         case LocalResponseNorm():
-            padded = units // integer(shape.channels) * (integer(shape.channels) + layer.size - 1)
             yield read
-            yield extra("padded squares", padded * size)
+            yield extra("padded squares", _padded(step, layer) * batch * size)
             yield extra("sums", units * size)
             yield extra("divisors", units * size)
         case Activation(function=function):
@@ -274,19 +273,30 @@ def _peak(
         held.add(kept.get(name, ()))
         alive[names[name]] = bytes_of[names[name]]
         here = sum(b for one, b in alive.items() if one not in held.counts)
-        most = max(most, held.size + here + _indices(step, unit // size, train=train))
+        most = max(most, held.size + here + _inside(step, unit, size, train=train))
         for one in {names[one] for one in inputs} - {INPUT}:  # the caller holds the input
             if last[one] == name:
                 del alive[one]
     return max(most, _backward_peak(steps, bytes_of, kept, size, held)) if train else most
 
 
-def _indices(step: Step, batch: int, *, train: bool) -> int:
-    """Max pooling finds where its maxima were also where nobody will ask for it."""
+def _inside(step: Step, unit: int, size: int, *, train: bool) -> int:
+    """What a forward pass makes inside a layer and, keeping nothing, lets go again."""
     layer = step.node.layer
-    if train or not isinstance(layer, Pool | AdaptivePool | GlobalPool):
+    if train:
         return 0
-    return integer(step.output.units.value) * batch * INDEX if layer.reduction == "max" else 0
+    if isinstance(layer, LocalResponseNorm):  # padded squares; then mean, sum and power at once
+        return max(_padded(step, layer), 2 * integer(step.output.units.value)) * unit
+    if isinstance(layer, Pool | AdaptivePool | GlobalPool) and layer.reduction == "max":
+        return integer(step.output.units.value) * unit // size * INDEX  # though nobody asks where
+    return 0
+
+
+def _padded(step: Step, layer: LocalResponseNorm) -> int:
+    """Units of a map with the channels that local response normalization puts around it."""
+    shape = step.inputs[0]
+    channels = integer(shape.channels)
+    return integer(shape.units.value) // channels * (channels + layer.size - 1)
 
 
 def _backward_peak(
