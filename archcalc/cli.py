@@ -66,7 +66,7 @@ At = Annotated[
 ]
 # Whole numbers are read by us, who name what was typed.
 Batch = Annotated[str, typer.Option("--batch", metavar="N", help="Examples at once, for memory.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
+_Dtype = Annotated[str, typer.Option("--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.")]
 _Convention = Annotated[
     str | None,
     typer.Option("--convention", metavar="NAME", help="As another tool counts; see conventions."),
@@ -110,7 +110,7 @@ def show(
     input: Input = None,  # noqa: A002
     at: At = None,
     batch: Batch = "1",
-    dtype: Dtype = "fp32",
+    dtype: _Dtype = "fp32",
     no_bias: _NoBias = False,
     format: Format = "text",  # noqa: A002
     output: Output = None,
@@ -238,7 +238,7 @@ def compare(
     input: Input = None,  # noqa: A002
     at: At = None,
     batch: Batch = "1",
-    dtype: Dtype = "fp32",
+    dtype: _Dtype = "fp32",
     no_bias: _NoBias = False,
     format: Format = "text",  # noqa: A002
     output: Output = None,

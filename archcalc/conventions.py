@@ -13,24 +13,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from archcalc.costs import cost
 from archcalc.count import Count, Number, count, difference, integer, product, quotient, total
 from archcalc.errors import ArchitectureError, meant, quoted
 from archcalc.layers import (
     Activation,
     AdaptivePool,
     BatchNorm,
-    Convolution,
     GlobalPool,
     GroupNorm,
     Join,
     Layer,
     LayerNorm,
-    Linear,
     LocalResponseNorm,
     Pool,
     TransposedConvolution,
 )
 from archcalc.layers.base import per_axis
+from archcalc.network import BIASED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -90,9 +90,7 @@ class Convention(NamedTuple):
 
 def macs(step: Step) -> Count:
     """The multiply-accumulates of a step for one example."""
-    if isinstance(step.node.layer, Join):
-        return count(0)
-    return step.node.layer.macs(step.inputs[0], step.output)
+    return cost(step).macs
 
 
 def convention(name: str) -> Convention:
@@ -122,7 +120,7 @@ def _nothing(step: Step) -> Iterable[Term]:  # noqa: ARG001 - the signature of a
 
 def _bias(step: Step) -> Iterator[Term]:
     layer = step.node.layer
-    if isinstance(layer, Convolution | TransposedConvolution | Linear) and layer.bias:
+    if isinstance(layer, BIASED) and layer.bias:
         yield Term("+1 per bias addition", step.output.units)
 
 

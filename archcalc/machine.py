@@ -28,9 +28,6 @@ DTYPES: Final = {
 }
 
 
-_SHORT: Final = "allocate memory"  # what torch says where a CPU's memory is too small
-
-
 def chosen(name: str) -> torch.device:
     """A device by name: ``cpu``, ``cuda`` or ``meta``, which holds shapes and no values.
 
@@ -83,6 +80,12 @@ def free(device: str) -> int | None:
     return None
 
 
+def _is_short(error: Exception) -> bool:
+    """Whether memory was too small; of a CPU's, torch says so in an error like any other."""
+    kinds = MemoryError | torch.OutOfMemoryError
+    return isinstance(error, kinds) or "allocate memory" in str(error)
+
+
 @contextlib.contextmanager
 def running(dtype: str, batch: int) -> Iterator[None]:
     """Run a network inside, and say in one line what torch refuses to run.
@@ -92,10 +95,8 @@ def running(dtype: str, batch: int) -> Iterator[None]:
     """
     try:
         yield
-    except (StatedError, torch.OutOfMemoryError):
-        raise
     except (RuntimeError, ValueError) as error:
-        if _SHORT in str(error):
+        if isinstance(error, StatedError) or _is_short(error):
             raise
         fact = f"torch does not run this in {dtype} at batch {batch}: {error}"
         raise MeasurementError(fact) from error
@@ -127,9 +128,7 @@ def fitting(
         raise MeasurementError(f"{fact}, {in_bytes(there)} are free; {hint}")
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError):
-        raise MeasurementError(f"{fact}: it did not fit; a smaller --batch may") from None
-    except RuntimeError as error:
-        if _SHORT not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not _is_short(error):
             raise
         raise MeasurementError(f"{fact}: it did not fit; a smaller --batch may") from None

@@ -247,8 +247,6 @@ def profile(
         raise MeasurementError("nothing runs on the meta device; --device cpu or cuda")
     steps = infer(network, shape)
     twin(network, shape, device="meta")  # says what torch cannot build before anything is run
-    if optimizer not in predicted.OPTIMIZERS:
-        predicted.memory(steps, optimizer=optimizer)  # which says so
     expected = predicted.memory(
         steps, batch, dtype, train=train, optimizer=optimizer, device=device
     )
@@ -318,7 +316,7 @@ class _Run:
 
     def step(self) -> tuple[float, float]:
         """One step; the seconds that it took, and those of its optimizer."""
-        moment: Callable[[], Any] = clock.CudaMoment if self.x.is_cuda else clock.CpuMoment
+        moment = clock.moments(self.x)
         start = moment()
         self._pass(self.model, self.x)
         before = moment()
@@ -339,8 +337,7 @@ class _Run:
         if self.optimizer is not None:
             self._pass(self.model, self.x)
             gradients = _size(p.grad for p in parameters if p.grad is not None)
-            states = (value for state in self.optimizer.state.values() for value in state.values())
-            remembered = _size(value for value in states if isinstance(value, torch.Tensor))
+            remembered = _size(_remembered(self.optimizer))
             self.optimizer.zero_grad(set_to_none=True)
         peak = self._peak_cuda() if self.x.is_cuda else self._peak_cpu()
         return predicted.Memory(weights, buffers, gradients, remembered, saved, peak)
@@ -370,8 +367,7 @@ class _Run:
                 self._pass(model, x)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-            states = optimizer.state.values() if optimizer else ()
-            held = [v for state in states for v in state.values() if isinstance(v, torch.Tensor)]
+            held = _remembered(optimizer) if optimizer else []
             with allocations.Live([*model.parameters(), *model.buffers(), x, *held]) as live:
                 self._pass(model, x)
         most: int = live.peak
@@ -390,6 +386,11 @@ def _optimizer(model: Twin, name: str) -> torch.optim.Optimizer:
     if name == "adam":
         return torch.optim.Adam(parameters, lr=1e-6)
     return torch.optim.SGD(parameters, lr=1e-6, momentum=0.9 if name == "momentum" else 0.0)
+
+
+def _remembered(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    values = (value for state in optimizer.state.values() for value in state.values())
+    return [value for value in values if isinstance(value, torch.Tensor)]
 
 
 def _size(tensors: Iterable[torch.Tensor]) -> int:
@@ -478,7 +479,7 @@ def measured_ceilings(device: str, dtype: str) -> tuple[float, float]:
 
 def _least(run: Callable[[torch.Tensor], object], x: torch.Tensor, times: int) -> float:
     """The least seconds of five rounds, after one that does not count."""
-    moment: Callable[[], Any] = clock.CudaMoment if x.is_cuda else clock.CpuMoment
+    moment = clock.moments(x)
     found = []
     for _ in range(6):
         start = moment()

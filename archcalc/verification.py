@@ -15,9 +15,8 @@ from archcalc.costs import backward, cost
 from archcalc.count import integer
 from archcalc.errors import ArchitectureError, MeasurementError, meant, quoted
 from archcalc.infer import Step, infer
-from archcalc.layers import Convolution, Linear, TransposedConvolution
 from archcalc.machine import chosen, fitting, running, torch_dtype
-from archcalc.report import report
+from archcalc.report import WEIGHTED, report
 from archcalc.witnesses import FILES, flop_counter, gradient, torchvision, witness
 from archcalc.witnesses.base import Reading, release
 
@@ -316,10 +315,14 @@ def _counts(
                 lines = _backward(steps, found, batch)
             else:
                 lines = _lines(steps, found, lambda step: _explained(rule, step, batch))
-            outside = reading.totals[quantity] - sum(found.values())
-            if outside:
-                lines += (Line("outside all layers", 0, outside),)
+            lines += _outside(reading.totals[quantity], found)
             yield Check(name, reading.release, place, quantity, lines, _unknown(rule, reading))
+
+
+def _outside(total: int, found: Mapping[str, int]) -> tuple[Line, ...]:
+    """What a tool counts in total beyond what it counts in layers."""
+    outside = total - sum(found.values())
+    return (Line("outside all layers", 0, outside),) if outside else ()
 
 
 def _unknown(rule: conventions.Convention, reading: Reading) -> str:
@@ -372,8 +375,7 @@ def _parameters(
 
 
 def _neurons(step: Step) -> int:
-    counted = isinstance(step.node.layer, Convolution | TransposedConvolution | Linear)
-    return integer(step.output.units.value) if counted else 0
+    return integer(step.output.units.value) if isinstance(step.node.layer, WEIGHTED) else 0
 
 
 def _backward(steps: Sequence[Step], found: Mapping[str, int], batch: int) -> tuple[Line, ...]:
@@ -417,10 +419,7 @@ def _torchvision(network: Network, steps: Sequence[Step], shape: Shape) -> Itera
     }
     for quantity, rule in ours.items():
         found = reading.layers[quantity]
-        lines = _lines(steps, found, rule)
-        outside = reading.totals[quantity] - sum(found.values())
-        if outside:
-            lines += (Line("outside all layers", 0, outside),)
+        lines = _lines(steps, found, rule) + _outside(reading.totals[quantity], found)
         yield Check("torchvision", reading.release, "meta", quantity, lines, note)
 
 

@@ -38,6 +38,11 @@ class CudaMoment:
         return earlier.event.elapsed_time(self.event) / 1e3  # type: ignore[no-any-return]
 
 
+def moments(x: torch.Tensor) -> Callable[[], Any]:
+    """What tells the time on the device of a tensor."""
+    return CudaMoment if x.is_cuda else CpuMoment
+
+
 class Times(NamedTuple):
     """Seconds of every layer, forward and backward."""
 
@@ -50,12 +55,14 @@ def layers(model: Twin, x: torch.Tensor) -> Times:
 
     A layer's backward time is that of the autograd nodes which it made.
     """
-    moment: Callable[[], Any] = CudaMoment if x.is_cuda else CpuMoment
+    moment = moments(x)
     spans: list[tuple[str, Any, Any]] = []
     back: list[tuple[str, Any]] = []  # when each node of a layer begins and, next, when it ends
-    marks = Marks(
-        lambda name: back.append((name, moment())), lambda name: back.append((name, moment()))
-    )
+
+    def mark(name: str) -> None:
+        back.append((name, moment()))
+
+    marks = Marks(mark, mark)
     y = x
     start = moment()
     for name, y in model.outputs(x):

@@ -12,6 +12,8 @@ from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, work
 from archcalc.render.views.common import title
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archcalc.conventions import Convention, Term
     from archcalc.render.table import Block
     from archcalc.report import Report
@@ -40,22 +42,20 @@ def counted(report: Report, rule: Convention) -> list[Block]:
         (EMPTY, text("difference"), EMPTY, number(whole - ours)),
     ]
     heading = f"{title(report)}, batch {report.batch}: as {_who(rule)} counts"
-    return [Table(heading, columns, tuple(rows), tuple(footer), (f"{rule.rule}",))]
+    return [Table(heading, columns, tuple(rows), tuple(footer), (rule.rule,))]
 
 
 def counted_data(report: Report, rule: Convention) -> dict[str, Any]:
     """The same as JSON-ready data."""
+    found = _terms(report, rule)
     layers = [
         {
             "name": name,
             "count": _plain(_sum(terms)),
             "terms": {term.cause: _plain(term.amount.value) for term in terms},
         }
-        for name, _, terms in _terms(report, rule)
+        for name, _, terms in found
     ]
-    whole: Number = 0
-    for _, _, terms in _terms(report, rule):
-        whole = whole + _sum(terms)
     return {
         "schema": "archcalc.convention/1",
         "network": report.network.name,
@@ -65,7 +65,7 @@ def counted_data(report: Report, rule: Convention) -> dict[str, Any]:
         "releases": list(rule.releases),
         "unit": rule.unit,
         "layers": layers,
-        "total": _plain(whole),
+        "total": _plain(_sum(term for _, _, terms in found for term in terms)),
     }
 
 
@@ -102,7 +102,7 @@ def _terms(report: Report, rule: Convention) -> list[tuple[str, Number, list[Ter
     return found
 
 
-def _sum(terms: list[Term]) -> Number:
+def _sum(terms: Iterable[Term]) -> Number:
     amount: Number = 0
     for term in terms:
         amount = amount + term.amount.value
