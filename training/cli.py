@@ -46,6 +46,10 @@ _Device = Annotated[str, _option("--device", "auto, cpu or cuda.", "DEVICE")]
 _Json = Annotated[bool, typer.Option("--json", help="The numbers as JSON on standard output.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished record.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Forget what is in the folder.")]
+_Data = Annotated[
+    str | None,
+    _option("--data-dir", "Where torchvision's data sets are; or ARCHCALC_DATA.", "FOLDER"),
+]
 _Keep = Annotated[str, _option("--checkpoint-every", "Seconds between checkpoints.", "SECONDS")]
 
 
@@ -99,9 +103,7 @@ def init(
     ] = "",
     networks: Annotated[str, _option("--networks", "Networks of each combination.")] = "20",
     examples: Annotated[str, _option("--examples", "Examples that they look at.")] = "1000",
-    data_dir: Annotated[
-        str | None, _option("--data-dir", "Where MNIST/raw is; or ARCHCALC_DATA.", "FOLDER")
-    ] = None,
+    data_dir: _Data = None,
     seed: _Seed = "0",
     output: _Output = None,
     device: _Device = "auto",
@@ -164,6 +166,55 @@ def dying_relu(
         "born": _whole(born, "--born"),
     }
     _run("dying-relu", given, seed, output, device, json, resume, overwrite, checkpoint_every)
+
+
+@app.command("batchnorm-dropout")
+def batchnorm_dropout(
+    dataset: Annotated[
+        str,
+        _option("--dataset", "mnist, fashion-mnist, cifar10, digits, or a file.npz.", "NAME"),
+    ] = "mnist",
+    variant: Annotated[
+        str, _option("--variant", "plain, bn, bn-input, bn-pixel, dropout, both.", "WORDS")
+    ] = "plain,bn,bn-input,bn-pixel,dropout,both",
+    dropout_placement: Annotated[
+        str, _option("--dropout-placement", "dense, conv, before, last.", "WORDS")
+    ] = "dense",
+    seeds: Annotated[str, _option("--seeds", "Networks of each variant.")] = "10",
+    epochs: Annotated[str, _option("--epochs", "Passes over the training set.")] = "20",
+    batch: Annotated[str, _option("--batch", "The minibatch.")] = "128",
+    rate: Annotated[str, _option("--rate", "Adam's learning rate, at its height.")] = "0.003",
+    augment: Annotated[
+        str, _option("--augment", "Random changes of images, e.g. shift2,flip.", "WORDS")
+    ] = "",
+    validation: Annotated[
+        str, _option("--validation", "Training images held out in the test set's place.")
+    ] = "0",
+    data_dir: _Data = None,
+    seed: _Seed = "0",
+    output: _Output = None,
+    device: _Device = "auto",
+    json: _Json = False,
+    resume: _Resume = False,
+    overwrite: _Overwrite = False,
+    checkpoint_every: _Keep = "15",
+) -> None:
+    """LeNet-5 with batch normalization, dropout, both (lab 3, problem 2)."""
+    given = {
+        "dataset": dataset.strip(),
+        "variant": _words(variant),
+        "dropout_placement": _words(dropout_placement),
+        "seeds": _whole(seeds, "--seeds"),
+        "epochs": _whole(epochs, "--epochs"),
+        "batch": _whole(batch, "--batch"),
+        "rate": _number(rate, "--rate"),
+        "augment": augment,
+        "validation": _whole(validation, "--validation"),
+        "data_dir": data_dir,
+    }
+    _run(
+        "batchnorm-dropout", given, seed, output, device, json, resume, overwrite, checkpoint_every
+    )
 
 
 @app.command()

@@ -7,23 +7,28 @@ a member in company follows the path that it follows alone.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import torch
 
 from training import kernel, losses, streams
 from training.activations import Activations
+from training.models import Mlp
+from training.networks import Net
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
     from training.losses import Loss
-    from training.models import Mlp
+    from training.networks import Buffers, Watch
     from training.updates import Rule, State
 
+
+M = TypeVar("M", bound=Mlp | Net)
+W = TypeVar("W", bound="Tensor | tuple[Tensor, ...]")
 
 SMALL: Final = 2**20  # numbers in a tensor
 
@@ -35,7 +40,8 @@ class Member(NamedTuple):
         number: its number in the experiment, from which with the experiment's seed its stream
             comes: weights, data, dropout.
         initializer: see :mod:`training.initial`.
-        activation: behind hidden layers, see :mod:`training.activations`.
+        activation: behind hidden layers of a stack of linear ones, see
+            :mod:`training.activations`; a :class:`training.networks.Net` has its own.
         rate: its learning rate.
         variant: what else an experiment tells members apart by: a loss, a target function.
     """
@@ -48,16 +54,22 @@ class Member(NamedTuple):
 
 
 @dataclass
-class Cohort:
+class Cohort(Generic[M]):
     """Members in training; :meth:`advance` is one update of all.
+
+    A stack of linear layers is one program for all members. So is a :class:`Net` on a GPU. On a CPU
+    grouped convolutions are slower than one network after the other (`tests/benchmarks/lenet.py`):
+    there each member's batch is computed in turn, and its path does not depend on its company to
+    the last bit.
 
     Attributes:
         parameters: ``(members, parameters)``.
         state: what the rule remembers.
+        buffers: running statistics of batch normalization, ``(members, channels)`` each.
         updates: how many there have been.
     """
 
-    model: Mlp
+    model: M
     members: tuple[Member, ...]
     loss: Loss
     rule: Rule
@@ -67,18 +79,19 @@ class Cohort:
     parameters: Tensor
     state: State
     updates: int = 0
+    buffers: Buffers = field(default_factory=dict)
 
     @classmethod
     def born(
         cls,
-        model: Mlp,
+        model: M,
         members: Sequence[Member],
         seed: int,
         *,
         loss: Loss,
         rule: Rule,
         device: torch.device | str = "cpu",
-    ) -> Cohort:
+    ) -> Cohort[M]:
         """Members at birth: parameters drawn, nothing learnt."""
         keys = member_keys(seed, members).to(device)
         parameters = model.draw(keys, [member.initializer for member in members])
@@ -94,6 +107,7 @@ class Cohort:
             rates,
             parameters,
             rule.begin(parameters),
+            buffers=model.begin(len(members), device) if isinstance(model, Net) else {},
         )
 
     def __len__(self) -> int:
@@ -102,29 +116,86 @@ class Cohort:
     def gradients(self, theta: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Each member's loss ``(members,)`` and its gradient, of the shape of ``theta``.
 
+        Dropout is at work, and running statistics change.
+
         Args:
             theta: where; ``(members, parameters)``.
-            x: a batch of each member, or of all: ``(members or 1, batch, in)``.
+            x: a batch of each member, or of all: ``(members or 1, batch, ...)``.
             y: targets, as the loss takes them.
         """
+        if isinstance(self.model, Net):
+            there = replace(self, parameters=theta)
+            return there.each(
+                lambda one, own: one.descent(one.parameters, _part(x, own), _part(y, own))
+            )
         slopes = self.activations.slopes
         whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
         straight = slopes is not None and self.loss is losses.mse and whole
         if straight and kernel.fits(self.model, theta, x):
             assert slopes is not None
             return kernel.gradients(self.model, theta, x, y, slopes)
+        return self.descent(theta, x, y)
+
+    def descent(self, theta: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`gradients` gives, by automatic differentiation, all members at once."""
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
             own = streams.fold(self.keys, "update", self.updates)
-            loss = self.loss(self.model.forward(theta, x, self.activations, keys=own), y)
+            loss = self.loss(self.forward(theta, x, keys=own, training=True), y)
             (gradient,) = torch.autograd.grad(loss.sum(), theta)
         return loss.detach(), gradient
+
+    def forward(
+        self,
+        theta: Tensor,
+        x: Tensor,
+        *,
+        keys: Tensor | None = None,
+        training: bool = False,
+        watch: Watch | None = None,
+    ) -> Tensor:
+        """Outputs ``(members, batch, out)`` at ``theta``; see the models' own ``forward``."""
+        if isinstance(self.model, Net):
+            return self.model.forward(
+                theta, x, keys=keys, buffers=self.buffers, training=training, watch=watch
+            )
+        return self.model.forward(theta, x, self.activations, keys=keys, watch=watch)
+
+    def each(self, work: Callable[[Cohort[M], slice], W]) -> W:
+        """Work on all members: at once, or on a CPU one after the other.
+
+        Args:
+            work: is given members and their places; gives a tensor or a tuple of tensors, members
+                first.
+        """
+        if len(self) == 1 or self.parameters.device.type != "cpu":
+            return work(self, slice(None))
+        places = [slice(place, place + 1) for place in range(len(self))]
+        found: Any = [work(self._view(own), own) for own in places]
+        whole: Any
+        if isinstance(found[0], torch.Tensor):
+            whole = torch.cat(found)
+        else:
+            whole = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+        return whole  # type: ignore[no-any-return]
+
+    def _view(self, own: slice) -> Cohort[M]:
+        """Some members in a row, whose buffers are these members' buffers."""
+        return replace(
+            self,
+            members=self.members[own],
+            keys=self.keys[own],
+            rates=self.rates[own],
+            parameters=self.parameters[own],
+            state={},
+            buffers={name: value[own] for name, value in self.buffers.items()},
+        )
 
     def advance(self, x: Tensor, y: Tensor, factor: float = 1.0) -> Tensor:
         """One update of every member on a batch; the losses before it, ``(members,)``.
 
         Args:
-            x: ``(members or 1, batch, in)``.
+            x: ``(members or 1, batch, ...)``.
             y: targets, as the loss takes them.
             factor: of a schedule, on every member's rate.
         """
@@ -137,7 +208,7 @@ class Cohort:
             )
         return loss
 
-    def part(self, places: Sequence[int]) -> Cohort:
+    def part(self, places: Sequence[int]) -> Cohort[M]:
         """Some of the members, by their places; they go on on their own from here.
 
         A loss that holds a number for each member (:func:`training.losses.margin`) is not cut.
@@ -152,12 +223,20 @@ class Cohort:
             rates=self.rates[index],
             parameters=self.parameters[index],
             state={name: value[index] for name, value in self.state.items()},
+            buffers={name: value[index] for name, value in self.buffers.items()},
         )
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
-        """Outputs ``(members, batch, out)``, without dropout."""
-        return self.model.forward(self.parameters, x, self.activations)
+        """Outputs ``(members, batch, out)``, without dropout, by running statistics."""
+        if isinstance(self.model, Net):
+            return self.each(lambda one, own: one.forward(one.parameters, _part(x, own)))
+        return self.forward(self.parameters, x)
+
+
+def _part(tensor: Tensor, own: slice) -> Tensor:
+    """Some members' part of what is each one's, or of all."""
+    return tensor[own] if len(tensor) > 1 else tensor
 
 
 @contextmanager

@@ -1,92 +1,129 @@
-"""Floor 0: a whole training set as tensors on the device, and the order in which it is read."""
+"""Floor 0: a training set as tensors on the device, the order in which it is read, and its change.
+
+Nothing is read from a disk while a network learns: a batch is a slice, and augmentation is
+arithmetic on it.
+"""
 
 from __future__ import annotations
 
-import os
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from archcalc.errors import need
+import torch
+
+from archcalc.errors import quoted
 from training import streams
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Callable
+
     from torch import Tensor
+
+    Batches: TypeAlias = Callable[[int], tuple[Tensor, Tensor]]
+
+
+class Augmentation(NamedTuple):
+    """Random changes of images, drawn anew for every image and update.
+
+    ``Augmentation.read("shift2,flip")`` moves an image by up to two pixels up, down and sideways,
+    the border repeated, and mirrors every other one.
+
+    Args:
+        shift: the most pixels, each number of them from -shift to shift equally likely.
+        flip: whether an image is mirrored left to right with probability one half.
+    """
+
+    shift: int = 0
+    flip: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> Augmentation:
+        """``shift2``, ``flip``, both with a comma between, or nothing; the inverse of ``str``.
+
+        Raises:
+            TrainingError: something else.
+        """
+        found = cls()
+        for word in filter(None, (part.strip() for part in text.split(","))):
+            match = re.fullmatch(r"shift([1-9][0-9]?)", word)
+            if match and not found.shift:
+                found = found._replace(shift=int(match[1]))
+            elif word == "flip" and not found.flip:
+                found = found._replace(flip=True)
+            else:
+                raise TrainingError(f"{quoted(text)} is no augmentation", hint="e.g. shift2,flip")
+        return found
+
+    def __str__(self) -> str:
+        return ",".join([f"shift{self.shift}"] * bool(self.shift) + ["flip"] * self.flip)
+
+    def __call__(self, x: Tensor, keys: Tensor) -> Tensor:
+        """Images ``(members, batch, channels, height, width)``, changed; a key a member."""
+        members, batch, _, height, width = x.shape
+        rows = torch.arange(height, device=x.device).expand(members, batch, height)
+        columns = torch.arange(width, device=x.device).expand(members, batch, width)
+        if self.flip:
+            mirrored = streams.kept(streams.fold(keys, "flip"), 0.5, batch, 1)
+            columns = torch.where(mirrored, width - 1 - columns, columns)
+        if self.shift:
+            key = streams.fold(keys, "shift")
+            moved = streams.integers(key, 2 * self.shift + 1, batch, 2, 1) - self.shift
+            rows = (rows + moved[:, :, 0]).clamp(0, height - 1)
+            columns = (columns + moved[:, :, 1]).clamp(0, width - 1)
+        place = rows.unsqueeze(3) * width + columns.unsqueeze(2)
+        index = place.flatten(2).unsqueeze(2).expand(-1, -1, x.shape[2], -1)
+        return x.flatten(3).gather(3, index).view(x.shape)
 
 
 class Data(NamedTuple):
     """A training set of each member, or one of all.
 
     Args:
-        x: ``(members or 1, examples, in)``.
+        x: ``(members or 1, examples, ...)``.
         y: ``(members or 1, examples, ...)``.
         batch: examples an update; the last of an epoch has what is left.
         key: from which the order of each epoch comes, the same for all members.
+        keys: one a member; given, each reads in an order of its own, and ``x`` and ``y`` are one
+            set of all.
+        augmentation: of images, with ``keys``.
     """
 
     x: Tensor
     y: Tensor
     batch: int
     key: Tensor
+    keys: Tensor | None = None
+    augmentation: Augmentation = Augmentation()
 
     @property
     def per_epoch(self) -> int:
         """Updates an epoch."""
         return -(-self.x.shape[1] // self.batch)
 
-    def shuffled(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """All examples in the order of an epoch."""
+    def shuffled(self, epoch: int) -> Batches:
+        """The batches of an epoch, by their number: ``(members or 1, batch, ...)`` each."""
+        if self.keys is not None:
+            return self._own(self.keys.to(self.x.device), epoch)
         key = streams.fold(self.key, "order", epoch).to(self.x.device)
         order = streams.permutation(key, self.x.shape[1])
-        return self.x[:, order], self.y[:, order]
+        x, y = self.x[:, order], self.y[:, order]
+        return lambda number: (x[:, self._part(number)], y[:, self._part(number)])
 
+    def _part(self, number: int) -> slice:
+        return slice(number * self.batch, (number + 1) * self.batch)
 
-class Images(NamedTuple):
-    """Images ``(examples, units)`` between 0 and 1, and their classes ``(examples,)``."""
+    def _own(self, keys: Tensor, epoch: int) -> Batches:
+        """Batches of which every member has its own."""
+        (x,), (y,) = self.x, self.y
+        orders = streams.permutation(streams.fold(keys, "order", epoch), len(x))
 
-    x: Tensor
-    y: Tensor
+        def batch(number: int) -> tuple[Tensor, Tensor]:
+            chosen = orders[:, self._part(number)]
+            images = x.index_select(0, chosen.flatten()).view(*chosen.shape, *x.shape[1:])
+            if any(self.augmentation):
+                own = streams.fold(keys, "augment", epoch, number)
+                images = self.augmentation(images, own)
+            return images, y[chosen]
 
-
-def mnist(folder: str | None, device: torch.device | str = "cpu", *, train: bool = True) -> Images:
-    """MNIST as torchvision keeps it: ``MNIST/raw`` in a folder.
-
-    Args:
-        folder: where; None takes the environment's ``ARCHCALC_DATA``.
-        device: where to.
-        train: the 60,000 of training, or the 10,000 of the test.
-
-    Raises:
-        TrainingError: it is not there, or not whole.
-    """
-    folder = folder or os.environ.get("ARCHCALC_DATA")
-    get = (
-        "name the folder that holds torchvision's MNIST/raw with --data-dir or ARCHCALC_DATA; "
-        "python -c \"import torchvision; torchvision.datasets.MNIST('data', download=True)\" "
-        "downloads it to data"
-    )
-    if not folder:
-        raise TrainingError("MNIST needs its files", hint=get)
-    if "\0" in folder or not (Path(folder) / "MNIST" / "raw").is_dir():
-        raise TrainingError(f"{folder} has no MNIST/raw", hint=get)
-    need("MNIST", "training", "torchvision")
-    try:
-        x, y = _mnist(folder, train=train)
-    except (OSError, RuntimeError, ValueError, AssertionError):
-        raise TrainingError(f"{folder}: MNIST is not whole", hint=get) from None
-    count = 60_000 if train else 10_000
-    if x.shape != (count, 28, 28) or y.shape != (count,) or not 0 <= y.min() <= y.max() <= 9:  # noqa: PLR2004 - digits
-        fact = f"{folder}: MNIST has {len(x):,} images and {len(y):,} labels, or no digits"
-        raise TrainingError(fact, hint=get)
-    return Images(x.to(device).flatten(1).float() / 255, y.to(device))
-
-
-@lru_cache(maxsize=2)
-def _mnist(folder: str, *, train: bool) -> tuple[Tensor, Tensor]:
-    """Bytes and classes as torchvision reads them."""
-    import torchvision  # noqa: PLC0415 - slow to load, and only images need it
-
-    found = torchvision.datasets.MNIST(folder, train=train, download=False)
-    return found.data, found.targets
+        return batch

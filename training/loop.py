@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from training.record import Record
     from training.schedules import Schedule
 
-    Probe: TypeAlias = Callable[[Cohort], Mapping[str, torch.Tensor]]
-    Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort, Data]]
+    Probe: TypeAlias = Callable[[Cohort[Any]], Mapping[str, torch.Tensor]]
+    Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
 
 KEEP: Final = 15.0  # seconds between checkpoints
 AGREE: Final = 64  # updates after which ranks ask one another whether to stop
@@ -61,7 +61,7 @@ class Task(NamedTuple):
 class _Course:
     """Where the present task stands, on this rank: what a checkpoint holds."""
 
-    cohort: Cohort
+    cohort: Cohort[Any]
     data: Data
     seen: dict[str, list[torch.Tensor]] = field(default_factory=dict)
     looks: int = 0
@@ -86,9 +86,10 @@ class _Course:
     def arrays(self) -> dict[str, torch.Tensor]:
         """Everything that the rest of the task depends on; members first."""
         state = {f"state/{name}": value for name, value in self.cohort.state.items()}
+        buffers = {f"buffers/{name}": value for name, value in self.cohort.buffers.items()}
         curves = {f"seen/{name}": torch.stack(v, 1) for name, v in self.seen.items()}
         mine = {"parameters": self.cohort.parameters, "summed": self.summed}
-        return {**mine, **state, **curves}
+        return {**mine, **state, **buffers, **curves}
 
     def restore(self, arrays: Mapping[str, Any], updates: int, looks: int) -> None:
         """The inverse of :meth:`arrays`, on this rank's members."""
@@ -96,7 +97,9 @@ class _Course:
         where = self.cohort.parameters.device
         self.cohort.parameters = tensors["parameters"].to(where)
         self.summed = tensors["summed"].to(where)
-        self.cohort.state = {name: tensors[f"state/{name}"].to(where) for name in self.cohort.state}
+        cohort = self.cohort
+        cohort.state = {name: tensors[f"state/{name}"].to(where) for name in cohort.state}
+        cohort.buffers = {name: tensors[f"buffers/{name}"].to(where) for name in cohort.buffers}
         self.seen = {
             name.removeprefix("seen/"): list(value.unbind(1))
             for name, value in tensors.items()
@@ -157,7 +160,7 @@ class Loop:
         cohort, data = course.cohort, course.data
         end = task.until.iterations(data.per_epoch)
         looks = [look * data.per_epoch for look in task.looks if look * data.per_epoch <= end]
-        epoch, x, y = -1, data.x, data.y
+        epoch = -1
         while True:
             if course.looks < len(looks) and looks[course.looks] == cohort.updates:
                 course.look(task)
@@ -167,13 +170,12 @@ class Loop:
                 self._stopped(task, cohort.updates, end)
             if cohort.updates == end:
                 break
-            if cohort.updates // data.per_epoch != epoch:
-                epoch = cohort.updates // data.per_epoch
-                x, y = data.shuffled(epoch)
-            first = cohort.updates % data.per_epoch * data.batch
-            batch = slice(first, first + data.batch)
-            factor = task.schedule(cohort.updates)
-            course.summed += cohort.advance(x[:, batch], y[:, batch], factor)
+            before_this, number = divmod(cohort.updates, data.per_epoch)
+            if before_this != epoch:
+                epoch = before_this
+                batches = data.shuffled(epoch)
+            x, y = batches(number)
+            course.summed += cohort.advance(x, y, task.schedule(cohort.updates))
             if self._due(cohort.updates):
                 self._checkpoint(course, place)
         self._end(task, course, place)

@@ -155,8 +155,7 @@ class Mlp:
             if keys is not None and d.dropout:
                 own = streams.fold(keys, "drop", d.name)
                 # inverted dropout: what is kept is scaled, so that nothing is at test time
-                kept = streams.uniform(own, *h.shape[1:]) >= d.dropout
-                h = h * kept / (1 - d.dropout)
+                h = h * streams.kept(own, d.dropout, *h.shape[1:]) / (1 - d.dropout)
             z = torch.matmul(h, weight.mT)
             if d.bias:
                 z = z + bias.unsqueeze(1)

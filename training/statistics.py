@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t
 
 Z: Final = 1.959963984540054  # a normal variable lies within +-Z with probability 0.95
 
@@ -38,6 +39,19 @@ def wilson(successes: int, trials: int) -> Interval:
     # at the ends the formula is 0 and 1 but for rounding
     low = 0.0 if successes == 0 else centre - half
     return Interval(p, low, 1.0 if successes == trials else centre + half)
+
+
+def student(values: npt.ArrayLike) -> Interval:
+    """A mean with Student's interval, for samples of any size (Biometrika 6, 1908).
+
+    Of one value the interval is infinite.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    centre = float(sample.mean())
+    if sample.size < 2:  # noqa: PLR2004 - one value has no spread
+        return Interval(centre, -math.inf, math.inf)
+    half = float(t.ppf(0.975, sample.size - 1) * sample.std(ddof=1) / math.sqrt(sample.size))
+    return Interval(centre, centre - half, centre + half)
 
 
 def mean(values: npt.ArrayLike) -> Interval:

@@ -87,6 +87,16 @@ def integers(keys: Tensor, below: int, *shape: int) -> Tensor:
     return (uniform(keys, *shape) * below).long()
 
 
+def kept(keys: Tensor, dropped: float, *shape: int) -> Tensor:
+    """What dropout keeps: True with probability 1 - ``dropped``, ``(*keys.shape, *shape)``.
+
+    Four decisions come of one number of a stream: the probability is exact to 2^-16.
+    """
+    count = math.prod(shape)
+    drawn = bits(keys, -(-count // 4)).view(torch.int16)[..., :count]
+    return (drawn >= round(dropped * 2**16) - 2**15).reshape(*keys.shape, *shape)
+
+
 def permutation(key: Tensor, count: int) -> Tensor:
     """An order of ``count`` things, ``(*key.shape, count)``."""
     return torch.argsort(bits(key, count), dim=-1, stable=True)

@@ -15,6 +15,7 @@ EXPERIMENTS: Final = {
     "perceptron": ("perceptron", "Perceptron"),
     "init": ("init", "Init"),
     "dying-relu": ("dying_relu", "DyingRelu"),
+    "batchnorm-dropout": ("batchnorm_dropout", "BatchnormDropout"),
 }
 
 

@@ -167,7 +167,7 @@ class DyingRelu(Experiment):
             for number in range(self.simulations)
         )
 
-        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort, Data]:
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Mlp], Data]:
             cohort = Cohort.born(model, own, self.seed, loss=losses.mse, rule=Adam(), device=device)
             drawn = streams.uniform(streams.fold(cohort.keys, "points"), self.points, 1)
             x = ((2 * drawn - 1) * END).float()
@@ -183,7 +183,7 @@ class DyingRelu(Experiment):
             last=self._pictures,
         )
 
-    def _pictures(self, cohort: Cohort) -> dict[str, Tensor]:
+    def _pictures(self, cohort: Cohort[Mlp]) -> dict[str, Tensor]:
         """The functions of the first members of each group, ``(pictured, points)``."""
         places = [i for i, m in enumerate(cohort.members) if self.is_pictured(m.number)]
         grid = dense(PICTURE, cohort.parameters.device)
@@ -202,7 +202,7 @@ class DyingRelu(Experiment):
         model = Mlp.read(f"1x1x1 (fc-{width} relu) x{BIRTH_DEPTH} fc-1")
         members = tuple(Member(number) for number in range(self.born))
 
-        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort, Data]:
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Mlp], Data]:
             cohort = Cohort.born(model, own, self.seed, loss=losses.mse, rule=Adam(), device=device)
             nothing = torch.zeros(1, 1, 1, device=device)
             return cohort, Data(nothing, nothing, 1, streams.root(self.seed))
@@ -313,7 +313,7 @@ def _targets(members: tuple[Member, ...], x: Tensor) -> Tensor:
     return y
 
 
-def look(cohort: Cohort, grid: Tensor) -> dict[str, Tensor]:
+def look(cohort: Cohort[Mlp], grid: Tensor) -> dict[str, Tensor]:
     """What is counted: the layer that is off, constancy, the output's range, the loss."""
     found = survey(cohort, grid)
     return {
@@ -324,7 +324,7 @@ def look(cohort: Cohort, grid: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _loss(cohort: Cohort) -> Tensor:
+def _loss(cohort: Cohort[Mlp]) -> Tensor:
     """The mean squared error against the target itself on a grid of 121 points."""
     grid = dense(PICTURE, cohort.parameters.device).view(1, -1, 1)
     x = grid.expand(len(cohort), -1, -1)
@@ -333,7 +333,7 @@ def _loss(cohort: Cohort) -> Tensor:
     return loss
 
 
-def survey(cohort: Cohort, grid: Tensor) -> kernel.Survey:
+def survey(cohort: Cohort[Mlp], grid: Tensor) -> kernel.Survey:
     """What each member does on a grid: :class:`training.kernel.Survey`."""
     model, theta, slopes = cohort.model, cohort.parameters, cohort.activations.slopes
     assert slopes is not None, "relu and leaky relu are straight on both sides of 0"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import torch
 
-from training import activations, initial, losses, streams
+from training import activations, datasets, initial, losses, streams
 from training.cohort import Cohort, Member
-from training.data import Data, mnist
+from training.data import Data
 from training.experiments.base import PLACE, Experiment, choice, distinct, whole
 from training.loop import Task
 from training.models import Mlp
@@ -135,14 +135,14 @@ class Init(Experiment):
         # The same numbers in every group: what differs is not chance.
         members = tuple(Member(number, init, activation) for number in range(self.networks))
 
-        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort, Data]:
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Mlp], Data]:
             cohort = Cohort.born(
                 model, own, self.seed, loss=setting.loss, rule=SGD(), device=device
             )
             x, y = self.examples_on(device)
             return cohort, Data(x, y, self.examples, streams.root(self.seed))
 
-        def probe(cohort: Cohort) -> Mapping[str, Tensor]:
+        def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
             x, y = self.examples_on(cohort.parameters.device)
             shown = [i for i, member in enumerate(cohort.members) if member.number == 0]
             found = [
@@ -157,8 +157,9 @@ class Init(Experiment):
     def examples_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Inputs ``(1, examples, in)`` and targets, for all members alike."""
         if self.setting == "mnist":
-            images = mnist(self.data_dir, device, train=False)
-            return images.x[None, : self.examples], images.y[None, : self.examples]
+            images = datasets.load("mnist", self.data_dir, train=False)
+            x, y = (one[None, : self.examples].to(device) for one in images)
+            return x.flatten(2), y
         x, y = ball(streams.fold(streams.root(self.seed), "ball"), self.examples)
         return x[None].to(device), y[None].to(device)
 
@@ -207,7 +208,7 @@ def ball(key: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return (x / x.std(correction=0)).float(), y.float()
 
 
-def _values(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, list[Tensor]]:
+def _values(cohort: Cohort[Mlp], x: Tensor, y: Tensor, first: int) -> dict[str, list[Tensor]]:
     """What :data:`KINDS` names, of the five layers; deltas are gradients at pre-activations."""
     seen: dict[str, Tensor] = {}
     own = cohort.model.layers[first : first + LAYERS]
@@ -225,7 +226,7 @@ def _values(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, list[
     }
 
 
-def measures(cohort: Cohort, x: Tensor, y: Tensor, first: int) -> dict[str, Tensor]:
+def measures(cohort: Cohort[Mlp], x: Tensor, y: Tensor, first: int) -> dict[str, Tensor]:
     """:data:`MEASURES`, ``(members, layers)`` each."""
     found = _values(cohort, x, y, first)
 
@@ -263,7 +264,7 @@ def share(activation: str, a: Tensor) -> Tensor:
     return torch.zeros((), device=a.device)
 
 
-def sampled(cohort: Cohort, x: Tensor, y: Tensor, first: int, seed: int) -> dict[str, Tensor]:
+def sampled(cohort: Cohort[Mlp], x: Tensor, y: Tensor, first: int, seed: int) -> dict[str, Tensor]:
     """Some values of each kind and layer, ``(members, layers, SAMPLE)``, for the violins."""
     found = _values(cohort, x, y, first)
     out = {}

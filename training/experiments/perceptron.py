@@ -84,7 +84,7 @@ class Perceptron(Experiment):
             for number in range(self.sets)
         )
 
-        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort, Data]:
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Mlp], Data]:
             margins = torch.tensor([MARGINS[member.variant] for member in own], device=device)
             cohort = Cohort.born(
                 MODEL, own, self.seed, loss=losses.margin(margins), rule=SGD(), device=device

@@ -1,0 +1,455 @@
+"""Lab 3, problem 2 (homework 2, problem 3): batch normalization, dropout, both: LeNet-5.
+
+Every network is LeNet-5 as :mod:`archcalc.zoo.lenet5` writes it, with normalizations and dropout
+between its layers. Members with the same number are born with the same weights and read the same
+batches in every group, so that groups can be compared in pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import torch
+
+from archcalc import load
+from archcalc.layers import Activation, Convolution, Layer, Linear
+from archcalc.notation.words import write_word
+from training import datasets, losses, probes, schedules, statistics, streams
+from training.cohort import Cohort, Member
+from training.data import Augmentation, Data
+from training.datasets import Images, Normalization
+from training.errors import TrainingError
+from training.experiments.base import PLACE, Experiment, choice, spaced, whole
+from training.loop import Task
+from training.networks import Net
+from training.steps import epochs
+from training.updates import Adam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import Tensor
+
+    from training.record import Array
+
+SIZE: Final = 28  # pixels, which LeNet-5 pads by 2 on all sides
+INPUT: Final = 0.2  # what dropout leaves out of the input
+HIDDEN: Final = 0.5  # and of hidden units
+INPUT_NORM: Final = "input/bn"
+WARMUP: Final = 200  # updates
+WATCHED: Final = 1000  # training images whose distributions are watched
+UNITS: Final = 16  # channels of each layer that are watched
+MEASURED: Final = 10_000  # training images that scores and variances are measured on
+SHARES: Final = (0.0, 0.1, 0.25, 0.5, 0.75)  # of the last hidden layer's units, silenced
+MASKS: Final = 20  # random choices of them
+HIDDEN_LAYERS: Final = ("c1", "c3", "c5", "f6")
+# What a layer's weights give, and what its activation reads: behind batch norm, where there is one.
+WATCHES: Final = ("weighted", "read")
+SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+class Variant(NamedTuple):
+    """What is put into LeNet-5.
+
+    Args:
+        letter: of the question that it answers.
+        said: in words.
+        norm: whether hidden layers are batch-normalized.
+        drop: whether there is dropout.
+        input: how the input is normalized: ``standard``, ``bn``, or ``bn-pixel``.
+    """
+
+    letter: str
+    said: str
+    norm: bool = False
+    drop: bool = False
+    input: str = "standard"
+
+
+VARIANTS: Final = {
+    "plain": Variant("", "standard normalization alone"),
+    "bn": Variant("a", "standard normalization, batch norm in hidden layers", norm=True),
+    "bn-input": Variant("b", "batch norm of the input's one channel too", norm=True, input="bn"),
+    "bn-pixel": Variant("b", "batch norm of each input pixel too", norm=True, input="bn-pixel"),
+    "dropout": Variant("c", "dropout without batch norm", drop=True),
+    "both": Variant("d", "batch norm in hidden layers and dropout", norm=True, drop=True),
+}
+PLACEMENTS: Final = {
+    "dense": "input, and behind the activations of C5 and F6 (Srivastava et al. 2014)",
+    "conv": "as dense, and behind the activations of C1 and C3 too",
+    "before": "input, and in front of the batch norms of C5 and F6",
+    "last": "behind F6's activation alone, after all batch norms (Li et al. 2019)",
+}
+
+
+class Group(NamedTuple):
+    """Networks that differ in nothing but their stream.
+
+    Args:
+        variant: one of :data:`VARIANTS`.
+        placement: one of :data:`PLACEMENTS` where there is dropout, and nothing where there is not.
+    """
+
+    variant: str
+    placement: str = ""
+
+    @property
+    def name(self) -> str:
+        """``both/dense``, ``plain``."""
+        return f"{self.variant}/{self.placement}".rstrip("/")
+
+    @property
+    def what(self) -> Variant:
+        """What is put in."""
+        return VARIANTS[self.variant]
+
+
+# What the paired comparison compares: the first less the second.
+PAIRS: Final = (
+    ("bn", "plain"),
+    ("bn-input", "bn"),
+    ("bn-pixel", "bn"),
+    ("dropout", "plain"),
+    ("dropout", "bn"),
+    ("both", "bn"),
+    ("both", "dropout"),
+    ("both", "plain"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchnormDropout(Experiment):
+    """Every variant, and where it has dropout every placement, trained with several seeds.
+
+    Args:
+        dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
+        variant: some of :data:`VARIANTS`.
+        dropout_placement: some of :data:`PLACEMENTS`.
+        seeds: networks a group; they differ in weights, dropout, and the order of their batches.
+        epochs: passes over the training set.
+        batch: the minibatch.
+        rate: Adam's, at its height: up in 200 updates (or a tenth of all), and down to 0 along half
+            a cosine.
+        augment: such as ``shift2``, see :class:`training.data.Augmentation`; nothing if empty.
+        validation: so many training images are held out and stand in for the test set, so that
+            settings can be chosen without it.
+        data_dir: where data sets are; the result does not depend on it.
+        seed: of everything that is drawn.
+    """
+
+    name = "batchnorm-dropout"
+    title = "Batch normalization and dropout"
+    dataset: str = "mnist"
+    variant: tuple[str, ...] = tuple(VARIANTS)
+    dropout_placement: tuple[str, ...] = ("dense",)
+    seeds: int = 10
+    epochs: int = 20
+    batch: int = 128
+    rate: float = 3e-3
+    augment: str = ""
+    validation: int = 0
+    data_dir: str | None = field(default=None, compare=False, metadata=PLACE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        datasets.named("--dataset", self.dataset)
+        choice("--variant", self.variant, VARIANTS)
+        choice("--dropout-placement", self.dropout_placement, PLACEMENTS)
+        object.__setattr__(self, "augment", str(Augmentation.read(self.augment)))
+        whole("--seeds", self.seeds, 1, 1000)
+        whole("--epochs", self.epochs, 0, 1000)
+        whole("--batch", self.batch, 2)
+        whole("--validation", self.validation, 0)
+        if not self.groups():
+            fact = (
+                "--dropout-placement before is in front of batch norms, and dropout alone has none"
+            )
+            raise TrainingError(fact, hint="--variant both has them")
+
+    def groups(self) -> list[Group]:
+        """What is compared, in the order in which it is trained."""
+        found = []
+        for name in self.variant:
+            what = VARIANTS[name]
+            places = self.dropout_placement if what.drop else ("",)
+            found += [Group(name, place) for place in places if place != "before" or what.norm]
+        return found
+
+    def looks(self) -> tuple[int, ...]:
+        """Epochs after which networks are looked at."""
+        return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
+
+    def tasks(self) -> tuple[Task, ...]:
+        """One population a group."""
+        train, _ = self.images()  # what is not there is said before anything is kept
+        if len(train.x) % self.batch == 1 or len(train.x) < self.batch:
+            fact = f"--batch {self.batch} of {len(train.x):,} images leaves a batch of one or none"
+            raise TrainingError(fact, hint="batch norm needs two; choose another")
+        return tuple(self._task(group) for group in self.groups())
+
+    def images(self, device: str = "cpu", *, standard: bool = True) -> tuple[Images, Images]:
+        """Training and test set, or what is held out in its place, as a variant reads them."""
+        return prepared(self.dataset, self.data_dir, self.validation, self.seed, standard, device)
+
+    def _task(self, group: Group) -> Task:
+        members = tuple(Member(number, "torch", rate=self.rate) for number in range(self.seeds))
+
+        def sets(device: torch.device) -> tuple[Images, Images]:
+            return self.images(str(device), standard=group.what.input == "standard")
+
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Net], Data]:
+            train, _ = sets(device)
+            per_unit = [INPUT_NORM] if group.what.input == "bn-pixel" else []
+            model = Net.read(text(group, train.x.shape[1], train.classes), per_unit)
+            cohort = Cohort.born(
+                model, own, self.seed, loss=losses.cross_entropy, rule=Adam(), device=device
+            )
+            root, change = streams.root(self.seed), Augmentation.read(self.augment)
+            data = Data(train.x[None], train.y[None], self.batch, root, cohort.keys, change)
+            return cohort, data
+
+        def probe(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
+            train, test = sets(cohort.parameters.device)
+            part = Images(train.x[:MEASURED], train.y[:MEASURED])
+            found = (*probes.score(cohort, part), *probes.score(cohort, test))
+            seen = dict(zip(SCORES, found, strict=True))
+            watched = train.x[None, :WATCHED]
+            for where, names in watch(cohort.model).items():
+                spread = probes.distributions(cohort, watched, names, UNITS)
+                seen |= {f"{where}/{what}": value for what, value in spread.items()}
+            return seen
+
+        def last(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
+            return self._last(cohort, *sets(cohort.parameters.device))
+
+        train, _ = self.images()
+        updates = max(self.epochs * -(-len(train.x) // self.batch), 1)
+        warmup = schedules.warmup(min(WARMUP, -(-updates // 10)))
+        schedule = warmup * schedules.cosine(updates)
+        return Task(
+            group.name, members, build, epochs(self.epochs), self.looks(), probe, last, schedule
+        )
+
+    def _last(self, cohort: Cohort[Net], train: Images, test: Images) -> dict[str, Tensor]:
+        """What is seen once: all training images, what was learnt, variances, co-adaptation."""
+        loss, accuracy = probes.score(cohort, train)
+        found = {"final_train_loss": loss, "final_train_accuracy": accuracy}
+        part = Images(train.x[:MEASURED], train.y[:MEASURED])
+        found |= probes.normalizations(cohort)
+        if cohort.model.norms:
+            found |= {f"{n}.test": v for n, v in probes.variances(cohort, part).items()}
+            again = probes.score(probes.adjusted(cohort, part), test)
+            found |= {"adjusted_loss": again.loss, "adjusted_accuracy": again.accuracy}
+        values = probes.last_hidden(cohort, test)
+        found["correlation"] = probes.correlation(values)
+        found["silenced"] = torch.stack(
+            [probes.silenced(cohort, values, test.y, s, MASKS, self.seed) for s in SHARES], 1
+        )
+        return found
+
+    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Means and spreads of every group, comparisons in pairs, what was learnt."""
+        groups = [self._group(group, arrays) for group in self.groups()]
+        by_name = {group["name"]: group for group in groups}
+        return {"looks": self.looks(), "groups": groups, "pairs": list(self._pairs(by_name))}
+
+    def _group(self, group: Group, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        def of(what: str) -> Array:
+            return arrays[f"{group.name}/{what}"].astype(np.float64)
+
+        finals = {name: of(name)[:, -1] for name in SCORES}
+        if self.epochs:
+            finals["train_loss"] = of("final_train_loss")
+            finals["train_accuracy"] = of("final_train_accuracy")
+        return {
+            **group._asdict(),
+            "name": group.name,
+            "text": text(group, 1, 10),
+            "curves": {name: {"mean": of(name).mean(0), "std": _std(of(name))} for name in SCORES},
+            "learning_loss": of("training_loss").mean(0) if self.epochs else [],
+            "final": {
+                name: {
+                    "mean": statistics.student(values),
+                    "std": float(_std(values)),
+                    "min": float(values.min()),
+                    "max": float(values.max()),
+                    "each": values,
+                }
+                for name, values in finals.items()
+            },
+            "norms": list(_norms(group, of)),
+            "adjusted": _adjusted(group, of),
+            "drift": {where: _drift(of, where) for where in WATCHES},
+            "correlation": statistics.student(of("correlation")),
+            "silenced": [statistics.student(of("silenced")[:, n]) for n in range(len(SHARES))],
+        }
+
+    def _pairs(self, groups: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Differences of members with the same number."""
+        placement = self.dropout_placement[0]
+        compared = [
+            (Group(a, placement * VARIANTS[a].drop), Group(b, placement * VARIANTS[b].drop))
+            for a, b in PAIRS
+        ]
+        others = [p for p in self.dropout_placement if p != placement]
+        for name in ("dropout", "both"):
+            compared += [(Group(name, other), Group(name, placement)) for other in others]
+        for one, two in compared:
+            if one.name in groups and two.name in groups:
+                ours, theirs = groups[one.name]["final"], groups[two.name]["final"]
+                row: dict[str, Any] = {"one": one.name, "two": two.name}
+                for score in SCORES:
+                    difference = ours[score]["each"] - theirs[score]["each"]
+                    row[score] = statistics.student(difference)
+                yield row
+
+
+def text(group: Group, channels: int, classes: int) -> str:
+    """LeNet-5 in archcalc's notation, from the zoo, with what a group puts in.
+
+    Args:
+        group: which.
+        channels: of the images.
+        classes: outputs.
+    """
+    what, place = group.what, group.placement
+    words = [f"{SIZE}x{SIZE}x{channels}"]
+    if what.input != "standard":
+        words.append(f"{INPUT_NORM}: bn")
+    if what.drop and place != "last":
+        words.append(f"input/drop: {_drop(INPUT)}")
+    nodes = load("lenet5").nodes
+    learnt = ""  # the last layer with weights
+    for node in nodes:
+        layer = node.layer
+        assert isinstance(layer, Layer), "LeNet-5 has no branches"
+        if isinstance(layer, Activation):
+            dense = learnt in {"c5", "f6"}
+            drop = what.drop and (dense if place != "last" else learnt == "f6")
+            drop = drop or (what.drop and place == "conv")
+            if drop and place == "before":
+                words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
+            if what.norm:
+                words.append(f"{learnt}/bn: bn")
+            words.append(f"{learnt}/{layer.kind}: {write_word(layer)}")
+            if drop and place != "before":
+                words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
+            continue
+        if isinstance(layer, Convolution | Linear):
+            learnt = node.name
+        if node is nodes[-1]:
+            words.append(f"{node.name}: fc-{classes}")
+        else:
+            words.append(f"{node.name}: {write_word(layer)}")
+    return " ".join(words)
+
+
+def _drop(probability: float) -> str:
+    return f"drop{probability:g}".replace("0.", ".")
+
+
+@lru_cache(maxsize=2)
+def prepared(
+    dataset: str,
+    folder: str | None,
+    held: int,
+    seed: int,
+    standard: bool,  # noqa: FBT001 - a cache's key
+    device: str,
+) -> tuple[Images, Images]:
+    """Training and test set on a device, 28x28, as a variant reads them.
+
+    Args:
+        dataset: see :func:`training.datasets.load`.
+        folder: likewise.
+        held: so many training images are held out; they come in the test set's place.
+        seed: of the choice of these.
+        standard: whether to normalize by mean and standard deviation of the training set.
+        device: where to.
+
+    Raises:
+        TrainingError: there are no data, or too few.
+    """
+    train = datasets.load(dataset, folder)
+    if held >= len(train.x):
+        fact = (
+            f"--validation: {held:,} of {len(train.x):,} training images leaves none to learn from"
+        )
+        raise TrainingError(fact)
+    if held:
+        train, test = train.split(held, seed)
+    else:
+        test = datasets.load(dataset, folder, train=False)
+    train, test = train.resized(SIZE, SIZE), test.resized(SIZE, SIZE)
+    if standard:
+        by = Normalization.of(train)
+        train, test = by(train), by(test)
+    return train.to(device), test.to(device)
+
+
+def _std(values: Array) -> Array:
+    """Over members, as a sample; of one member there is none."""
+    if len(values) == 1:
+        return np.full(values.shape[1:], np.nan)
+    deviation: Array = values.std(0, ddof=1)
+    return deviation
+
+
+def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - arrays by name
+    """What each batch normalization learnt, and how far its variance shifts, over members."""
+    names = [f"{name}/bn" for name in HIDDEN_LAYERS] if group.what.norm else []
+    if group.what.input != "standard":
+        names.insert(0, INPUT_NORM)
+    for name in names:
+        row: dict[str, Any] = {"name": name, "count": of(f"{name}.gamma").shape[1]}
+        for what in ("gamma", "beta", "mean", "var"):
+            values = of(f"{name}.{what}")
+            row[what] = {
+                "mean": float(values.mean()),
+                "std": float(values.std()),
+                "min": float(values.min()),
+                "max": float(values.max()),
+            }
+        # a pixel that is never lit has no variance, neither in training nor at test time
+        running, real = of(f"{name}.var"), of(f"{name}.test")
+        live = running > np.quantile(running, 0.5) * 1e-3
+        ratio = np.where(live, real / np.where(live, running, 1), np.nan)
+        row["shift"] = statistics.student(np.nanmean(ratio, 1))
+        row["apart"] = float(np.nanmean(np.maximum(ratio, 1 / np.where(ratio > 0, ratio, np.nan))))
+        yield row
+
+
+def _adjusted(group: Group, of: Any) -> dict[str, Any] | None:  # noqa: ANN401 - arrays by name
+    """What new running statistics change; None without batch norm."""
+    if not group.what.norm:
+        return None
+    return {
+        "accuracy": statistics.student(of("adjusted_accuracy")),
+        "gain": statistics.student(of("adjusted_accuracy") - of("test_accuracy")[:, -1]),
+        "loss_gain": statistics.student(of("adjusted_loss") - of("test_loss")[:, -1]),
+    }
+
+
+def watch(model: Net) -> dict[str, list[str]]:
+    """The layers whose outputs are watched: :data:`WATCHES`, each of the four hidden layers."""
+    read = probes.read_by(model, Activation).values()
+    return dict(zip(WATCHES, (list(HIDDEN_LAYERS), list(read)), strict=True))
+
+
+def _drift(of: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - arrays by name
+    """How far a value moves from look to look, by layer, over members and units.
+
+    ``mean``: by how many standard deviations a unit's mean moves. ``std``: the absolute
+    logarithm of the factor by which its standard deviation changes. ``(looks - 1, layers)``.
+    """
+    mean, std = of(f"{where}/mean"), of(f"{where}/std")  # (members, looks, layers, units)
+    moved = np.abs(np.diff(mean, axis=1)) / std[:, :-1]
+    scaled = np.abs(np.diff(np.log(std), axis=1))
+    return {
+        "mean": np.nanmean(moved, (0, 3)),
+        "std": np.nanmean(scaled, (0, 3)),
+        "percentiles": of(f"{where}/percentiles").mean(0),
+    }
