@@ -25,6 +25,7 @@ SMALL = {
     "perceptron": "--sets 5 --epochs 2",
     "init": "--networks 1 --examples 20",
     "dying-relu": "--simulations 4 --epochs 1 --points 64 --born 20",
+    "batchnorm-dropout": "--dataset digits --seeds 1 --epochs 1 --batch 479",
 }
 
 

@@ -1,6 +1,7 @@
 # ruff: noqa: TID253 - these tests are of what needs torch
 """What a person types and gets: help, one line for what is wrong, JSON, pages and pictures."""
 
+import dataclasses
 import io
 import json
 import os
@@ -9,7 +10,6 @@ import shlex
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from archcalc.cli import run
-from training import cli, runner
+from training import cli, datasets, runner
 from training.experiments import EXPERIMENTS, experiment
 from training.record import FILE, Record
 
@@ -28,6 +28,7 @@ TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation tanh --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 9",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 479 --variant plain,both",
 }
 # An option of every setting, with a value that is not its default, as it is typed and as it is.
 TYPED = {
@@ -60,6 +61,19 @@ TYPED = {
         "batch": ("32", 32),
         "epochs": ("0", 0),
         "born": ("9", 9),
+        "seed": ("12", 12),
+    },
+    "batchnorm-dropout": {
+        "dataset": ("my own.npz", "my own.npz"),
+        "variant": ("bn, both", ("bn", "both")),
+        "dropout_placement": ("last,before", ("last", "before")),
+        "seeds": ("3", 3),
+        "epochs": ("0", 0),
+        "batch": ("32", 32),
+        "rate": ("1e-2", 0.01),
+        "augment": ("flip, shift3", "shift3,flip"),
+        "validation": ("9", 9),
+        "data_dir": ("somewhere", "somewhere"),
         "seed": ("12", 12),
     },
 }
@@ -146,7 +160,7 @@ def options(name):
 @every
 def test_every_setting_has_an_option(name):
     """The options of a command are the fields of its experiment, and those common to all."""
-    settings = {one.name.replace("_", "-") for one in fields(experiment(name))}
+    settings = {one.name.replace("_", "-") for one in dataclasses.fields(experiment(name))}
     assert settings == options(name).keys() - COMMON
     assert options(name).keys() >= COMMON
     assert {one.replace("_", "-") for one in TYPED[name]} == settings
@@ -155,10 +169,10 @@ def test_every_setting_has_an_option(name):
 @every
 def test_the_defaults_shown_are_those_of_the_class(name):
     """A default in the help is what the experiment's class has, whichever field it is of."""
-    for one in fields(experiment(name)):
+    for one in dataclasses.fields(experiment(name)):
         said = options(name)[one.name.replace("_", "-")]
         value = one.default
-        if value is None or value == ():
+        if value in (None, (), ""):
             assert not said, one.name
         elif isinstance(value, tuple):
             assert tuple(type(value[0])(word) for word in said.split(",")) == value, one.name
@@ -189,7 +203,7 @@ def test_an_option_sets_its_field_alone(name, setting):
     assert getattr(what, setting) == value != getattr(experiment(name)(), setting)
     if setting != "setting":  # which decides what is compared
         usual = experiment(name)()
-        others = {one.name for one in fields(what)} - {setting}
+        others = {one.name for one in dataclasses.fields(what)} - {setting}
         assert [one for one in others if getattr(what, one) != getattr(usual, one)] == []
 
 
@@ -341,6 +355,7 @@ BASE = {
     "perceptron": "--sets 2 --points 2 --test-points 2 --epochs 1 --rate 1 --loss hinge",
     "init": "--networks 1 --examples 2 --activation relu --init he",
     "dying-relu": "--simulations 2 --points 64 --epochs 0 --hidden-layers 2 --born 0 --batch 1",
+    "batchnorm-dropout": "--dataset digits --seeds 1 --epochs 0 --variant plain",
 }
 
 COMMANDS = [
@@ -393,6 +408,15 @@ WORDS = [
     ("dying-relu", "init", "hee", "he"),
     ("dying-relu", "init", "normal.01", "he, torch, glorot, rai"),
     ("dying-relu", "init", "\x1b[31m", "he, torch, glorot, rai"),
+    ("batchnorm-dropout", "dataset", "mnits", "mnist"),
+    ("batchnorm-dropout", "dataset", "imagenet.tar", "mnist, fashion-mnist, cifar10, digits"),
+    ("batchnorm-dropout", "variant", "bn-inptu", "bn-input"),
+    ("batchnorm-dropout", "variant", "a", "plain, bn, bn-input, bn-pixel, dropout, both"),
+    ("batchnorm-dropout", "dropout_placement", "dens", "dense"),
+    ("batchnorm-dropout", "dropout_placement", "everywhere", "dense, conv, before, last"),
+    ("batchnorm-dropout", "augment", "flop", "shift2,flip"),
+    ("batchnorm-dropout", "augment", "shift0", "shift2,flip"),
+    ("batchnorm-dropout", "augment", "flip,flip", "shift2,flip"),
     ("dying-relu", "device", "tpu", "auto, cpu or cuda"),
     ("dying-relu", "device", "", "auto, cpu or cuda"),
     ("dying-relu", "device", "CUDA", "cuda"),
@@ -416,6 +440,11 @@ WHOLE = [
     ("dying-relu", "epochs", 0, 10**5),
     ("dying-relu", "born", 0, 10**6),
     ("dying-relu", "seed", 0, 2**63 - 1),
+    ("batchnorm-dropout", "seeds", 1, 1000),
+    ("batchnorm-dropout", "epochs", 0, 1000),
+    ("batchnorm-dropout", "batch", 2, 10**7),
+    ("batchnorm-dropout", "validation", 0, 10**7),
+    ("batchnorm-dropout", "seed", 0, 2**63 - 1),
 ]
 NO_NUMBERS = ["", " ", "x", "-1", "1.5", "1e3", "1_0", "\uff11\uff10", "\u0663", "9" * 400]
 NUMBERS = [
@@ -426,6 +455,7 @@ NUMBERS = [
 NO_REALS = ["", "x", "0", "-1", "0.0", "nan", "inf", "1e999", "1e-999", "\uff11\uff10", "1_0"]
 REALS = [
     *(("perceptron", "rate", text) for text in NO_REALS if text),
+    *(("batchnorm-dropout", "rate", text) for text in NO_REALS),
     *((name, "checkpoint_every", text) for name in EXPERIMENTS for text in NO_REALS),
 ]
 # Lists with an item that is empty, or twice the same.
@@ -455,6 +485,11 @@ LISTS = [
     ("dying-relu", "init", ""),
     ("dying-relu", "init", "he,he"),
     ("dying-relu", "init", "he,"),
+    ("batchnorm-dropout", "variant", ""),
+    ("batchnorm-dropout", "variant", "bn,,both"),
+    ("batchnorm-dropout", "variant", "bn,bn"),
+    ("batchnorm-dropout", "dropout_placement", ","),
+    ("batchnorm-dropout", "dropout_placement", "last,dense,last"),
 ]
 FOLDERS = [
     ("", ["--output", "''"]),
@@ -469,17 +504,22 @@ FOLDERS = [
     ("file/\x1b[31m", [r"file/\x1b[31m", "Not a directory"]),
 ]
 DATA = [
-    ("nowhere", ["nowhere has no MNIST/raw"]),
-    ("file", ["file has no MNIST/raw"]),
-    ("", ["MNIST needs its files"]),
-    ("empty", ["empty", "not whole"]),
-    ("unlabelled", ["unlabelled", "not whole"]),
-    ("hollow", ["hollow", "not whole"]),
-    ("garbage", ["garbage", "not whole"]),
-    ("cut", ["cut", "not whole"]),
-    ("few", ["few", "MNIST"]),
-    ("few-labels", ["few-labels", "MNIST"]),
-    ("odd-labels", ["odd-labels", "MNIST"]),
+    ("empty", ["MNIST in empty", "no t10k-images-idx3-ubyte", "remove empty/MNIST"]),
+    ("unlabelled", ["unlabelled", "damaged", "remove unlabelled/MNIST"]),
+    ("hollow", ["hollow", "damaged"]),
+    ("garbage", ["garbage", "damaged"]),
+    ("cut", ["cut", "damaged"]),
+    ("few", ["few", "damaged"]),
+    ("few-labels", ["few-labels", "damaged"]),
+    ("odd-labels", ["odd-labels", "damaged"]),
+]
+LENET = [
+    (["--batch", "1436"], ["--batch 1436", "leaves a batch of one"]),
+    (["--batch", "2000"], ["--batch 2000"]),
+    (["--validation", "1437"], ["--validation", "1,437"]),
+    (["--variant", "dropout", "--dropout-placement", "before"], ["before", "--variant both"]),
+    (["--dataset", "nowhere.npz"], ["nowhere.npz", "No such file"]),
+    (["--dataset", "file.npz"], ["file.npz"]),
 ]
 
 OPTION_CASES = [
@@ -498,7 +538,10 @@ CASES = [
         (["init", *BASE["init"].split(), "--setting", "mnist", "--data-dir", text], says)
         for text, says in DATA
     ),
-    (["init", "--setting", "mnist", "--networks", "1"], ["--data-dir", "ARCHCALC_DATA"]),
+    *(
+        (["batchnorm-dropout", *BASE["batchnorm-dropout"].split(), *args], says)
+        for args, says in LENET
+    ),
 ]
 
 
@@ -532,6 +575,7 @@ def folder(tmp_path_factory):
     """A file, and MNIST in every state but the right one."""
     here = tmp_path_factory.mktemp("wrong")
     (here / "file").write_text("")
+    (here / "file.npz").write_text("no archive")
     (here / "dangling").symlink_to("nowhere/at/all")
     (here / "empty" / "MNIST" / "raw").mkdir(parents=True)
     pixels = idx((10_000, 28, 28), bytes(10_000 * 784))
@@ -862,7 +906,14 @@ def test_extremes_are_run(tmp_path, capsys, args):
 
 @pytest.mark.usefixtures("bare")
 def test_images_are_read(tmp_path, capsys, monkeypatch):
-    """The setting that needs images takes them from --data-dir or ARCHCALC_DATA, the same."""
+    """The setting that needs images takes them from --data-dir or ARCHCALC_DATA, the same.
+
+    Where neither is there and no network either, a line says what to do.
+    """
+    known = dataclasses.replace(datasets.SOURCES["mnist"], digests={})
+    monkeypatch.setitem(datasets.SOURCES, "mnist", known)
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     drawn = np.random.default_rng(0).integers(0, 256, 10_000 * 784, np.uint8).tobytes()
     pixels, digits = idx((10_000, 28, 28), drawn), idx((10_000,), bytes(range(10)) * 1000)
     mnist(tmp_path / "data", pixels, digits)
@@ -875,10 +926,13 @@ def test_images_are_read(tmp_path, capsys, monkeypatch):
             monkeypatch.setenv("ARCHCALC_DATA", str(tmp_path / "data"))
         else:
             monkeypatch.delenv("ARCHCALC_DATA", raising=False)
-        assert run(["training", *args, *output, *given]) == (2 if way == "neither" else 0)
+        assert run(["training", *args, *output, *given]) == (1 if way == "neither" else 0)
         if way != "neither":
             arrays.append(Record.read(tmp_path / way).arrays)
     assert str(tmp_path) not in str(Record.read(tmp_path / "option").about)
     assert arrays[0].keys() == arrays[1].keys()
     assert all(arrays[0][name].tobytes() == arrays[1][name].tobytes() for name in arrays[0])
-    assert "MNIST" in capsys.readouterr().err
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert is_one_line(f"{last}\n")
+    assert [word for word in ("MNIST", "--data-dir", "ARCHCALC_DATA") if word not in last] == []
+    assert not list((tmp_path / "cache" / "archcalc").iterdir())

@@ -138,7 +138,7 @@ def variances(cohort: Cohort[Net], images: Images) -> dict[str, Tensor]:
     """The variance of what each batch normalization reads at test time, ``(members, channels)``.
 
     Without dropout, by running statistics: where dropout was at work in training, it is not what
-    the running variance promises (Li, Chen, Hu, Yang, arXiv 1801.05134, equation 6).
+    the running variance promises (Li, Chen, Hu, Yang, arXiv 1801.05134, CVPR 2019).
     """
     model = cohort.model
     names = read_by(model, BatchNorm)
@@ -163,8 +163,8 @@ def variances(cohort: Cohort[Net], images: Images) -> dict[str, Tensor]:
 def adjusted(cohort: Cohort[Net], images: Images) -> Cohort[Net]:
     """The same members, their running statistics anew: means over images, without dropout.
 
-    Li et al.'s remedy (section 4): with it the variance shift is gone. Layer after layer, as each
-    changes what the next one reads.
+    With it the variance shift of Li et al. is gone. Layer after layer, as each changes what the
+    next one reads.
     """
     model = cohort.model
     found = replace(cohort, buffers={name: value.clone() for name, value in cohort.buffers.items()})

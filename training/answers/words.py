@@ -25,10 +25,19 @@ def interval(found: Sequence[float | None], digits: int = 1) -> str:
 
 def points(found: Sequence[float | None], digits: int = 1) -> str:
     """``+0.4 [+0.2, +0.6]`` percentage points of a difference and its ends."""
+    return signed([None if one is None else 100 * one for one in found], digits)
+
+
+def signed(found: Sequence[float | None], digits: int = 4) -> str:
+    """``+0.0123 [-0.0021, +0.0267]`` of a difference and its ends."""
     if None in found:
-        return f"{100 * (found[0] or 0.0):+.{digits}f}"
-    value, low, high = (100 * one for one in found if one is not None)
-    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+        return _plus(found[0] or 0.0, digits)
+    value, low, high = (_plus(one, digits) for one in found if one is not None)
+    return f"{value} [{low}, {high}]"
+
+
+def _plus(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0.0:+.{digits}f}"  # -0.0 is +0.0
 
 
 def short(value: float | None) -> str:

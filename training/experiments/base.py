@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import Field, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -77,7 +78,7 @@ class Experiment:
             value = getattr(self, one.name)
             if value != getattr(usual, one.name):
                 said = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-                words.append(f"--{one.name.replace('_', '-')} {said}")
+                words.append(f"--{one.name.replace('_', '-')} {shlex.quote(said)}")
         return " ".join(words)
 
 

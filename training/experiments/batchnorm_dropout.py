@@ -178,6 +178,15 @@ class BatchnormDropout(Experiment):
             found += [Group(name, place) for place in places if place != "before" or what.norm]
         return found
 
+    def text(self, group: Group) -> str:
+        """The network of a group; letters stand for what only a file of one's own would tell."""
+        if self.dataset in datasets.NAMES:
+            channels = (
+                datasets.SOURCES[self.dataset].size[2] if self.dataset in datasets.SOURCES else 1
+            )
+            return text(group, channels, 10)
+        return text(group, "C", "K")
+
     def looks(self) -> tuple[int, ...]:
         """Epochs after which networks are looked at."""
         return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
@@ -267,7 +276,7 @@ class BatchnormDropout(Experiment):
         return {
             **group._asdict(),
             "name": group.name,
-            "text": text(group, 1, 10),
+            "text": self.text(group),
             "curves": {name: {"mean": of(name).mean(0), "std": _std(of(name))} for name in SCORES},
             "learning_loss": of("training_loss").mean(0) if self.epochs else [],
             "final": {
@@ -307,13 +316,13 @@ class BatchnormDropout(Experiment):
                 yield row
 
 
-def text(group: Group, channels: int, classes: int) -> str:
+def text(group: Group, channels: int | str, classes: int | str) -> str:
     """LeNet-5 in archcalc's notation, from the zoo, with what a group puts in.
 
     Args:
         group: which.
-        channels: of the images.
-        classes: outputs.
+        channels: of the images; a letter, where they are not known.
+        classes: outputs; likewise.
     """
     what, place = group.what, group.placement
     words = [f"{SIZE}x{SIZE}x{channels}"]
@@ -334,7 +343,7 @@ def text(group: Group, channels: int, classes: int) -> str:
                 words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
             if what.norm:
                 words.append(f"{learnt}/bn: bn")
-            words.append(f"{learnt}/{layer.kind}: {write_word(layer)}")
+            words.append(write_word(layer))
             if drop and place != "before":
                 words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
             continue

@@ -1,0 +1,388 @@
+"""Answers to lab 3, problem 2 (homework 2, problem 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from training import datasets
+from training.answers.words import interval, percent, points, short, signed, table
+from training.experiments.batchnorm_dropout import (
+    HIDDEN,
+    HIDDEN_LAYERS,
+    INPUT,
+    MASKS,
+    MEASURED,
+    PLACEMENTS,
+    SHARES,
+    SIZE,
+    UNITS,
+    VARIANTS,
+    WATCHED,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from archcalc.render.table import Block, Table
+    from training.experiments.batchnorm_dropout import BatchnormDropout
+
+    Found = Sequence[float | None]
+
+HALF: Final = SHARES.index(0.5)
+KINDS: Final = (
+    ("gamma", "gamma"),
+    ("beta", "beta"),
+    ("mean", "running mean"),
+    ("var", "running variance"),
+)
+
+
+def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    groups = {group["name"]: group for group in results["groups"]}
+    yield _final(experiment, groups)
+    if results["pairs"]:
+        yield _pairs(experiment, results["pairs"])
+    yield from _coadaptation(experiment, groups)
+    yield from _covariate_shift(experiment, groups)
+    yield from _learnt(experiment, groups)
+    yield from _input(results["pairs"])
+    yield from _dropout(results["pairs"], experiment)
+    yield from _placements(groups, results["pairs"])
+    yield from _where(experiment)
+
+
+def _data(experiment: BatchnormDropout) -> str:
+    return datasets.title(experiment.dataset)
+
+
+def _seeds(experiment: BatchnormDropout) -> str:
+    return f"{experiment.seeds} seed{'s' * (experiment.seeds > 1)}"
+
+
+def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
+    rows = []
+    for group in groups.values():
+        final, what = group["final"], VARIANTS[group["variant"]]
+        accuracy, spread = final["test_accuracy"]["mean"], final["test_accuracy"]["std"]
+        rows.append(
+            (
+                what.letter,
+                group["name"],
+                interval(accuracy, 2),
+                "" if spread is None else f"{100 * spread:.2f}",
+                f"{final['test_loss']['mean'][0]:.4f}",
+                percent(final["train_accuracy"]["mean"][0], 2),
+                f"{final['train_loss']['mean'][0]:.4f}",
+            )
+        )
+    held = "held-out training images" if experiment.validation else "test images"
+    headings = ("", "network", "test accuracy", "spread", "test loss", "training accuracy", "loss")
+    title = f"LeNet-5 on {_data(experiment)}: {_seeds(experiment)}, {experiment.epochs} epochs"
+    notes = (
+        f"Accuracy and cross-entropy on all {held} and on all training images after the last "
+        "epoch, without dropout; none is chosen for its score. In brackets: 95 % Student "
+        "intervals of the mean; spread: standard deviation over seeds, in percentage points. "
+        f"Adam, rate {experiment.rate:g} with warm-up and half a cosine down, batch "
+        f"{experiment.batch}.{_resized(experiment)}",
+        *(f"{name}: {VARIANTS[name].said}." for name in experiment.variant),
+    )
+    return table(title, headings, rows, notes, words=2)
+
+
+def _resized(experiment: BatchnormDropout) -> str:
+    known = datasets.SOURCES.get(experiment.dataset)
+    if known and known.size[:2] == (SIZE, SIZE):
+        return ""
+    return f" Images of another size are made {SIZE}x{SIZE}, bilinearly."
+
+
+def _verdict(found: Found, better: str = "better", worse: str = "worse") -> str:
+    """What an interval of a difference in accuracy says."""
+    _, low, high = found
+    if low is None or high is None or low == high:
+        return "too few seeds to say"
+    if low > 0:
+        return better
+    return worse if high < 0 else "no difference shown"
+
+
+def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
+    rows = [
+        (
+            f"{row['one']} - {row['two']}",
+            points(row["test_accuracy"], 2),
+            signed(row["test_loss"]),
+            points(row["train_accuracy"], 2),
+            _verdict(row["test_accuracy"]),
+        )
+        for row in pairs
+    ]
+    headings = (
+        "first less second",
+        "test accuracy",
+        "test loss",
+        "training accuracy",
+        "in test accuracy",
+    )
+    notes = (
+        f"Pairs of networks with the same initial weights and the same batches, "
+        f"{_seeds(experiment)}; accuracy in percentage points. In brackets: 95 % Student intervals "
+        "of the mean difference. The verdict is that of the interval, one comparison at a time.",
+    )
+    return table("The comparison in pairs", headings, rows, notes)
+
+
+def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+    """Part 1, the first term."""
+    yield (
+        "Co-adaptation: a unit that is of use only in the company of certain others, whose "
+        "mistakes it has learnt to mend, is co-adapted; what a few units can do only together "
+        "seldom carries over to new images (Srivastava et al., JMLR 15, 2014, sections 1 and 7.1). "
+        "With dropout any of the others may be missing, so a unit must do something useful by "
+        "itself."
+    )
+    rows = [
+        (
+            group["name"],
+            short(group["correlation"][0]),
+            *(percent(found[0], 2) for found in group["silenced"]),
+        )
+        for group in groups.values()
+    ]
+    headings = ("network", "correlation", *(f"{100 * share:.0f} % silent" for share in SHARES))
+    notes = (
+        "Units of F6, the last hidden layer, on all test images, without dropout. Correlation: the "
+        "mean absolute one of two different units. Silent: test accuracy where that share of the "
+        f"units is set to 0 and the rest scaled up, a mean over {MASKS} random choices, the same "
+        f"for all networks, and {_seeds(experiment)}.",
+    )
+    yield table("Co-adaptation, measured", headings, rows, notes)
+    places = [name for name in groups if name.startswith("dropout")]
+    if "plain" in groups and places:
+        plain, drop = groups["plain"], groups[places[0]]
+        losses = [100 * (g["silenced"][0][0] - g["silenced"][HALF][0]) for g in (plain, drop)]
+        fewer = "with dropout units depend on one another less"
+        more = "this does not show less dependence with dropout"
+        yield (
+            f"Half of F6's units silenced cost the plain network {losses[0]:.2f} percentage points "
+            f"and {places[0]} {losses[1]:.2f}; the correlation of two units is "
+            f"{short(plain['correlation'][0])} and {short(drop['correlation'][0])}: "
+            f"{fewer if losses[1] < losses[0] else more}."
+        )
+
+
+def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+    """Part 1, the second term."""
+    yield (
+        "Internal covariate shift: the distribution of what a layer reads changes while the "
+        "network learns, because the layers before it do (Ioffe, Szegedy, arXiv 1502.03167, "
+        "section 2). Batch norm gives every unit the mean beta and the standard deviation gamma "
+        "over a batch, whatever the layers before it do, and learns these two."
+    )
+    if experiment.epochs == 0:
+        return
+    rows = []
+    for group in groups.values():
+        kinds = [("weighted", "weighted sums")] * VARIANTS[group["variant"]].norm
+        for where, said in [("read", "what tanh reads"), *kinds]:
+            drift = group["drift"][where]
+            first = drift["mean"][0]
+            later = [sum(layer) / len(layer) for layer in zip(*drift["mean"][1:], strict=True)]
+            later = later or [None] * len(HIDDEN_LAYERS)
+            rows.append((group["name"], said, *map(_moved, first), *map(_moved, later)))
+    when = ("first", "later")
+    headings = ("network", "of", *(f"{n.upper()}, {w}" for w in when for n in HIDDEN_LAYERS))
+    notes = (
+        "How far the mean of a unit moves from one epoch to the next, in its standard deviations, "
+        f"on {WATCHED:,} training images that stay the same: in the first epoch, and in a later "
+        f"one on average. Means over the first {UNITS} units of each layer and "
+        f"{_seeds(experiment)}. With batch norm, the weighted sums in front of it too.",
+    )
+    yield table("Internal covariate shift, measured", headings, rows, notes, words=2)
+    if "plain" in groups and "bn" in groups:
+        plain, ours, sums = (
+            _overall(groups[name]["drift"][where]["mean"])
+            for name, where in (("plain", "read"), ("bn", "read"), ("bn", "weighted"))
+        )
+        how = "less" if ours < plain else "not less"
+        yield (
+            f"Over all layers and epochs the mean of what tanh reads moves by {short(plain)} "
+            f"standard deviations an epoch in the plain network and by {short(ours)} with batch "
+            f"norm, {how}; the weighted sums in front of the batch norms move by {short(sums)}. "
+            "That this is why batch norm helps is not shown by it: networks whose distributions "
+            "are made to shift behind batch norm learn as fast (Santurkar et al., arXiv "
+            "1805.11604, section 2)."
+        )
+
+
+def _moved(value: float | None) -> str:
+    return "" if value is None else short(value)
+
+
+def _overall(drift: list[list[float]]) -> float:
+    values = [value for row in drift for value in row]
+    return sum(values) / len(values)
+
+
+def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+    """Parts 2 and 3: what batch norm has learnt."""
+    for group in groups.values():
+        if not group["norms"]:
+            continue
+        rows = []
+        for norm in group["norms"]:
+            layer = norm["name"].partition("/")[0]
+            layer = layer if layer == "input" else layer.upper()
+            for kind, said in KINDS:
+                found = norm[kind]
+                rows.append(
+                    (
+                        layer,
+                        said,
+                        norm["count"],
+                        short(found["mean"]),
+                        short(found["std"]),
+                        short(found["min"]),
+                        short(found["max"]),
+                    )
+                )
+        headings = ("layer", "of batch norm", "values", "mean", "std", "min", "max")
+        notes = [
+            f"After {experiment.epochs} epochs, over all channels and {_seeds(experiment)}; gamma "
+            "begins at 1, beta at 0. Each value is in the record."
+        ]
+        if group["variant"] == "bn-input":
+            notes.append(
+                "The input has one channel, so its batch norm has one gamma and one beta: a violin "
+                "of it shows the seeds and nothing else. bn-pixel has one of each for each pixel."
+            )
+        title = f"What {group['name']} has learnt"
+        yield table(title, headings, rows, notes, words=2)
+
+
+def _row(pairs: list[Any], one: str, two: str) -> Any:  # noqa: ANN401 - a row of results
+    """The comparison of two variants, at the first placement of each; None if it was not made."""
+    for row in pairs:
+        if row["one"].partition("/")[0] == one and row["two"].partition("/")[0] == two:
+            return row
+    return None
+
+
+def _input(pairs: list[Any]) -> Iterator[Block]:
+    """Part 3: did batch norm of the input help?"""
+    for name, said in (("bn-input", "one channel"), ("bn-pixel", "every pixel")):
+        row = _row(pairs, name, "bn")
+        if row:
+            answer = {
+                "better": "Yes",
+                "worse": "No, it does harm",
+                "no difference shown": "It is not shown to",
+            }.get(_verdict(row["test_accuracy"]), "Too few seeds to say")
+            yield (
+                f"Does batch norm of the input ({said}) in place of standard normalization "
+                f"improve the network? {answer}: test accuracy {points(row['test_accuracy'], 2)} "
+                f"percentage points, test loss {signed(row['test_loss'])}, training accuracy "
+                f"{points(row['train_accuracy'], 2)}."
+            )
+
+
+def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Block]:
+    """Parts 4 and 5."""
+    asked = (
+        ("dropout", "bn", "Dropout in place of batch norm"),
+        ("dropout", "plain", "Dropout against neither"),
+        ("both", "bn", "Both against batch norm alone"),
+        ("both", "dropout", "Both against dropout alone"),
+    )
+    for one, two, said in asked:
+        row = _row(pairs, one, two)
+        if row and row["one"].partition("/")[0] != row["two"].partition("/")[0]:
+            yield (
+                f"{said}: test accuracy {points(row['test_accuracy'], 2)} percentage points, "
+                f"{_verdict(row['test_accuracy'])}; training accuracy "
+                f"{points(row['train_accuracy'], 2)}, so the gap between training and test "
+                f"accuracy {_gap(row)}."
+            )
+    if any(VARIANTS[name].drop for name in experiment.variant):
+        yield (
+            "At test time nothing is scaled: dropout is inverted, what it keeps is multiplied by "
+            "1/(1 - p) in training. Weights of a network that was trained without that would have "
+            "to be multiplied by 1 - p, with the same outputs."
+        )
+
+
+def _gap(row: Mapping[str, Any]) -> str:
+    change = row["train_accuracy"][0] - row["test_accuracy"][0]
+    return f"{'grows' if change > 0 else 'shrinks'} by {100 * abs(change):.2f} points"
+
+
+def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
+    """The variance shift, and where dropout may sit."""
+    rows = []
+    for group in groups.values():
+        if group["adjusted"] is None:
+            continue
+        shifts = {norm["name"]: norm["shift"][0] for norm in group["norms"]}
+        shown = (short(shifts[f"{layer}/bn"]) for layer in HIDDEN_LAYERS)
+        accuracy, adjusted = group["final"]["test_accuracy"]["mean"], group["adjusted"]
+        rows.append(
+            (
+                group["name"],
+                *shown,
+                percent(accuracy[0], 2),
+                percent(adjusted["accuracy"][0], 2),
+                points(adjusted["gain"], 2),
+                signed(adjusted["loss_gain"]),
+            )
+        )
+    if not rows:
+        return
+    headings = (
+        "network",
+        *(f"{layer.upper()}" for layer in HIDDEN_LAYERS),
+        "test accuracy",
+        "adjusted",
+        "gain",
+        "gain in loss",
+    )
+    notes = (
+        "C1 to F6: the variance of what a batch norm reads at test time, without dropout, divided "
+        "by its running variance, a mean over channels; on the first "
+        f"{MEASURED:,} training images. 1 is no shift; a little is the lag of a running mean. "
+        "Adjusted: with running statistics computed anew without dropout, the remedy of Li, Chen, "
+        "Hu, Yang, arXiv 1801.05134; a gain in loss below 0 is an improvement.",
+    )
+    yield table("Variance shift", headings, rows, notes)
+    if any(name.startswith("both") for name in groups):
+        yield (
+            "Dropout in front of batch norm shifts its variance: a unit with mean c and variance v "
+            "that is kept with probability q and scaled by 1/q has in training the variance "
+            "(v + c^2)/q - c^2, and v at test time, while batch norm still divides by the root of "
+            "the first (Li et al.). Behind the last batch norm dropout shifts nothing."
+        )
+    compared = [
+        row for row in pairs if row["one"].partition("/")[0] == row["two"].partition("/")[0]
+    ]
+    if compared:
+        yield (
+            "Where dropout sits: "
+            + "; ".join(
+                f"{row['one']} against {row['two']}: {points(row['test_accuracy'], 2)} points, "
+                f"{_verdict(row['test_accuracy'])}"
+                for row in compared
+            )
+            + "."
+        )
+
+
+def _where(experiment: BatchnormDropout) -> Iterator[Block]:
+    """Where everything sits, as the networks' own texts."""
+    placed = "".join(f" {name}: {PLACEMENTS[name]}." for name in experiment.dropout_placement)
+    yield (
+        f"Where dropout sits:{placed} It leaves out {INPUT} of the input and {HIDDEN} of hidden "
+        "units, and never sits on the logits. A convolution in front of a batch norm keeps its "
+        "bias, which the batch norm subtracts. The networks in archcalc's notation:"
+    )
+    for group in experiment.groups():
+        yield f"{group.name}: {experiment.text(group)}"
