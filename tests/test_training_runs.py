@@ -53,7 +53,7 @@ LIMIT = 60  # seconds until a process is taken for one that hangs
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 3 --batch 479 --variant both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 2 --batch 36 --variant both",
 }
 OFTEN = "--checkpoint-every 0.01"
 TINY = {
@@ -396,10 +396,15 @@ def test_what_others_put_there_stays(tmp_path, monkeypatch, name):
     assert (tmp_path / FOLDER / name).read_bytes() == b"mine"
 
 
-# A signal, or several, while an update is made.
+# A signal, or several, while an update is made: the task, the update, and how many there are.
+WHEN = {
+    "perceptron": (0, 250, 400),
+    "dying-relu": (1, 50, 200),
+    "batchnorm-dropout": (0, 50, 80),
+}
 STRUCK = """
 from training.cohort import Cohort
-advance, left = Cohort.advance, [250]
+advance, left = Cohort.advance, [{after}]
 def struck(self, *args):
     left[0] -= 1
     if left[0] == 0:
@@ -418,14 +423,15 @@ def test_a_stopped_run_says_how_it_goes_on(start, name, number):
     Nothing of what was done is lost, though no checkpoint was due.
     """
     args = line(name, f"{RUNS[name]} --checkpoint-every 1000")
-    process = start(args, first=BARE + STRUCK.format(signals=[int(number)]))
+    task, updates, end = WHEN[name]
+    after = updates if task == 0 else 250
+    process = start(args, first=BARE + STRUCK.format(signals=[int(number)], after=after))
     assert process.wait() == 130
     kept, stopped = process.said().splitlines()
     assert FOLDER in kept
     assert stopped.startswith("archcalc: stopped at ")
     assert "--resume" in stopped
     assert not process.said("out")
-    task, updates, end = {"perceptron": (0, 250, 400), "dying-relu": (1, 50, 200)}[name]
     assert f"update {updates} of {end};" in stopped
     there = Record.read(process.record.parent).about["checkpoint"]
     assert (there["task"], there["updates"]) == (task, updates)
@@ -438,7 +444,7 @@ def test_a_second_interrupt_ends_at_once(start):
     name = "perceptron"
     args = line(name, f"{RUNS[name]} --resume")
     twice = [int(signal.SIGINT)] * 2
-    process = start(args, first=BARE + STRUCK.format(signals=twice))
+    process = start(args, first=BARE + STRUCK.format(signals=twice, after=250))
     assert process.wait() == 130
     assert "Traceback" not in process.said()
     finished(start(args), name, RUNS[name])
@@ -936,7 +942,7 @@ OTHERS = {
         "seed": "1",
     },
     "batchnorm-dropout": {
-        "dataset": "mnist",
+        "dataset": "own.npz",
         "variant": "plain",
         "dropout_placement": "last",
         "seeds": "3",
@@ -965,6 +971,8 @@ def test_a_record_of_another_configuration(tmp_path, monkeypatch, capsys, name, 
     """A record that was made with another value of an option is refused with both and left."""
     monkeypatch.chdir(tmp_path)
     unfinished(name, tmp_path / FOLDER)
+    x, y = np.zeros((479, 8, 8), np.uint8), np.arange(479) % 10
+    np.savez("own.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     before = contents(tmp_path)
     option, value = f"--{setting.replace('_', '-')}", OTHERS[name][setting]
     args = [*line(name, TINY[name]), option, value, *resume.split()]

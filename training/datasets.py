@@ -17,6 +17,7 @@ import zlib
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import lru_cache
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zipfile import BadZipFile
@@ -87,12 +88,9 @@ class Normalization(NamedTuple):
     @classmethod
     def of(cls, images: Images) -> Normalization:
         """Computed, over all pixels of all images, in 64 bits."""
-        total = images.x.sum((0, 2, 3), dtype=torch.float64)
-        count = images.x[:, 0].numel()
-        mean = total / count
-        square = torch.stack([one.double().square().sum() for one in images.x.unbind(1)]) / count
-        # the variance of a channel that is one colour is 0, and rounding can make it less
-        std = (square - mean * mean).clamp(min=0).sqrt()
+        # not from the sum of squares: of a channel that is one colour, rounding leaves no clean 0
+        found = [torch.std_mean(one.double(), correction=0) for one in images.x.unbind(1)]
+        std, mean = map(torch.stack, zip(*found, strict=True))
         return cls(mean.float(), torch.where(std > 0, std, 1.0).float())
 
     def __call__(self, images: Images) -> Images:
@@ -174,6 +172,8 @@ DIGITS: Final = "digits"
 NAMES: Final = (*SOURCES, DIGITS)
 DIGITS_TRAIN: Final = 1437  # of scikit-learn's 1,797, four fifths; which ones never changes
 ARRAYS: Final = ("x_train", "y_train", "x_test", "y_test")
+# what comes of a file that is not what it should be, or of a server that sends one
+BROKEN: Final = (OSError, RuntimeError, ValueError, AssertionError, EOFError, zlib.error)
 
 
 def named(option: str, name: str) -> str:
@@ -192,6 +192,8 @@ def named(option: str, name: str) -> str:
 def load(name: str, folder: str | None = None, *, train: bool = True) -> Images:
     """The images of a set, on the CPU; read from the disk once in a process.
 
+    So training and test set are of the same file, even if it is written anew between the two.
+
     Args:
         name: one of :data:`NAMES`, or the path of an ``.npz`` file.
         folder: of torchvision's sets; None takes the environment's ``ARCHCALC_DATA``, and without
@@ -204,7 +206,9 @@ def load(name: str, folder: str | None = None, *, train: bool = True) -> Images:
     named("--dataset", name)
     if name in SOURCES:
         return _of_torchvision(name, str(place(folder)), train=train)
-    return _digits(train=train) if name == DIGITS else _npz(name)[0 if train else 1]
+    if name == DIGITS:
+        return _digits(train=train)
+    return _npz(str(Path(name).absolute()))[0 if train else 1]
 
 
 def title(name: str) -> str:
@@ -220,7 +224,8 @@ def place(folder: str | None) -> Path:
     if chosen:
         if "\0" in chosen:
             raise TrainingError(f"--data-dir: {quoted(chosen)} is no folder's name")
-        return Path(chosen)
+        # torchvision expands ~ itself, so it has to be done before anything is done there
+        return Path(os.path.expanduser(chosen)).absolute()  # noqa: PTH111 - Path's own can raise
     need("a cache folder", "training", "platformdirs")
     import platformdirs  # noqa: PLC0415 - only who names no folder needs it
 
@@ -232,7 +237,7 @@ def _of_torchvision(name: str, folder: str, *, train: bool) -> Images:
     """Images as torchvision reads them, downloaded first if they are not there."""
     source = SOURCES[name]
     need(source.title, "training", "torchvision")
-    if not (Path(folder) / source.top).is_dir():
+    if not _there(source, Path(folder)):
         _download(source, Path(folder))
     try:
         for file in FILES[:2] if train else FILES[2:]:
@@ -240,7 +245,7 @@ def _of_torchvision(name: str, folder: str, *, train: bool) -> Images:
         found = _class(source)(folder, train=train)
         pixels = torch.as_tensor(found.data)
         y = torch.as_tensor(found.targets)
-    except (OSError, RuntimeError, ValueError, AssertionError, EOFError) as error:
+    except BROKEN as error:
         missing = error.filename if isinstance(error, FileNotFoundError) else None
         fact = f"there is no {Path(missing).name}" if missing else "a file is damaged"
         hint = f"remove {Path(folder) / source.top}, and the next run downloads it anew; {OFFLINE}"
@@ -250,10 +255,17 @@ def _of_torchvision(name: str, folder: str, *, train: bool) -> Images:
     return Images(x.contiguous(), y.long())
 
 
+def _there(source: Source, folder: Path) -> bool:
+    """Whether anything has the name of the set; what it is, reading it will tell."""
+    return os.path.exists(folder / source.top)  # noqa: PTH110 - Path's own can raise
+
+
 def _class(source: Source) -> Any:  # noqa: ANN401 - torchvision has no types
     import torchvision  # noqa: PLC0415 - slow to load, and only some images need it
 
-    return getattr(torchvision.datasets, source.module)
+    known = getattr(torchvision.datasets, source.module)
+    # what old versions left in MNIST/processed would be read, unchecked, in place of the files
+    return type(source.module, (known,), {"_check_legacy_exist": lambda _: False})
 
 
 def _check(source: Source, folder: Path, file: str) -> None:
@@ -285,8 +297,8 @@ def _download(source: Source, folder: Path) -> None:
             for file in source.digests:
                 _check(source, Path(draft), file)
             (Path(draft) / source.top).rename(folder / source.top)
-    except (OSError, RuntimeError, ValueError, EOFError, zlib.error) as error:
-        if (folder / source.top).is_dir():
+    except (*BROKEN, HTTPException) as error:
+        if _there(source, folder):
             return  # another process was faster
         why = _reason(error)
         hint = f"name a folder that holds {source.top} with --data-dir or ARCHCALC_DATA; {OFFLINE}"
@@ -299,7 +311,8 @@ def _download(source: Source, folder: Path) -> None:
 def _reason(error: Exception) -> str:
     """Why a download failed, in a few words."""
     text = str(error).strip()
-    if isinstance(error, ValueError | EOFError | zlib.error) or "corrupted" in text:
+    broken = isinstance(error, ValueError | AssertionError | EOFError | zlib.error)
+    if broken or "corrupted" in text:
         return "what came is not what its checksum promises"
     if isinstance(error, OSError) and error.strerror and error.errno is not None:
         return error.strerror
@@ -329,16 +342,15 @@ def _digits(*, train: bool) -> Images:
 def _npz(path: str) -> tuple[Images, Images]:
     """Training and test set of a file."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in ARRAYS}
     except KeyError as error:
         hint = f"it needs {', '.join(ARRAYS)}"
         raise TrainingError(f"{path}: {' '.join(error.args)}", hint=hint) from None
-    except OSError as error:
-        raise TrainingError(f"{path}: {error.strerror or 'cannot be read'}") from None
-    except (ValueError, EOFError, BadZipFile, zlib.error, AttributeError):
-        hint = "numpy.savez writes such a file; an array of objects cannot be in it"
-        raise TrainingError(f"{path}: is damaged or no .npz archive", hint=hint) from None
+    except (*BROKEN, BadZipFile, TypeError) as error:  # a lone array is no context: TypeError
+        fact = getattr(error, "strerror", None) or "is damaged or no .npz archive"
+        hint = f"numpy.savez writes such a file of {', '.join(ARRAYS)}, none of them of objects"
+        raise TrainingError(f"{path}: {fact}", hint=hint) from None
     train, test = (_images(path, arrays, f"x_{part}", f"y_{part}") for part in ("train", "test"))
     if train.x.shape[1:] != test.x.shape[1:]:
         raise TrainingError(f"{path}: images of x_train and x_test differ in size")
@@ -354,20 +366,21 @@ def _images(path: str, arrays: Mapping[str, Any], of_x: str, of_y: str) -> Image
         x = x[..., np.newaxis]
     grey, colour = 1, 3
     if x.ndim != 4 or x.shape[3] not in {grey, colour} or not x.size:  # noqa: PLR2004
-        shape = "x".join(map(str, x.shape))
-        hint = "(examples, height, width) or (examples, height, width, 1 or 3)"
-        raise TrainingError(f"{path}: {of_x} has the shape {shape}", hint=hint)
+        hint = "it needs (examples, height, width) or (examples, height, width, 1 or 3)"
+        raise TrainingError(f"{path}: {of_x} has the shape {x.shape}", hint=hint)
     y = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y  # noqa: PLR2004 - as Keras keeps it
     if y.shape != x.shape[:1] or not np.issubdtype(y.dtype, np.integer):
         fact = f"{path}: {of_y} is not one whole number for each of the {len(x):,} images of {of_x}"
         raise TrainingError(fact)
     if y.min() < 0:
         raise TrainingError(f"{path}: {of_y} has a class below 0", hint="classes are 0, 1, 2, ...")
+    real = np.issubdtype(x.dtype, np.floating)
     if x.dtype == np.uint8:
         pixels = torch.from_numpy(x).float() / 255
-    elif np.issubdtype(x.dtype, np.floating) and np.isfinite(x).all():
+    elif real and np.abs(x).max() <= np.finfo(np.float32).max:  # which no NaN is
         pixels = torch.from_numpy(x.astype(np.float32))
     else:
-        hint = "bytes from 0 to 255, or finite floats"
-        raise TrainingError(f"{path}: {of_x} is of {x.dtype}, or not finite", hint=hint)
+        what = "has pixels that are no finite 32-bit numbers" if real else f"is of {x.dtype}"
+        hint = "it needs bytes from 0 to 255, or finite floats"
+        raise TrainingError(f"{path}: {of_x} {what}", hint=hint)
     return Images(pixels.permute(0, 3, 1, 2).contiguous(), torch.from_numpy(y.astype(np.int64)))
