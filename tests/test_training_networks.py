@@ -222,6 +222,18 @@ def test_evaluation_changes_nothing():
     assert all(torch.equal(own.buffers[name], value) for name, value in before.items())
 
 
+def test_a_digest_is_of_every_bit():
+    """Members with the same weights have the same digest, and one bit changes it."""
+    own = cohort(LENET)
+    before = probes.digest(own)
+    assert before.shape == (MEMBERS, 32)
+    assert len({tuple(one.tolist()) for one in before}) == MEMBERS
+    assert torch.equal(before, probes.digest(cohort(LENET)))
+    own.parameters[1, 5] = torch.nextafter(own.parameters[1, 5], torch.tensor(9.0))
+    same = (probes.digest(own) == before).all(1)
+    assert same.tolist() == [True, False, True]
+
+
 def test_a_layer_is_born_by_its_name():
     """Networks that differ in normalization and dropout are born with the same weights."""
     plain_, normed = cohort(LENET), cohort(LENET.replace("tanh", "bn tanh drop.5"))
@@ -472,9 +484,9 @@ def test_variances_are_of_what_batch_norm_reads(trained, monkeypatch):
     found = probes.variances(own, set_)
     seen = {}
     own.model.forward(own.parameters, set_.x[None], buffers=own.buffers, watch=seen.__setitem__)
-    conv = seen["conv1"].movedim(2, 0).flatten(2).var(2, correction=0).mT
+    conv = seen["conv1"].movedim(2, 0).flatten(2).var(2).mT
     assert close(found["bn1"], conv)
-    assert close(found["bn2"], seen["fc1"].var(1, correction=0))
+    assert close(found["bn2"], seen["fc1"].var(1))
 
 
 def test_the_variance_under_dropout():

@@ -96,6 +96,15 @@ def test_a_record_says_where_it_comes_from(folder):
                 "points": 3000,
             },
         ),
+        (
+            "batchnorm-dropout",
+            {
+                "dataset": "mnist",
+                "variant": ["plain", "bn", "bn-input", "bn-pixel", "dropout", "both"],
+                "validation": 0,
+                "augment": "",
+            },
+        ),
     ],
 )
 def test_results_have_the_assignments_size(name, size):
@@ -129,3 +138,29 @@ def test_born_dead_fractions_lie_inside_the_bounds():
     for layers in (10, 11):
         row = rows[2, layers]
         assert row["lower"] <= row["born_dead"][0] <= row["upper"]
+
+
+# On the test images of MNIST, in at most twenty epochs; seeds, as a CPU has time for few.
+BARS = {
+    "plain": 0.988,
+    "bn": 0.989,
+    "bn-input": 0.989,
+    "bn-pixel": 0.989,
+    "dropout": 0.985,
+    "both": 0.987,
+}
+
+
+@pytest.mark.parametrize("variant", BARS)
+def test_lenet_reaches_its_bar(variant):
+    """Every variant of LeNet-5, dropout in its dense layers, has the mean accuracy it should."""
+    record = Record.read(COMMITTED / "batchnorm-dropout")
+    assert record.configuration["epochs"] <= 20
+    assert record.configuration["seeds"] >= 3
+    groups = runner.results(record)["results"]["groups"]
+    (found,) = [g for g in groups if g["variant"] == variant and g["placement"] in {"", "dense"}]
+    accuracy = found["final"]["test_accuracy"]
+    assert accuracy["mean"][0] >= BARS[variant]
+    each = record.arrays[f"{found['name']}/test_accuracy"][:, -1]
+    assert accuracy["mean"][0] == pytest.approx(float(each.mean()), abs=1e-6)
+    assert all(round(10_000 * float(one), 3).is_integer() for one in each)  # of 10,000 images

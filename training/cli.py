@@ -30,7 +30,7 @@ app = typer.Typer(
     "Several processes share the members: `torchrun --nproc-per-node=4 -m training dying-relu`.",
 )
 
-NEEDED: Final = ("torch", "numpy", "matplotlib")
+NEEDED: Final = ("torch", "numpy", "scipy", "matplotlib")
 
 
 def _option(name: str, meaning: str, metavar: str = "N") -> Any:  # noqa: ANN401 - typer's own

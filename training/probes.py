@@ -5,6 +5,7 @@ Each function gives tensors with the members first.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -134,48 +135,64 @@ def normalizations(cohort: Cohort[Net]) -> dict[str, Tensor]:
     return found
 
 
-def variances(cohort: Cohort[Net], images: Images) -> dict[str, Tensor]:
-    """The variance of what each batch normalization reads at test time, ``(members, channels)``.
+def moments(
+    cohort: Cohort[Net], images: Images, norms: Sequence[str]
+) -> list[tuple[Tensor, Tensor]]:
+    """Mean and variance of what batch normalizations read at test time, ``(members, channels)``.
 
-    Without dropout, by running statistics: where dropout was at work in training, it is not what
-    the running variance promises (Li, Chen, Hu, Yang, arXiv 1801.05134, CVPR 2019).
+    Without dropout, by running statistics, over images and positions, summed in 64 bits.
+
+    Args:
+        cohort: whose.
+        images: any number of them.
+        norms: names of the batch normalizations.
     """
     model = cohort.model
-    names = read_by(model, BatchNorm)
-    sums: dict[str, Tensor] = {}
-    squares: dict[str, Tensor] = {}
-    count: dict[str, int] = dict.fromkeys(names, 0)
+    reads = read_by(model, BatchNorm)
+    sums: dict[str, tuple[Tensor | float, Tensor | float, int]] = dict.fromkeys(
+        norms, (0.0, 0.0, 0)
+    )
     for x, _ in chunks(images):
-        for name, value in zip(names, watched(cohort, x, list(names.values())), strict=True):
+        for name, value in zip(norms, watched(cohort, x, [reads[n] for n in norms]), strict=True):
             if name in model.per_unit:
                 flat = value.flatten(2).double()
             else:
                 flat = value.movedim(2, -1).flatten(1, -2).double()
-            sums[name] = sums.get(name, 0) + flat.sum(1)
-            squares[name] = squares.get(name, 0) + flat.square().sum(1)
-            count[name] += flat.shape[1]
-    return {
-        name: (squares[name] / n - (sums[name] / n).square()).clamp(min=0).float()
-        for name, n in count.items()
-    }
+            total, squares, count = sums[name]
+            sums[name] = (
+                total + flat.sum(1),
+                squares + flat.square().sum(1),
+                count + flat.shape[1],
+            )
+    found = []
+    for total, squares, count in sums.values():
+        mean = torch.as_tensor(total) / count
+        var = (torch.as_tensor(squares) / count - mean.square()).clamp(min=0)
+        found.append((mean.float(), (var * (count / max(count - 1, 1))).float()))
+    return found
+
+
+def variances(cohort: Cohort[Net], images: Images) -> dict[str, Tensor]:
+    """The variance of what each batch normalization reads at test time, ``(members, channels)``.
+
+    Where dropout was at work in training it is not what the running variance promises (Li, Chen,
+    Hu, Yang, arXiv 1801.05134, CVPR 2019).
+    """
+    names = list(cohort.model.norms)
+    found = moments(cohort, images, names)
+    return {name: var for name, (_, var) in zip(names, found, strict=True)}
 
 
 def adjusted(cohort: Cohort[Net], images: Images) -> Cohort[Net]:
-    """The same members, their running statistics anew: means over images, without dropout.
+    """The same members, their running statistics anew: those of images, without dropout.
 
     With it the variance shift of Li et al. is gone. Layer after layer, as each changes what the
     next one reads.
     """
-    model = cohort.model
     found = replace(cohort, buffers={name: value.clone() for name, value in cohort.buffers.items()})
-    for name, source in read_by(model, BatchNorm).items():
-        parts = [watched(found, x, [source])[0] for x, _ in chunks(images)]
-        value = torch.cat([part.flatten(3) if part.dim() > 3 else part for part in parts], 1)  # noqa: PLR2004
-        if name in model.per_unit:
-            value = value.flatten(2)
-        axes = [axis for axis in range(value.dim()) if axis not in {0, 2}]
-        found.buffers[f"{name}.mean"] = value.mean(axes)
-        found.buffers[f"{name}.var"] = value.var(axes)
+    for name in cohort.model.norms:
+        ((mean, var),) = moments(found, images, [name])
+        found.buffers |= {f"{name}.mean": mean, f"{name}.var": var}
     return found
 
 
@@ -184,6 +201,13 @@ def last_hidden(cohort: Cohort[Net], images: Images) -> Tensor:
     model = cohort.model
     name = model.moves[-1].inputs[0]
     return torch.cat([watched(cohort, x, [name])[0].flatten(2) for x, _ in chunks(images)], 1)
+
+
+def digest(cohort: Cohort[Net]) -> Tensor:
+    """SHA-256 of each member's parameters, ``(members, 32)`` bytes: equal if every bit is."""
+    theta = cohort.parameters.cpu().contiguous().numpy()
+    found = [list(hashlib.sha256(own.tobytes()).digest()) for own in theta]
+    return torch.tensor(found, dtype=torch.uint8)
 
 
 def correlation(values: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t
+from scipy.special import stdtrit  # scipy.stats takes a second to load
 
 Z: Final = 1.959963984540054  # a normal variable lies within +-Z with probability 0.95
 
@@ -50,7 +50,7 @@ def student(values: npt.ArrayLike) -> Interval:
     centre = float(sample.mean())
     if sample.size < 2:  # noqa: PLR2004 - one value has no spread
         return Interval(centre, -math.inf, math.inf)
-    half = float(t.ppf(0.975, sample.size - 1) * sample.std(ddof=1) / math.sqrt(sample.size))
+    half = float(stdtrit(sample.size - 1, 0.975) * sample.std(ddof=1) / math.sqrt(sample.size))
     return Interval(centre, centre - half, centre + half)
 
 

@@ -4,9 +4,10 @@
 
 The rival is what people write: torchvision's MNIST, its transforms `ToTensor` and `Normalize`, a
 `DataLoader`, `torch.nn.Sequential`, `torch.optim.Adam`; with no worker and with two, the faster
-counts. Batches, rate, schedule and initialization are the same as ours; both are timed in this run,
-and both are scored on the test set afterwards. The exit status is 1 where a bar is missed: twice as
-fast, the same accuracy to half a percentage point, and no more time a network in company than alone.
+counts. Batches, rate, schedule and initialization are the same as ours; both are timed in this
+run, and both are scored on the test set afterwards. The exit status is 1 where a bar is missed:
+twice as fast, the same accuracy to half a percentage point, and no more time a network in company
+than alone.
 """
 
 # ruff: noqa: TID253 - it measures torch

@@ -76,7 +76,12 @@ def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
                 f"{final['train_loss']['mean'][0]:.4f}",
             )
         )
-    held = "held-out training images" if experiment.validation else "test images"
+    held = "test images"
+    if experiment.validation:
+        held = (
+            f"{experiment.validation:,} training images, drawn with seed {experiment.seed} and "
+            "held out from training,"
+        )
     headings = ("", "network", "test accuracy", "spread", "test loss", "training accuracy", "loss")
     title = f"LeNet-5 on {_data(experiment)}: {_seeds(experiment)}, {experiment.epochs} epochs"
     notes = (

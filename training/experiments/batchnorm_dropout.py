@@ -78,9 +78,9 @@ VARIANTS: Final = {
     "both": Variant("d", "batch norm in hidden layers and dropout", norm=True, drop=True),
 }
 PLACEMENTS: Final = {
-    "dense": "input, and behind the activations of C5 and F6 (Srivastava et al. 2014)",
-    "conv": "as dense, and behind the activations of C1 and C3 too",
-    "before": "input, and in front of the batch norms of C5 and F6",
+    "dense": "input, and behind the activations of C5 and F6 (as Krizhevsky et al. 2012)",
+    "conv": "as dense, and behind the activations of C1 and C3 too (Srivastava et al. 2014)",
+    "before": "input, and in front of the batch norms of C5 and F6 (as Li et al. 2019 warn of)",
     "last": "behind F6's activation alone, after all batch norms (Li et al. 2019)",
 }
 
@@ -246,6 +246,7 @@ class BatchnormDropout(Experiment):
         """What is seen once: all training images, what was learnt, variances, co-adaptation."""
         loss, accuracy = probes.score(cohort, train)
         found = {"final_train_loss": loss, "final_train_accuracy": accuracy}
+        found["weights_sha256"] = probes.digest(cohort)
         part = Images(train.x[:MEASURED], train.y[:MEASURED])
         found |= probes.normalizations(cohort)
         if cohort.model.norms:
