@@ -504,8 +504,8 @@ FOLDERS = [
     ("file/\x1b[31m", [r"file/\x1b[31m", "Not a directory"]),
 ]
 DATA = [
-    ("empty", ["MNIST in empty", "no t10k-images-idx3-ubyte", "remove empty/MNIST"]),
-    ("unlabelled", ["unlabelled", "damaged", "remove unlabelled/MNIST"]),
+    ("empty", ["empty: there is no t10k-images-idx3-ubyte", "remove ", "empty/MNIST"]),
+    ("unlabelled", ["damaged", "remove ", "unlabelled/MNIST"]),
     ("hollow", ["hollow", "damaged"]),
     ("garbage", ["garbage", "damaged"]),
     ("cut", ["cut", "damaged"]),

@@ -588,6 +588,7 @@ WRONG = [
     ({"x_test": np.zeros((3, 0, 6, 3))}, f"x_test has the shape (3, 0, 6, 3); {SHAPE}"),
     ({"y_train": np.array([0, 1, 2, 1])}, f"y_train {ONE}"),
     ({"y_train": np.zeros((5, 3), int)}, f"y_train {ONE}"),
+    ({"y_train": np.array([[0, 1, 2, 1, 0]])}, f"y_train {ONE}"),
     ({"y_train": np.array(1)}, f"y_train {ONE}"),
     ({"y_train": np.zeros(5)}, f"y_train {ONE}"),
     ({"y_train": np.zeros(5, bool)}, f"y_train {ONE}"),

@@ -11,7 +11,9 @@ from torch.nn import functional
 
 from archcalc import load
 from archcalc.bridge.twin import twin
-from training import losses, probes, statistics, streams
+from training import losses, probes, runner, statistics, streams
+from training.answers import batchnorm_dropout as answers
+from training.answers import words
 from training.cohort import Cohort, Member
 from training.data import Augmentation, Data
 from training.datasets import Images
@@ -647,3 +649,53 @@ def test_students_interval(sample, half):
     assert found.high - found.value == pytest.approx(half, abs=1e-5)
     assert found.value - found.low == pytest.approx(half, abs=1e-5)
     assert statistics.student(sample[:1])[1:] == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ([0.1, 0.05, 0.15], "better"),
+        ([-0.1, -0.15, -0.05], "worse"),
+        ([0.1, -0.05, 0.25], "no difference shown"),
+        ([0.0, 0.0, 0.0], "too few seeds to say"),
+        ([-0.1, -0.1, -0.1], "too few seeds to say"),
+        ([0.1, None, None], "too few seeds to say"),
+    ],
+)
+def test_a_verdict_is_that_of_the_interval(found, says):
+    """Better or worse is said where the interval leaves 0 out, and never of a spread of nothing."""
+    assert answers._verdict(found) == says
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ([0.01234, -0.00004, 0.02], "+1.23 [+0.00, +2.00]"),
+        ([-0.00001, -0.01, 0.01], "+0.00 [-1.00, +1.00]"),
+        ([0.5, None, None], "+50.00"),
+    ],
+)
+def test_differences_are_written_in_points(found, says):
+    """Percentage points with their signs and ends; what rounds to zero is no negative zero."""
+    assert words.points(found, 2) == says
+
+
+def test_a_page_of_one_seed_says_that_it_says_nothing(tmp_path, capsys):
+    """With one seed there is no spread, no interval and no verdict; with none trained, no drift."""
+    asked = BatchnormDropout(dataset="digits", variant=("plain", "bn"), seeds=1, epochs=0)
+    record = runner.run(asked, tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert "too few seeds to say" in page
+    assert "[" not in page.partition("The comparison in pairs")[2].partition("Co-adaptation")[0]
+    assert "The comparison in pairs" in page
+    assert "Internal covariate shift, measured" not in page
+    assert "first 10,000" in page
+    assert runner.results(record)["results"]["groups"][0]["final"]["test_loss"]["std"] is None
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_full_size_is_ten_seeds_and_twenty_epochs():
+    """A GPU is asked for no fewer than ten seeds, twenty epochs long."""
+    asked = BatchnormDropout(seeds=3, epochs=2, rate=0.5)
+    assert asked.full() == BatchnormDropout(rate=0.5)
+    assert BatchnormDropout(seeds=30).full().seeds == 30

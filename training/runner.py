@@ -234,7 +234,8 @@ def redraw(folder: Path) -> None:
             made = f"| {about['hardware']} | {about['seconds']:,.0f} s |"
             rows.append(f"| [{name}]({name}/README.md) | `{about['command']}` {made}")
             if "cuda" not in record.about.get("device", ""):
-                rows.append(f"| | `{about['command']} --device cuda` | CUDA | not run |")
+                command = experiment_of(record).full().command()
+                rows.append(f"| | `{command} --device cuda` | CUDA | not run |")
     if not rows:
         raise TrainingError(f"{folder} has no folder with a finished {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]

@@ -70,6 +70,10 @@ class Experiment:
         """What runs without any option."""
         return type(self)()
 
+    def full(self) -> Self:
+        """The same question at the size that a GPU has time for."""
+        return self
+
     def command(self) -> str:
         """The command line that runs it: every option that is not the default."""
         usual = self.baseline()

@@ -7,7 +7,7 @@ batches in every group, so that groups can be compared in pairs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -190,6 +190,10 @@ class BatchnormDropout(Experiment):
     def looks(self) -> tuple[int, ...]:
         """Epochs after which networks are looked at."""
         return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
+
+    def full(self) -> BatchnormDropout:
+        """At least ten seeds, twenty epochs."""
+        return replace(self, seeds=max(self.seeds, 10), epochs=20)
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""

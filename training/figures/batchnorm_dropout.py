@@ -10,6 +10,7 @@ from archcalc.render.style import COLOURS, STYLES, drawn
 from training import datasets
 from training.experiments.batchnorm_dropout import (
     HIDDEN_LAYERS,
+    MEASURED,
     PLACEMENTS,
     SHARES,
     UNITS,
@@ -54,7 +55,10 @@ def figures(
         _curves(figure, results["looks"], groups)
 
     if experiment.epochs:
-        wide = f"{footer}; lines: means, bands: one standard deviation over seeds"
+        wide = (
+            f"{footer}; training: the first {MEASURED:,} images; lines: means, bands: one standard "
+            "deviation over seeds"
+        )
         yield "curves", drawn(10, 7, "LeNet-5: loss and accuracy", wide, curves)
     normed = [group for group in groups if group["norms"]]
     if normed:
