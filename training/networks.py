@@ -39,7 +39,7 @@ from training.activations import places_of
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -83,8 +83,8 @@ class Move(NamedTuple):
         layer: what it is.
         inputs: whose values it reads.
         freed: those among them that nothing reads afterwards.
-        channels: of the first of these inputs; of a vector, its units.
-        given: channels behind the layer, likewise.
+        channels: of each of these inputs; of a vector, its units.
+        out: channels behind the layer, likewise.
         module: torch's module for one network, on no device: what knows strides and paddings.
         whole: whether it is a convolution with one window, which covers all of its input.
     """
@@ -93,8 +93,8 @@ class Move(NamedTuple):
     layer: Layer | Join
     inputs: tuple[str, ...]
     freed: tuple[str, ...]
-    channels: int
-    given: int
+    channels: tuple[int, ...]
+    out: int
     module: nn.Module | None
     whole: bool
 
@@ -109,6 +109,7 @@ class Net:
         text: as it was read.
         moves: what is computed, in order.
         leaves: the layers with parameters, in order.
+        norms: the batch normalizations: name, and how many means and variances each has.
         per_unit: the batch normalizations with statistics, scale and shift of every unit: a pixel
             each, where the usual ones have one of every channel.
     """
@@ -116,6 +117,7 @@ class Net:
     text: str
     moves: tuple[Move, ...]
     leaves: tuple[Leaf, ...]
+    norms: Mapping[str, int]
     per_unit: frozenset[str] = frozenset()
 
     @classmethod
@@ -136,7 +138,7 @@ class Net:
                 f"{text!r} does not begin with its input's size", hint="28x28x1 ..."
             )
         last = {name: node.name for node in network.nodes for name in node.inputs}
-        moves, leaves = [], []
+        moves, leaves, norms = [], [], {}
         for step in infer(network, network.input):
             name, layer, inputs = step.node
             freed = tuple(dict.fromkeys(one for one in inputs if last[one] == name))
@@ -151,17 +153,19 @@ class Net:
                     found = module(layer, shape)
                 if isinstance(layer, BatchNorm):
                     count = integer(shape.units.value if name in per_unit else shape.channels)
+                    norms[name] = count
                     leaves += [Leaf(name, (count,), bias=True)] if layer.affine else []
                 elif (weight := getattr(found, "weight", None)) is not None:
                     leaves.append(Leaf(name, tuple(weight.shape), layer.bias))  # type: ignore[union-attr]
                 if isinstance(layer, Convolution):
                     whole = _covers(found, tuple(map(integer, shape.sizes)))
-            channels, given = (integer(shape.channels) for shape in (step.inputs[0], step.output))
-            moves.append(Move(name, layer, inputs, freed, channels, given, found, whole))
-        strangers = set(per_unit) - {m.name for m in moves if isinstance(m.layer, BatchNorm)}
+            channels = tuple(integer(shape.channels) for shape in step.inputs)
+            out = integer(step.output.channels)
+            moves.append(Move(name, layer, inputs, freed, channels, out, found, whole))
+        strangers = set(per_unit) - set(norms)
         if strangers:
             raise TrainingError(f"no batch normalization is called {min(strangers)}")
-        return cls(text, tuple(moves), tuple(leaves), frozenset(per_unit))
+        return cls(text, tuple(moves), tuple(leaves), norms, frozenset(per_unit))
 
     @property
     def parameters(self) -> int:
@@ -171,16 +175,6 @@ class Net:
     @property
     def _sizes(self) -> list[int]:
         return [n for one in self.leaves for n in (math.prod(one.weight), one.out * one.bias)]
-
-    @property
-    def norms(self) -> dict[str, int]:
-        """The batch normalizations: name, and how many means and variances each has."""
-        shapes = {leaf.name: leaf.out for leaf in self.leaves}
-        return {
-            m.name: shapes.get(m.name) or m.module.num_features  # type: ignore[union-attr,misc]
-            for m in self.moves
-            if isinstance(m.layer, BatchNorm)
-        }
 
     def split(self, theta: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Weights ``(members, out, ...)`` and biases ``(members, out)`` by layer, as views.
@@ -202,6 +196,10 @@ class Net:
         Args:
             keys: one a member.
             initializers: one name a member, see :mod:`training.initial`.
+
+        Raises:
+            TrainingError: an initializer that does not exist, or Glorot's for a convolution, whose
+                fan_out it would not know.
         """
         theta = torch.empty(len(keys), self.parameters, device=keys.device)
         for name, places in places_of(initializers, keys.device).items():
@@ -212,6 +210,10 @@ class Net:
                     ones = torch.ones(len(places), leaf.out, device=keys.device)
                     parts += [ones, torch.zeros_like(ones)]
                     continue
+                if name.startswith("glorot") and len(leaf.weight) > 2:  # noqa: PLR2004 - out, in
+                    raise TrainingError(
+                        f"{leaf.name}: {name} is of linear layers", hint="he, torch"
+                    )
                 own = streams.fold(keys[places], "init", leaf.name)
                 drawn = draw(own, leaf.out, math.prod(leaf.weight[1:]))
                 parts += [drawn.weight.flatten(1), *([drawn.bias] if leaf.bias else [])]
@@ -261,7 +263,8 @@ class Net:
             h = values[move.inputs[0]]
             match move.layer:
                 case Join():
-                    given = [_unpacked(values[one], self._channels(one)) for one in move.inputs]
+                    read = zip(move.inputs, move.channels, strict=True)
+                    given = [_unpacked(values[one], channels) for one, channels in read]
                     own = [one.expand(members, *one.shape[1:]) for one in given]
                     flat = join(move.layer, [one.flatten(0, 1) for one in own])
                     h = _packed(flat.unflatten(0, (members, -1)))
@@ -281,17 +284,8 @@ class Net:
             for one in move.freed:
                 del values[one]
             if watch is not None:
-                watch(move.name, _unpacked(h, move.given))
+                watch(move.name, _unpacked(h, move.out))
         return _unpacked(h.flatten(1), h.flatten(1).shape[1] // members)
-
-    def _channels(self, name: str) -> int:
-        """How many channels a value has."""
-        for move in self.moves:
-            if name in move.inputs[:1]:
-                return move.channels
-            if name == move.name:
-                return move.given
-        raise KeyError(name)
 
     def _normalized(
         self,
@@ -328,7 +322,7 @@ def _unpacked(h: Tensor, channels: int) -> Tensor:
 
 def _own(h: Tensor, move: Move, members: int) -> Tensor:
     """A value of all members, of whom each has its own."""
-    if h.shape[1] == members * move.channels:
+    if h.shape[1] == members * move.channels[0]:
         return h
     return h.repeat(1, members, *[1] * (h.dim() - 2))
 
@@ -337,7 +331,7 @@ def _dropped(h: Tensor, move: Move, probability: float, keys: Tensor) -> Tensor:
     """Dropout, each member by its own stream."""
     h = _own(h, move, len(keys))
     drop = streams.fold(keys, "drop", move.name)
-    kept = streams.kept(drop, probability, len(h), move.channels, *h.shape[2:])
+    kept = streams.kept(drop, probability, len(h), move.channels[0], *h.shape[2:])
     # inverted dropout: what is kept is scaled, so that nothing is at test time
     return h * (_packed(kept) / (1 - probability))
 
@@ -359,7 +353,7 @@ def _convolved(h: Tensor, move: Move, weight: Tensor, bias: Tensor) -> Tensor:
     own: Any = move.module
     if own.groups > 1:
         h = _own(h, move, members)
-    groups = own.groups * (h.shape[1] // move.channels)
+    groups = own.groups * (h.shape[1] // move.channels[0])
     filters, shifts = weight.flatten(0, 1), bias.flatten() if bias.numel() else None
     convolve = CONVOLUTIONS[h.dim() - 3]
     y: Tensor = convolve(h, filters, shifts, own.stride, own.padding, own.dilation, groups)
@@ -381,7 +375,7 @@ def _plain(h: Tensor, move: Move) -> Tensor:
     if not _mixes(move.layer):
         y = own(h)
         return y
-    flat = _unpacked(h, move.channels).flatten(0, 1)
+    flat = _unpacked(h, move.channels[0]).flatten(0, 1)
     shape = flat.shape
     if isinstance(move.layer, LocalResponseNorm) and len(shape) == 2:  # noqa: PLR2004 - a vector
         flat = flat.unsqueeze(2)
