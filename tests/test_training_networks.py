@@ -36,7 +36,7 @@ TEXTS = [
     "12x12x3 conv3-8 bn relu [conv1-4 | conv3-6 bn relu | pool3/1 conv1-2 nobias] lrn bn "
     "(id + conv3-12 g2 relu) gap fc-5 softmax",
     "9x9x2 conv3-4 p0 avgpool3 flatten bn noaffine fc-3 logsoftmax",
-    "8x8x4 conv3x5-6 g2 bn avgpool3/2 conv3-4 d2 leakyrelu.2 avgpool2 ceil fc-7 bn tanh "
+    "9x9x4 conv3x5-6 g2 bn avgpool3/2 conv3-4 d2 leakyrelu.2 avgpool3 ceil fc-7 bn tanh "
     "fc-2 nobias",
     "7x6x2 avgpool2 conv2-4 p0 bn (conv1-3 * conv1-3) adaptiveavgpool2 lrn3 fc-3",
     "10x3 conv3-4 bn relu pool2 fc-3",
