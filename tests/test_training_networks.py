@@ -578,11 +578,16 @@ def test_a_variant_is_lenet_with_what_it_says(group):
     if what.input == "bn-pixel":
         assert Net.read(notation, ["input/bn"]).parameters == 61_706 + added + 2 * 783
     names = [move.name for move in net.moves]
-    hidden = {"dense": 2, "conv": 4, "before": 2, "last": 1, "": 0}[group.placement]
+    hidden = {
+        "": [],
+        "dense": ["c5", "f6"],
+        "conv": ["c1", "c3", "c5", "f6"],
+        "before": ["c5", "f6"],
+        "last": ["f6"],
+    }[group.placement]
     dropped = [name for name in names if name.endswith("/drop")]
     inputs = ["input/drop"] * (what.drop and group.placement != "last")
-    assert dropped[: len(inputs)] == inputs
-    assert len(dropped) == hidden + len(inputs)
+    assert dropped == [*inputs, *(f"{layer}/drop" for layer in hidden)]
     assert names[-1] == "output"
     order = {name: place for place, name in enumerate(names)}
     for name in dropped[len(inputs) :]:
@@ -591,8 +596,6 @@ def test_a_variant_is_lenet_with_what_it_says(group):
             assert order[name] == order[layer] + 1 == order[f"{layer}/bn"] - 1
         else:
             assert order[name] == order[layer] + 2 + what.norm  # behind the activation
-    if group.placement == "last":
-        assert dropped == ["f6/drop"]
     normed = [name for name in names if name.endswith("/bn")]
     wanted = [f"{layer}/bn" for layer in ("c1", "c3", "c5", "f6")] * what.norm
     assert normed == ["input/bn"] * (what.input != "standard") + wanted
