@@ -343,6 +343,17 @@ def test_dropout_is_each_members_and_updates_own():
     assert not torch.equal(*seen)
 
 
+def test_every_update_drops_anew():
+    """The same update drops the same units again, and the next one others."""
+    own = cohort("8x8x1 fc-30 tanh drop.5 fc-3")
+    x, y = images(own), torch.zeros(1, 16, dtype=torch.int64)
+    one, again = (own.gradients(own.parameters, x, y)[1] for _ in range(2))
+    own.updates += 1
+    _, other = own.gradients(own.parameters, x, y)
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
 # ---------------------------------------------------------------------------------- order, changes
 
 
