@@ -71,6 +71,18 @@ def test_fractions_are_the_committed_results():
     assert numbers[2:] == re.findall(r"[0-9.]+ %", leaky)[2:4]
 
 
+def test_accuracies_are_the_committed_results():
+    """Every percentage that the README says of LeNet-5 is that of its variant on the page."""
+    (said,) = re.findall(r"\nLeNet-5 on MNIST(.*?)epochs\.", README, re.DOTALL)
+    page = (ROOT / "tables" / "training" / "batchnorm-dropout" / "README.md").read_text()
+    rows = re.findall(r"^\| [a-d]? \| ([a-z/-]+) \| ([0-9.]+ %)", page, re.MULTILINE)
+    accuracies = dict(rows)
+    order = ("plain", "bn", "bn-input", "dropout/dense", "both/dense")
+    assert re.findall(r"[0-9.]+ %", said) == [accuracies[name] for name in order]
+    seeds, epochs = re.findall(r"of (\d+) seeds, (\d+)\s", said)[0]
+    assert f"{seeds} seeds, {epochs} epochs" in page
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith("training")])
 def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
     """Every command that the README names runs."""

@@ -169,11 +169,13 @@ def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> It
         losses = [100 * (g["silenced"][0][0] - g["silenced"][HALF][0]) for g in (plain, drop)]
         fewer = "with dropout units depend on one another less"
         more = "this does not show less dependence with dropout"
+        falls = drop["correlation"][0] < plain["correlation"][0]
         yield (
             f"Half of F6's units silenced cost the plain network {losses[0]:.2f} percentage points "
-            f"and {places[0]} {losses[1]:.2f}; the correlation of two units is "
-            f"{short(plain['correlation'][0])} and {short(drop['correlation'][0])}: "
-            f"{fewer if losses[1] < losses[0] else more}."
+            f"and {places[0]} {losses[1]:.2f}: {fewer if losses[1] < losses[0] else more}. The "
+            f"mean correlation of two units, {short(plain['correlation'][0])} and "
+            f"{short(drop['correlation'][0])}, {'falls too' if falls else 'does not fall'}: units "
+            "may agree and yet not need one another."
         )
 
 
@@ -193,9 +195,8 @@ def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) ->
         for where, said in [("read", "what tanh reads"), *kinds]:
             drift = group["drift"][where]
             first = drift["mean"][0]
-            later = [sum(layer) / len(layer) for layer in zip(*drift["mean"][1:], strict=True)]
-            later = later or [None] * len(HIDDEN_LAYERS)
-            rows.append((group["name"], said, *map(_moved, first), *map(_moved, later)))
+            later = map(short, _later(drift["mean"])) if drift["mean"][1:] else [""] * len(first)
+            rows.append((group["name"], said, *map(short, first), *later))
     when = ("first", "later")
     headings = ("network", "of", *(f"{n.upper()}, {w}" for w in when for n in HIDDEN_LAYERS))
     notes = (
@@ -206,28 +207,29 @@ def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) ->
     )
     yield table("Internal covariate shift, measured", headings, rows, notes, words=2)
     if "plain" in groups and "bn" in groups:
-        plain, ours, sums = (
-            _overall(groups[name]["drift"][where]["mean"])
-            for name, where in (("plain", "read"), ("bn", "read"), ("bn", "weighted"))
-        )
-        how = "less" if ours < plain else "not less"
+        plain, ours = (groups[name]["drift"]["read"]["mean"] for name in ("plain", "bn"))
+        then = f", and in {_layers(_later(ours), _later(plain))} later" if plain[1:] else ""
         yield (
-            f"Over all layers and epochs the mean of what tanh reads moves by {short(plain)} "
-            f"standard deviations an epoch in the plain network and by {short(ours)} with batch "
-            f"norm, {how}; the weighted sums in front of the batch norms move by {short(sums)}. "
-            "That this is why batch norm helps is not shown by it: networks whose distributions "
-            "are made to shift behind batch norm learn as fast (Santurkar et al., arXiv "
-            "1805.11604, section 2)."
+            "With batch norm the mean of what tanh reads moves less than in the plain network in "
+            f"{_layers(ours[0], plain[0])} in the first epoch{then}. The plain network is born "
+            "with small sums, so that its first epoch moves them by many of their deviations at "
+            "birth. Batch norm does not keep the weighted sums in front of it from moving; it "
+            "takes that out of what tanh reads. That this is why batch norm helps is not shown by "
+            "it: networks whose distributions are made to shift behind batch norm learn as fast "
+            "(Santurkar et al., arXiv 1805.11604, section 2)."
         )
 
 
-def _moved(value: float | None) -> str:
-    return "" if value is None else short(value)
+def _later(drift: list[list[float]]) -> list[float]:
+    """The mean of all epochs but the first, by layer."""
+    return [sum(layer) / len(layer) for layer in zip(*drift[1:], strict=True)]
 
 
-def _overall(drift: list[list[float]]) -> float:
-    values = [value for row in drift for value in row]
-    return sum(values) / len(values)
+def _layers(one: list[float], two: list[float]) -> str:
+    """The layers in which the first is less."""
+    pairs = zip(HIDDEN_LAYERS, one, two, strict=True)
+    found = [layer.upper() for layer, ours, theirs in pairs if ours < theirs]
+    return ", ".join(found) or "no layer"
 
 
 def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
@@ -329,7 +331,7 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
         if group["adjusted"] is None:
             continue
         shifts = {norm["name"]: norm["shift"][0] for norm in group["norms"]}
-        shown = (short(shifts[f"{layer}/bn"]) for layer in HIDDEN_LAYERS)
+        shown = (f"{shifts[f'{layer}/bn']:.3f}" for layer in HIDDEN_LAYERS)
         accuracy, adjusted = group["final"]["test_accuracy"]["mean"], group["adjusted"]
         rows.append(
             (
@@ -354,7 +356,8 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
     notes = (
         "C1 to F6: the variance of what a batch norm reads at test time, without dropout, divided "
         "by its running variance, a mean over channels; on the first "
-        f"{MEASURED:,} training images. 1 is no shift; a little is the lag of a running mean. "
+        f"{MEASURED:,} training images. 1 is no shift; a little is the lag of a running mean, "
+        "and with a batch norm of each pixel, pixels that are hardly ever lit weigh much. "
         "Adjusted: with running statistics computed anew without dropout, the remedy of Li, Chen, "
         "Hu, Yang, arXiv 1801.05134; a gain in loss below 0 is an improvement.",
     )

@@ -282,7 +282,10 @@ class BatchnormDropout(Experiment):
             **group._asdict(),
             "name": group.name,
             "text": self.text(group),
-            "curves": {name: {"mean": of(name).mean(0), "std": _std(of(name))} for name in SCORES},
+            "curves": {
+                name: {"mean": of(name).mean(0), "min": of(name).min(0), "max": of(name).max(0)}
+                for name in SCORES
+            },
             "learning_loss": of("training_loss").mean(0) if self.epochs else [],
             "final": {
                 name: {

@@ -33,6 +33,7 @@ KINDS: Final = {
     "mean": "running mean",
     "var": "running variance",
 }
+LEAST: Final = 1e-3  # of the variances that are drawn
 PANELS: Final = {
     "train_loss": "training loss",
     "test_loss": "test loss",
@@ -56,8 +57,8 @@ def figures(
 
     if experiment.epochs:
         wide = (
-            f"{footer}; training: the first {MEASURED:,} images; lines: means, bands: one standard "
-            "deviation over seeds"
+            f"{footer}; training: the first {MEASURED:,} images; lines: means, bands: from "
+            "the lowest seed to the highest"
         )
         yield "curves", drawn(10, 7, "LeNet-5: loss and accuracy", wide, curves)
     normed = [group for group in groups if group["norms"]]
@@ -66,7 +67,10 @@ def figures(
         def learnt(figure: Figure) -> None:
             _learnt(figure, arrays, normed)
 
-        said = f"{footer}; all channels of all seeds; dots where a layer has a single channel"
+        said = (
+            f"{footer}; all channels of all seeds; dots where a layer has one; variances below "
+            f"{LEAST:g}, of pixels that are hardly ever lit, are left out"
+        )
         width = max(3.2 * len(normed), 7)
         yield "batch-norm", drawn(width, 9, "What batch norm has learnt", said, learnt)
     if {"plain", "bn"} <= {group["name"] for group in groups} and experiment.epochs:
@@ -106,12 +110,12 @@ def _curves(figure: Figure, looks: list[int], groups: list[Any]) -> None:
         ends = []
         for place, group in enumerate(groups):
             found = group["curves"][score]
-            mean = np.array(found["mean"])
-            std = np.array([0.0 if one is None else one for one in found["std"]])
-            look = _look(place)
+            mean, look = found["mean"], _look(place)
             axes.plot(looks, mean, label=group["name"], marker=".", markersize=4, **look)
-            axes.fill_between(looks, mean - std, mean + std, color=look["color"], alpha=0.15)
-            ends += list(mean[1:])
+            axes.fill_between(
+                looks, found["min"], found["max"], color=look["color"], alpha=0.15, linewidth=0
+            )
+            ends += mean[1:]
         axes.set_title(said)
         if "loss" in score:
             axes.set_yscale("log")
@@ -131,14 +135,14 @@ def _learnt(figure: Figure, arrays: Mapping[str, Array], groups: list[Any]) -> N
         names = [norm["name"] for norm in group["norms"]]
         for row, (kind, said) in enumerate(KINDS.items()):
             axes: Axes = panels[row, column]
+            if kind == "var":
+                axes.set_yscale("log")
             for place, name in enumerate(names):
                 values = arrays[f"{group['name']}/{name}.{kind}"].astype(np.float64)
                 # counted from the last, so that a layer has its colour with and without the input's
                 _violin(axes, values, place, COLOURS[len(names) - 1 - place])
             axes.set_xticks(range(len(names)), [_short(name) for name in names])
             axes.set_xlim(-0.6, len(names) - 0.4)
-            if kind == "var":
-                axes.set_yscale("log")
             if column == 0:
                 axes.set_ylabel(said)
             if row == 0:
@@ -150,7 +154,7 @@ def _violin(axes: Axes, values: Array, place: int, colour: str) -> None:
     if values.shape[1] == 1:
         axes.plot([place] * len(values), values[:, 0], "o", color=colour, markersize=4, alpha=0.7)
         return
-    flat = values[values > 0] if axes.get_yscale() == "log" else values.ravel()
+    flat = values[values >= LEAST] if axes.get_yscale() == "log" else values.ravel()
     parts: Any = axes.violinplot(flat, [place], widths=0.85, showextrema=False)
     for body in parts["bodies"]:
         body.set(facecolor=colour, alpha=0.75, linewidth=0)
@@ -206,7 +210,7 @@ def _together(figure: Figure, groups: list[Any]) -> None:
     left.legend(loc="lower left")
     right.set_yticks(range(len(groups)), [group["name"] for group in groups])
     right.invert_yaxis()
-    right.set_xlim(left=0)
+    right.set_xlim(0, 1.15 * max(group["correlation"][0] or 0 for group in groups))
     right.set_xlabel("mean absolute correlation of two units")
 
 
