@@ -105,6 +105,15 @@ def test_a_record_says_where_it_comes_from(folder):
                 "augment": "",
             },
         ),
+        (
+            "batchnorm-dropout-placement",
+            {
+                "dataset": "mnist",
+                "variant": ["dropout", "both"],
+                "dropout_placement": ["dense", "conv", "before", "last"],
+                "validation": 0,
+            },
+        ),
     ],
 )
 def test_results_have_the_assignments_size(name, size):

@@ -368,7 +368,7 @@ def _drop(probability: float) -> str:
     return f"drop{probability:g}".replace("0.", ".")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)  # two normalizations on each of two devices
 def prepared(
     dataset: str,
     folder: str | None,
