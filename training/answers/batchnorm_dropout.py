@@ -374,7 +374,7 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
     ]
     if compared:
         yield (
-            "Where dropout sits: "
+            "Placements compared: "
             + "; ".join(
                 f"{row['one']} against {row['two']}: {points(row['test_accuracy'], 2)} points, "
                 f"{_verdict(row['test_accuracy'])}"
