@@ -88,7 +88,7 @@ def figures(
     def together(figure: Figure) -> None:
         _together(figure, groups)
 
-    said = f"{footer}; units of F6; lines and dots: means; bars: 95 % Student intervals"
+    said = f"{footer}; units of F6; colours as on the right; bars: 95 % Student intervals"
     yield "co-adaptation", drawn(10, 4.2, "Co-adaptation", said, together)
     if len(experiment.dropout_placement) > 1:
 
@@ -201,13 +201,12 @@ def _together(figure: Figure, groups: list[Any]) -> None:
     for place, group in enumerate(groups):
         mean = [100 * found[0] for found in group["silenced"]]
         shares = [100 * share for share in SHARES]
-        left.plot(shares, mean, label=group["name"], marker=".", **_look(place))
+        left.plot(shares, mean, marker=".", **_look(place))
         value, low, high = group["correlation"]
         room = [[value - low], [high - value]] if low is not None else None
         right.errorbar([value], [place], xerr=room, fmt="o", color=_look(place)["color"], capsize=3)
     left.set_xlabel("units silenced, %")
     left.set_ylabel("test accuracy, %")
-    left.legend(loc="lower left")
     right.set_yticks(range(len(groups)), [group["name"] for group in groups])
     right.invert_yaxis()
     right.set_xlim(0, 1.15 * max(group["correlation"][0] or 0 for group in groups))
