@@ -53,7 +53,7 @@ LIMIT = 60  # seconds until a process is taken for one that hangs
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 2 --batch 36 --variant both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 18 --variant both",
 }
 OFTEN = "--checkpoint-every 0.01"
 TINY = {
