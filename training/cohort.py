@@ -162,16 +162,17 @@ class Cohort(Generic[M]):
         return self.model.forward(theta, x, self.activations, keys=keys, watch=watch)
 
     def each(self, work: Callable[[Cohort[M], slice], W]) -> W:
-        """Work on all members: at once, or on a CPU one after the other.
+        """Work on all members: at once, or, a :class:`Net`'s on a CPU, one after the other.
 
         Args:
             work: is given members and their places; gives a tensor or a tuple of tensors, members
                 first.
         """
-        if len(self) == 1 or self.parameters.device.type != "cpu":
+        in_turn = isinstance(self.model, Net) and self.parameters.device.type == "cpu"
+        if len(self) == 1 or not in_turn:
             return work(self, slice(None))
         places = [slice(place, place + 1) for place in range(len(self))]
-        found: Any = [work(self._view(own), own) for own in places]
+        found: Any = [work(self._view(own, self.members[own]), own) for own in places]
         whole: Any
         if isinstance(found[0], torch.Tensor):
             whole = torch.cat(found)
@@ -179,11 +180,11 @@ class Cohort(Generic[M]):
             whole = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
         return whole  # type: ignore[no-any-return]
 
-    def _view(self, own: slice) -> Cohort[M]:
-        """Some members in a row, whose buffers are these members' buffers."""
+    def _view(self, own: slice | Tensor, members: tuple[Member, ...]) -> Cohort[M]:
+        """Some members; of a slice, with the very buffers of these members. No state is theirs."""
         return replace(
             self,
-            members=self.members[own],
+            members=members,
             keys=self.keys[own],
             rates=self.rates[own],
             parameters=self.parameters[own],
@@ -216,22 +217,15 @@ class Cohort(Generic[M]):
         members = tuple(self.members[place] for place in places)
         index = torch.tensor(places, dtype=torch.int64, device=self.parameters.device)
         return replace(
-            self,
-            members=members,
-            keys=self.keys[index],
+            self._view(index, members),
             activations=Activations([m.activation for m in members], self.parameters.device),
-            rates=self.rates[index],
-            parameters=self.parameters[index],
             state={name: value[index] for name, value in self.state.items()},
-            buffers={name: value[index] for name, value in self.buffers.items()},
         )
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
         """Outputs ``(members, batch, out)``, without dropout, by running statistics."""
-        if isinstance(self.model, Net):
-            return self.each(lambda one, own: one.forward(one.parameters, _part(x, own)))
-        return self.forward(self.parameters, x)
+        return self.each(lambda one, own: one.forward(one.parameters, _part(x, own)))
 
 
 def _part(tensor: Tensor, own: slice) -> Tensor:

@@ -94,10 +94,10 @@ class _Course:
     def restore(self, arrays: Mapping[str, Any], updates: int, looks: int) -> None:
         """The inverse of :meth:`arrays`, on this rank's members."""
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
-        where = self.cohort.parameters.device
-        self.cohort.parameters = tensors["parameters"].to(where)
-        self.summed = tensors["summed"].to(where)
         cohort = self.cohort
+        where = cohort.parameters.device
+        cohort.parameters = tensors["parameters"].to(where)
+        self.summed = tensors["summed"].to(where)
         cohort.state = {name: tensors[f"state/{name}"].to(where) for name in cohort.state}
         cohort.buffers = {name: tensors[f"buffers/{name}"].to(where) for name in cohort.buffers}
         self.seen = {
@@ -105,7 +105,7 @@ class _Course:
             for name, value in tensors.items()
             if name.startswith("seen/")
         }
-        self.cohort.updates, self.looks = updates, looks
+        cohort.updates, self.looks = updates, looks
 
 
 class Loop:
@@ -170,9 +170,9 @@ class Loop:
                 self._stopped(task, cohort.updates, end)
             if cohort.updates == end:
                 break
-            before_this, number = divmod(cohort.updates, data.per_epoch)
-            if before_this != epoch:
-                epoch = before_this
+            now, number = divmod(cohort.updates, data.per_epoch)
+            if now != epoch:
+                epoch = now
                 batches = data.shuffled(epoch)
             x, y = batches(number)
             course.summed += cohort.advance(x, y, task.schedule(cohort.updates))

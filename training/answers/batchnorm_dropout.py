@@ -10,6 +10,7 @@ from training.experiments.batchnorm_dropout import (
     HIDDEN,
     HIDDEN_LAYERS,
     INPUT,
+    KINDS,
     MASKS,
     MEASURED,
     PLACEMENTS,
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     Found = Sequence[float | None]
 
 HALF: Final = SHARES.index(0.5)
-KINDS: Final = (
-    ("gamma", "gamma"),
-    ("beta", "beta"),
-    ("mean", "running mean"),
-    ("var", "running variance"),
-)
 
 
 def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator[Block]:
@@ -50,10 +45,6 @@ def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator
     yield from _dropout(results["pairs"], experiment)
     yield from _placements(groups, results["pairs"])
     yield from _where(experiment)
-
-
-def _data(experiment: BatchnormDropout) -> str:
-    return datasets.title(experiment.dataset)
 
 
 def _seeds(experiment: BatchnormDropout) -> str:
@@ -83,7 +74,8 @@ def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
             "held out from training,"
         )
     headings = ("", "network", "test accuracy", "spread", "test loss", "training accuracy", "loss")
-    title = f"LeNet-5 on {_data(experiment)}: {_seeds(experiment)}, {experiment.epochs} epochs"
+    on = datasets.title(experiment.dataset)
+    title = f"LeNet-5 on {on}: {_seeds(experiment)}, {experiment.epochs} epochs"
     notes = (
         f"Accuracy and cross-entropy on all {held} and on all training images after the last "
         "epoch, without dropout; none is chosen for its score. In brackets: 95 % Student "
@@ -102,14 +94,14 @@ def _resized(experiment: BatchnormDropout) -> str:
     return f" Images of another size are made {SIZE}x{SIZE}, bilinearly."
 
 
-def _verdict(found: Found, better: str = "better", worse: str = "worse") -> str:
+def _verdict(found: Found) -> str:
     """What an interval of a difference in accuracy says."""
     _, low, high = found
     if low is None or high is None or low == high:
         return "too few seeds to say"
     if low > 0:
-        return better
-    return worse if high < 0 else "no difference shown"
+        return "better"
+    return "worse" if high < 0 else "no difference shown"
 
 
 def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
@@ -241,7 +233,7 @@ def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator
         for norm in group["norms"]:
             layer = norm["name"].partition("/")[0]
             layer = layer if layer == "input" else layer.upper()
-            for kind, said in KINDS:
+            for kind, said in KINDS.items():
                 found = norm[kind]
                 rows.append(
                     (

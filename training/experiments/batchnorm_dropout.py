@@ -7,6 +7,7 @@ batches in every group, so that groups can be compared in pairs.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -46,6 +47,19 @@ MEASURED: Final = 10_000  # training images that scores and variances are measur
 SHARES: Final = (0.0, 0.1, 0.25, 0.5, 0.75)  # of the last hidden layer's units, silenced
 MASKS: Final = 20  # random choices of them
 HIDDEN_LAYERS: Final = ("c1", "c3", "c5", "f6")
+# Behind or in front of whose activations a placement drops.
+DROPPED: Final = {
+    "dense": ("c5", "f6"),
+    "conv": HIDDEN_LAYERS,
+    "before": ("c5", "f6"),
+    "last": ("f6",),
+}
+KINDS: Final = {  # what each batch norm has, and how it is called
+    "gamma": "gamma",
+    "beta": "beta",
+    "mean": "running mean",
+    "var": "running variance",
+}
 # What a layer's weights give, and what its activation reads: behind batch norm, where there is one.
 WATCHES: Final = ("weighted", "read")
 SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -229,10 +243,11 @@ class BatchnormDropout(Experiment):
             part = Images(train.x[:MEASURED], train.y[:MEASURED])
             found = (*probes.score(cohort, part), *probes.score(cohort, test))
             seen = dict(zip(SCORES, found, strict=True))
-            watched = train.x[None, :WATCHED]
-            for where, names in watch(cohort.model).items():
-                spread = probes.distributions(cohort, watched, names, UNITS)
-                seen |= {f"{where}/{what}": value for what, value in spread.items()}
+            names = [*HIDDEN_LAYERS, *probes.read_by(cohort.model, Activation).values()]
+            spread = probes.distributions(cohort, train.x[None, :WATCHED], names, UNITS)
+            for what, value in spread.items():
+                for where, own in zip(WATCHES, value.split(len(HIDDEN_LAYERS), 1), strict=True):
+                    seen[f"{where}/{what}"] = own
             return seen
 
         def last(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
@@ -290,7 +305,7 @@ class BatchnormDropout(Experiment):
             "final": {
                 name: {
                     "mean": statistics.student(values),
-                    "std": float(_std(values)),
+                    "std": float(values.std(ddof=1)) if len(values) > 1 else math.nan,
                     "min": float(values.min()),
                     "max": float(values.max()),
                     "each": values,
@@ -344,9 +359,7 @@ def text(group: Group, channels: int | str, classes: int | str) -> str:
         layer = node.layer
         assert isinstance(layer, Layer), "LeNet-5 has no branches"
         if isinstance(layer, Activation):
-            dense = learnt in {"c5", "f6"}
-            drop = what.drop and (dense if place != "last" else learnt == "f6")
-            drop = drop or (what.drop and place == "conv")
+            drop = learnt in DROPPED.get(place, ())
             if drop and place == "before":
                 words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
             if what.norm:
@@ -407,14 +420,6 @@ def prepared(
     return train.to(device), test.to(device)
 
 
-def _std(values: Array) -> Array:
-    """Over members, as a sample; of one member there is none."""
-    if len(values) == 1:
-        return np.full(values.shape[1:], np.nan)
-    deviation: Array = values.std(0, ddof=1)
-    return deviation
-
-
 def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - arrays by name
     """What each batch normalization learnt, and how far its variance shifts, over members."""
     names = [f"{name}/bn" for name in HIDDEN_LAYERS] if group.what.norm else []
@@ -422,7 +427,7 @@ def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -
         names.insert(0, INPUT_NORM)
     for name in names:
         row: dict[str, Any] = {"name": name, "count": of(f"{name}.gamma").shape[1]}
-        for what in ("gamma", "beta", "mean", "var"):
+        for what in KINDS:
             values = of(f"{name}.{what}")
             row[what] = {
                 "mean": float(values.mean()),
@@ -435,7 +440,6 @@ def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -
         live = running > np.quantile(running, 0.5) * 1e-3
         ratio = np.where(live, real / np.where(live, running, 1), np.nan)
         row["shift"] = statistics.student(np.nanmean(ratio, 1))
-        row["apart"] = float(np.nanmean(np.maximum(ratio, 1 / np.where(ratio > 0, ratio, np.nan))))
         yield row
 
 
@@ -448,12 +452,6 @@ def _adjusted(group: Group, of: Any) -> dict[str, Any] | None:  # noqa: ANN401 -
         "gain": statistics.student(of("adjusted_accuracy") - of("test_accuracy")[:, -1]),
         "loss_gain": statistics.student(of("adjusted_loss") - of("test_loss")[:, -1]),
     }
-
-
-def watch(model: Net) -> dict[str, list[str]]:
-    """The layers whose outputs are watched: :data:`WATCHES`, each of the four hidden layers."""
-    read = probes.read_by(model, Activation).values()
-    return dict(zip(WATCHES, (list(HIDDEN_LAYERS), list(read)), strict=True))
 
 
 def _drift(of: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - arrays by name

@@ -10,6 +10,7 @@ from archcalc.render.style import COLOURS, STYLES, drawn
 from training import datasets
 from training.experiments.batchnorm_dropout import (
     HIDDEN_LAYERS,
+    KINDS,
     MEASURED,
     PLACEMENTS,
     SHARES,
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from training.experiments.batchnorm_dropout import BatchnormDropout
     from training.record import Array
 
-KINDS: Final = {
-    "gamma": "gamma",
-    "beta": "beta",
-    "mean": "running mean",
-    "var": "running variance",
-}
 LEAST: Final = 1e-3  # of the variances that are drawn
 PANELS: Final = {
     "train_loss": "training loss",
