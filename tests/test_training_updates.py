@@ -17,6 +17,7 @@ from training.cohort import Cohort, Member, member_keys
 from training.errors import TrainingError
 from training.experiments.dying_relu import plain_survey
 from training.models import Dense, Mlp
+from training.schedules import Schedule
 from training.updates import (
     RULES,
     SGD,
@@ -1096,11 +1097,12 @@ def by_hand(cohort, x, y, rate):
 @pytest.mark.parametrize("text", ["1x1x2 fc-3 relu fc-1", "1x1x2 fc-3 nobias relu fc-1"])
 def test_an_update(text, factor):
     """An update goes down the gradient by the rate times the factor, and tells the loss before."""
-    cohort = born([Member(2, rate=0.3)], SGD(), model=Mlp.read(text), loss=losses.mse)
+    member = Member(2, rate=0.3, schedule=Schedule("all the time", lambda _: factor))
+    cohort = born([member], SGD(), model=Mlp.read(text), loss=losses.mse)
     x, y = doubles(1, 9, 2).float(), doubles(1, 9, 1, seed=1).float()
     for update in (1, 2):
         loss, theta = by_hand(cohort, x, y, 0.3 * factor)
-        assert cohort.advance(x, y, factor).tolist() == [pytest.approx(loss, rel=1e-5)]
+        assert cohort.advance(x, y).tolist() == [pytest.approx(loss, rel=1e-5)]
         assert cohort.updates == update
         torch.testing.assert_close(cohort.parameters.double(), theta, rtol=1e-5, atol=1e-6)
 
@@ -1118,15 +1120,28 @@ def test_updates_are_counted_from_one(rule):
         assert torch.equal(cohort.parameters, theta)
 
 
-def test_a_factor_of_one_update_is_not_kept():
-    """A schedule's factor holds for its update alone."""
-    cohort = born(company(SGD(), CURVED), SGD())
+def test_a_schedule_is_its_members_own():
+    """A schedule's factor holds for its own members, for the update alone that it is of."""
+    shut = Schedule("shut at the second", lambda t: float(t != 1))
+    half = Schedule("half", lambda _: 0.5)
+    members = [m._replace(schedule=s) for m in company(SGD(), CURVED)[:2] for s in (shut, half)]
+    cohort = born(members, SGD())
     rates = cohort.rates.clone()
     x, y = doubles(1, 9, 6).float(), torch.zeros(1, 9, dtype=torch.int64)
-    before = cohort.parameters
-    cohort.advance(x, y, 0.0)
-    assert torch.equal(cohort.parameters, before)
-    assert torch.equal(cohort.rates, rates)
+    moved = []
+    for _ in range(3):
+        before = cohort.parameters
+        cohort.advance(x, y)
+        moved.append((cohort.parameters != before).any(1).tolist())
+        assert torch.equal(cohort.rates, rates)
+    assert moved == [[True] * 4, [False, True] * 2, [True] * 4]
+    usual = Member(0).schedule
+    same = [m._replace(rate=m.rate * m.schedule(0), schedule=usual) for m in members]
+    plain = born(same, SGD())
+    first = born(members, SGD())
+    plain.advance(x, y)
+    first.advance(x, y)
+    torch.testing.assert_close(first.parameters, plain.parameters, rtol=1e-6, atol=1e-7)
 
 
 def test_a_rule_that_looks_ahead_is_asked_where():

@@ -6,13 +6,13 @@ a member in company follows the path that it follows alone.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import torch
 
-from training import kernel, losses, streams
+from training import kernel, losses, schedules, streams
 from training.activations import Activations
 from training.models import Mlp
 from training.networks import Net
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from training.losses import Loss
     from training.networks import Buffers, Watch
+    from training.schedules import Schedule
     from training.updates import Rule, State
 
 
@@ -31,6 +32,7 @@ M = TypeVar("M", bound=Mlp | Net)
 W = TypeVar("W", bound="Tensor | tuple[Tensor, ...]")
 
 SMALL: Final = 2**20  # numbers in a tensor
+PRECISIONS: Final = ("fp32", "bf16")
 
 
 class Member(NamedTuple):
@@ -44,6 +46,7 @@ class Member(NamedTuple):
             :mod:`training.activations`; a :class:`training.networks.Net` has its own.
         rate: its learning rate.
         variant: what else an experiment tells members apart by: a loss, a target function.
+        schedule: a factor on its rate.
     """
 
     number: int
@@ -51,6 +54,7 @@ class Member(NamedTuple):
     activation: str = "relu"
     rate: float = 1e-3
     variant: str = ""
+    schedule: Schedule = schedules.constant()
 
 
 @dataclass
@@ -67,6 +71,10 @@ class Cohort(Generic[M]):
         state: what the rule remembers.
         buffers: running statistics of batch normalization, ``(members, channels)`` each.
         updates: how many there have been.
+        precision: ``fp32``, or ``bf16``: a :class:`Net` computes in 16 bits where
+            ``torch.autocast`` holds that harmless; parameters and statistics stay in 32.
+        micro: the most examples of a batch that a :class:`Net` computes at once; 0 is all. The
+            gradient is that of the whole batch, but batch normalization sees its parts.
     """
 
     model: M
@@ -80,6 +88,8 @@ class Cohort(Generic[M]):
     state: State
     updates: int = 0
     buffers: Buffers = field(default_factory=dict)
+    precision: str = "fp32"
+    micro: int = 0
 
     @classmethod
     def born(
@@ -91,6 +101,8 @@ class Cohort(Generic[M]):
         loss: Loss,
         rule: Rule,
         device: torch.device | str = "cpu",
+        precision: str = "fp32",
+        micro: int = 0,
     ) -> Cohort[M]:
         """Members at birth: parameters drawn, nothing learnt."""
         keys = member_keys(seed, members).to(device)
@@ -108,6 +120,8 @@ class Cohort(Generic[M]):
             parameters,
             rule.begin(parameters),
             buffers=model.begin(len(members), device) if isinstance(model, Net) else {},
+            precision=precision,
+            micro=micro,
         )
 
     def __len__(self) -> int:
@@ -138,10 +152,24 @@ class Cohort(Generic[M]):
 
     def descent(self, theta: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """What :meth:`gradients` gives, by automatic differentiation, all members at once."""
+        count = x.shape[1]
+        step = self.micro or count
+        loss, gradient = self._part_of(theta, x[:, :step], y[:, :step], 0, count)
+        for first in range(step, count, step):
+            part = slice(first, first + step)
+            more = self._part_of(theta, x[:, part], y[:, part], first, count)
+            loss, gradient = loss + more[0], gradient + more[1]
+        return loss, gradient
+
+    def _part_of(
+        self, theta: Tensor, x: Tensor, y: Tensor, first: int, count: int
+    ) -> tuple[Tensor, Tensor]:
+        """What examples from ``first`` on add to the loss of ``count``, and its gradient."""
         with torch.enable_grad():
             theta = theta.detach().requires_grad_()
             own = streams.fold(self.keys, "update", self.updates)
-            loss = self.loss(self.forward(theta, x, keys=own, training=True), y)
+            loss = self.loss(self.forward(theta, x, keys=own, training=True, first=first), y)
+            loss = loss * (x.shape[1] / count)
             (gradient,) = torch.autograd.grad(loss.sum(), theta)
         return loss.detach(), gradient
 
@@ -153,13 +181,20 @@ class Cohort(Generic[M]):
         keys: Tensor | None = None,
         training: bool = False,
         watch: Watch | None = None,
+        first: int = 0,
     ) -> Tensor:
         """Outputs ``(members, batch, out)`` at ``theta``; see the models' own ``forward``."""
         if isinstance(self.model, Net):
-            return self.model.forward(
-                theta, x, keys=keys, buffers=self.buffers, training=training, watch=watch
-            )
+            given: Any = {"keys": keys, "buffers": self.buffers, "training": training}
+            with self._computing():
+                return self.model.forward(theta, x, **given, watch=watch, first=first).float()
         return self.model.forward(theta, x, self.activations, keys=keys, watch=watch)
+
+    def _computing(self) -> Any:  # noqa: ANN401 - a context
+        """Where operations choose their precision."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.parameters.device.type, torch.bfloat16)
 
     def each(self, work: Callable[[Cohort[M], slice], W]) -> W:
         """Work on all members: at once, or, a :class:`Net`'s on a CPU, one after the other.
@@ -192,22 +227,30 @@ class Cohort(Generic[M]):
             buffers={name: value[own] for name, value in self.buffers.items()},
         )
 
-    def advance(self, x: Tensor, y: Tensor, factor: float = 1.0) -> Tensor:
+    def advance(self, x: Tensor, y: Tensor) -> Tensor:
         """One update of every member on a batch; the losses before it, ``(members,)``.
 
         Args:
             x: ``(members or 1, batch, ...)``.
             y: targets, as the loss takes them.
-            factor: of a schedule, on every member's rate.
         """
+        rates = self.rates * self._factors()
         point = self.rule.point(self.parameters, self.state)
         loss, gradient = self.gradients(point, x, y)
         self.updates += 1
         with few_threads(self.parameters):
             self.parameters, self.state = self.rule.update(
-                self.parameters, gradient, self.state, self.rates * factor, self.updates
+                self.parameters, gradient, self.state, rates, self.updates
             )
         return loss
+
+    def _factors(self) -> Tensor | float:
+        """What schedules make of the members' rates at this update."""
+        found = {one: one(self.updates) for one in {m.schedule: None for m in self.members}}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        factors = [[found[member.schedule]] for member in self.members]
+        return torch.tensor(factors, device=self.parameters.device)
 
     def part(self, places: Sequence[int]) -> Cohort[M]:
         """Some of the members, by their places; they go on on their own from here.

@@ -7,6 +7,9 @@ arithmetic on it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
+
+    from training.steps import Steps
 
     Batches: TypeAlias = Callable[[int], tuple[Tensor, Tensor]]
 
@@ -87,6 +92,8 @@ class Data(NamedTuple):
         keys: one a member; given, each reads in an order of its own, and ``x`` and ``y`` are one
             set of all.
         augmentation: of images, with ``keys``.
+        sizes: examples of every update of the run, in place of ``batch``, with ``keys``. Epochs
+            follow one another without a gap: a batch may begin in one and end in the next.
     """
 
     x: Tensor
@@ -95,11 +102,31 @@ class Data(NamedTuple):
     key: Tensor
     keys: Tensor | None = None
     augmentation: Augmentation = Augmentation()
+    sizes: tuple[int, ...] = ()
 
     @property
     def per_epoch(self) -> int:
-        """Updates an epoch."""
+        """Updates an epoch, where all are of one size."""
         return -(-self.x.shape[1] // self.batch)
+
+    def updates(self, steps: Steps) -> int:
+        """How many updates that is; so many epochs are over with the update that ends them."""
+        if steps.unit == "it" or not self.sizes:
+            return steps.iterations(self.per_epoch)
+        ends = list(accumulate(self.sizes, initial=0))
+        return bisect_left(ends, steps.length * self.x.shape[1])
+
+    def reader(self) -> Batches:
+        """Batches by the number of their update, counted from 0: ``(members or 1, batch, ...)``."""
+        if self.sizes:
+            return self._sized()
+        shuffled = lru_cache(maxsize=1)(self.shuffled)
+
+        def batch(update: int) -> tuple[Tensor, Tensor]:
+            epoch, number = divmod(update, self.per_epoch)
+            return shuffled(epoch)(number)
+
+        return batch
 
     def shuffled(self, epoch: int) -> Batches:
         """The batches of an epoch, by their number: ``(members or 1, batch, ...)`` each."""
@@ -115,15 +142,39 @@ class Data(NamedTuple):
 
     def _own(self, keys: Tensor, epoch: int) -> Batches:
         """Batches of which every member has its own."""
-        (x,), (y,) = self.x, self.y
-        orders = streams.permutation(streams.fold(keys, "order", epoch), len(x))
+        orders = self._orders(keys, epoch)
 
         def batch(number: int) -> tuple[Tensor, Tensor]:
-            chosen = orders[:, self._part(number)]
-            images = x.index_select(0, chosen.flatten()).view(*chosen.shape, *x.shape[1:])
-            if any(self.augmentation):
-                own = streams.fold(keys, "augment", epoch, number)
-                images = self.augmentation(images, own)
-            return images, y[chosen]
+            own = streams.fold(keys, "augment", epoch, number)
+            return self._chosen(orders[:, self._part(number)], own)
 
         return batch
+
+    def _sized(self) -> Batches:
+        """Batches of sizes of their own, every member's in its own order."""
+        assert self.keys is not None
+        keys, count = self.keys.to(self.x.device), self.x.shape[1]
+        ends = list(accumulate(self.sizes, initial=0))
+        orders = lru_cache(maxsize=2)(lambda epoch: self._orders(keys, epoch))
+
+        def batch(update: int) -> tuple[Tensor, Tensor]:
+            first, end = ends[update], ends[update + 1]
+            parts = [
+                orders(epoch)[:, max(first - epoch * count, 0) : end - epoch * count]
+                for epoch in range(first // count, -(-end // count))
+            ]
+            return self._chosen(torch.cat(parts, 1), streams.fold(keys, "augment", update))
+
+        return batch
+
+    def _orders(self, keys: Tensor, epoch: int) -> Tensor:
+        """The order of an epoch, ``(members, examples)``."""
+        return streams.permutation(streams.fold(keys, "order", epoch), self.x.shape[1])
+
+    def _chosen(self, places: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """The examples at places ``(members, batch)``, changed by each member's key."""
+        (x,), (y,) = self.x, self.y
+        images = x.index_select(0, places.flatten()).view(*places.shape, *x.shape[1:])
+        if any(self.augmentation):
+            images = self.augmentation(images, keys)
+        return images, y[places]

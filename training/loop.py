@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
-from training import schedules
 from training.errors import StoppedError
 from training.progress import bar, stoppable
 from training.record import CHECKPOINT
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from training.progress import Bar, Stop
     from training.ranks import Ranks
     from training.record import Record
-    from training.schedules import Schedule
 
     Probe: TypeAlias = Callable[[Cohort[Any]], Mapping[str, torch.Tensor]]
     Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
@@ -41,20 +39,24 @@ class Task(NamedTuple):
         members: who.
         build: members, some or all of the task's, at birth on a device, and what they learn from.
         until: how long.
-        looks: after how many epochs ``probe`` is asked; 0 is birth.
+        looks: when ``probe`` is asked: after how many epochs, or steps; 0 is birth.
         probe: what a look sees, ``(members, ...)`` each; it becomes ``(members, looks, ...)``.
         last: what is seen once, at the end: any number of rows, in the members' order.
-        schedule: a factor on every member's rate.
     """
 
     name: str
     members: tuple[Member, ...]
     build: Build
     until: Steps = epochs(0)
-    looks: tuple[int, ...] = (0,)
+    looks: tuple[int | Steps, ...] = (0,)
     probe: Probe | None = None
     last: Probe | None = None
-    schedule: Schedule = schedules.constant()
+
+    def updates(self, data: Data) -> list[int]:
+        """The updates behind which looks are taken, in order, none twice."""
+        said = [epochs(look) if isinstance(look, int) else look for look in self.looks]
+        end = data.updates(self.until)
+        return sorted({look for look in map(data.updates, said) if look <= end})
 
 
 @dataclass
@@ -62,17 +64,16 @@ class _Course:
     """Where the present task stands, on this rank: what a checkpoint holds."""
 
     cohort: Cohort[Any]
-    data: Data
+    moments: list[int]  # the updates behind which looks are taken
     seen: dict[str, list[torch.Tensor]] = field(default_factory=dict)
     looks: int = 0
     summed: torch.Tensor = field(default_factory=lambda: torch.zeros(0))  # losses since a look
 
     def look(self, task: Task) -> None:
         """Ask the probe, and close the interval whose losses were summed."""
-        end = self.cohort.updates
-        begin = task.looks[self.looks - 1] * self.data.per_epoch if self.looks else 0
         if self.looks:
-            self.note("training_loss", self.summed / (end - begin))
+            since = self.cohort.updates - self.moments[self.looks - 1]
+            self.note("training_loss", self.summed / since)
             self.summed = torch.zeros_like(self.summed)
         if task.probe is not None:
             for name, value in task.probe(self.cohort).items():
@@ -106,6 +107,26 @@ class _Course:
             if name.startswith("seen/")
         }
         cohort.updates, self.looks = updates, looks
+
+
+class _Watch:
+    """Adds the seconds of a task's updates, without looks and checkpoints, to a record's."""
+
+    def __init__(self, seconds: dict[str, float], name: str, device: torch.device) -> None:
+        self.seconds, self.name, self.device = seconds, name, device
+        self.before = seconds.get(name, 0.0)
+        self.go_on()
+
+    def pause(self) -> None:
+        """Add what has passed."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.before += time.monotonic() - self.since
+        self.seconds[self.name] = round(self.before, 3)
+
+    def go_on(self) -> None:
+        """Begin to count."""
+        self.since = time.monotonic()
 
 
 class Loop:
@@ -152,45 +173,51 @@ class Loop:
 
     def _length(self, task: Task) -> int:
         """Updates of a task, of which one member's data tell enough."""
-        return task.until.iterations(task.build(task.members[:1], self.device)[1].per_epoch)
+        return task.build(task.members[:1], self.device)[1].updates(task.until)
 
     def _train(self, place: int, stop: Stop, told: Bar, before: int) -> None:
         task = self.tasks[place]
-        course = self._begin(task, place)
-        cohort, data = course.cohort, course.data
-        end = task.until.iterations(data.per_epoch)
-        looks = [look * data.per_epoch for look in task.looks if look * data.per_epoch <= end]
-        epoch = -1
+        course, data = self._begin(task, place)
+        cohort, looks = course.cohort, course.moments
+        end = data.updates(task.until)
+        read = data.reader()
+        watch = self._watch(task)
         while True:
             if course.looks < len(looks) and looks[course.looks] == cohort.updates:
+                watch.pause()
                 course.look(task)
+                watch.go_on()
             told(before + cohort.updates, task.name)
             if self._ask(stop, cohort.updates):
+                watch.pause()
                 self._checkpoint(course, place)
                 self._stopped(task, cohort.updates, end)
             if cohort.updates == end:
                 break
-            now, number = divmod(cohort.updates, data.per_epoch)
-            if now != epoch:
-                epoch = now
-                batches = data.shuffled(epoch)
-            x, y = batches(number)
-            course.summed += cohort.advance(x, y, task.schedule(cohort.updates))
+            course.summed += cohort.advance(*read(cohort.updates))
             if self._due(cohort.updates):
+                watch.pause()
                 self._checkpoint(course, place)
+                watch.go_on()
+        watch.pause()
         self._end(task, course, place)
         told(before + end + 1, task.name)
 
-    def _begin(self, task: Task, place: int) -> _Course:
+    def _watch(self, task: Task) -> _Watch:
+        """The time that a task's updates take, which the record keeps."""
+        return _Watch(self.record.about.setdefault("learning", {}), task.name, self.device)
+
+    def _begin(self, task: Task, place: int) -> tuple[_Course, Data]:
         cohort, data = task.build(tuple(self.ranks.own(task.members)), self.device)
-        course = _Course(cohort, data, summed=torch.zeros(len(cohort), device=self.device))
+        summed = torch.zeros(len(cohort), device=self.device)
+        course = _Course(cohort, task.updates(data), summed=summed)
         at = self.record.about.get("checkpoint")
         if at and at["task"] == place:
             kept = self.record.checkpoint()
             own = list(self.ranks.own(range(len(task.members))))
             mine = {name: value[own[0] : own[-1] + 1] for name, value in kept.items()}
             course.restore(mine, at["updates"], at["looks"])
-        return course
+        return course, data
 
     def _ask(self, stop: Stop, updates: int) -> bool:
         """Whether to stop here, of which all ranks say the same."""

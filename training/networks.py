@@ -237,6 +237,7 @@ class Net:
         buffers: Buffers | None = None,
         training: bool = False,
         watch: Watch | None = None,
+        first: int = 0,
     ) -> Tensor:
         """All members at once.
 
@@ -249,6 +250,7 @@ class Net:
             training: a batch is normalized by its own statistics, and ``buffers`` change.
             watch: called with ``input`` and each layer's name and its output
                 ``(members or 1, batch, ...)``.
+            first: so many examples of the batch come before these; dropout draws theirs.
 
         Returns:
             ``(members, batch, out)``.
@@ -277,7 +279,7 @@ class Net:
                     h = self._normalized(h, move, affine, buffers, members, training)
                 case Dropout(probability=probability):
                     if keys is not None and probability:
-                        h = _dropped(h, move, probability, keys)
+                        h = _dropped(h, move, probability, keys, first)
                 case _:
                     h = _plain(h, move)
             values[move.name] = h
@@ -327,11 +329,11 @@ def _own(h: Tensor, move: Move, members: int) -> Tensor:
     return h.repeat(1, members, *[1] * (h.dim() - 2))
 
 
-def _dropped(h: Tensor, move: Move, probability: float, keys: Tensor) -> Tensor:
+def _dropped(h: Tensor, move: Move, probability: float, keys: Tensor, first: int) -> Tensor:
     """Dropout, each member by its own stream."""
     h = _own(h, move, len(keys))
     drop = streams.fold(keys, "drop", move.name)
-    kept = streams.kept(drop, probability, len(h), move.channels[0], *h.shape[2:])
+    kept = streams.kept(drop, probability, len(h), move.channels[0], *h.shape[2:], first=first)
     # inverted dropout: what is kept is scaled, so that nothing is at test time
     return h * (_packed(kept) / (1 - probability))
 

@@ -87,13 +87,20 @@ def integers(keys: Tensor, below: int, *shape: int) -> Tensor:
     return (uniform(keys, *shape) * below).long()
 
 
-def kept(keys: Tensor, dropped: float, *shape: int) -> Tensor:
+def kept(keys: Tensor, dropped: float, *shape: int, first: int = 0) -> Tensor:
     """What dropout keeps: True with probability 1 - ``dropped``, ``(*keys.shape, *shape)``.
 
     Four decisions come of one number of a stream: the probability is exact to 2^-16.
+
+    Args:
+        keys: one a stream.
+        dropped: the probability of what is left out.
+        shape: of the decisions.
+        first: so many rows, of the shape's first axis, come before these and are left out.
     """
     count = math.prod(shape)
-    drawn = bits(keys, -(-count // 4)).view(torch.int16)[..., :count]
+    start, skip = divmod(first * math.prod(shape[1:]), 4)
+    drawn = bits(keys, -(-(skip + count) // 4), start).view(torch.int16)[..., skip : skip + count]
     return (drawn >= round(dropped * 2**16) - 2**15).reshape(*keys.shape, *shape)
 
 

@@ -52,7 +52,7 @@ def usual(folder: str, asked: BatchnormDropout, workers: int) -> tuple[float, fl
     net = lenet()
     rule = torch.optim.Adam(net.parameters(), lr=asked.rate)
     (task,) = asked.tasks()
-    schedule = torch.optim.lr_scheduler.LambdaLR(rule, task.schedule)
+    schedule = torch.optim.lr_scheduler.LambdaLR(rule, task.members[0].schedule)
     begin = time.perf_counter()
     for _ in range(asked.epochs):
         for x, y in train:
@@ -76,7 +76,7 @@ def ours(asked: BatchnormDropout) -> tuple[float, float]:
     for epoch in range(asked.epochs):
         batches = data.shuffled(epoch)
         for number in range(data.per_epoch):
-            cohort.advance(*batches(number), task.schedule(cohort.updates))
+            cohort.advance(*batches(number))
     seconds = (time.perf_counter() - begin) / asked.epochs
     return seconds, float(probes.score(cohort, asked.images()[1]).accuracy[0])
 
