@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -16,7 +17,11 @@ from archcalc.errors import need, quoted
 from training.errors import StoppedError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    # What is typed, and the option that an error names.
+    Reader: TypeAlias = Callable[[str, str], Any]
 
 app = typer.Typer(
     name="archcalc training",
@@ -33,24 +38,168 @@ app = typer.Typer(
 NEEDED: Final = ("torch", "numpy", "scipy", "matplotlib")
 
 
-def _option(name: str, meaning: str, metavar: str = "N") -> Any:  # noqa: ANN401 - typer's own
-    return typer.Option(name, metavar=metavar, help=meaning)
+def _text(text: str, _option: str) -> str:
+    return text
 
 
-_Seed = Annotated[str, _option("--seed", "Where all random numbers come from.")]
-_Output = Annotated[
-    str | None,
-    _option("--output", "Folder for record, tables and figures; runs/... if not said.", "FOLDER"),
-]
-_Device = Annotated[str, _option("--device", "auto, cpu or cuda.", "DEVICE")]
-_Json = Annotated[bool, typer.Option("--json", help="The numbers as JSON on standard output.")]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished record.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Forget what is in the folder.")]
-_Data = Annotated[
-    str | None,
-    _option("--data-dir", "Where torchvision's data sets are; or ARCHCALC_DATA.", "FOLDER"),
-]
-_Keep = Annotated[str, _option("--checkpoint-every", "Seconds between checkpoints.", "SECONDS")]
+def _stripped(text: str, _option: str) -> str:
+    return text.strip()
+
+
+def _whole(text: str, option: str) -> int:
+    stripped = text.strip()
+    if re.fullmatch(r"[0-9]{1,19}", stripped):
+        return int(stripped)
+    raise TrainingError(f"{option}: {quoted(text)} is not a whole number")
+
+
+def _number(text: str, option: str) -> float:
+    if re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text.strip(), re.IGNORECASE):
+        value = float(text)
+        if 0 < value < float("inf"):
+            return value
+    raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
+
+
+def _several(read: Reader) -> Reader:
+    def words(text: str, option: str) -> tuple[Any, ...]:
+        split = text.split(",") if text.strip() else ()
+        return tuple(read(word.strip(), option) for word in split)
+
+    return words
+
+
+_words, _wholes, _numbers = _several(_text), _several(_whole), _several(_number)
+
+
+class _Option(NamedTuple):
+    """How what is typed behind an option is read, and what its help says.
+
+    Attributes:
+        read: the field's value from its text.
+        metavar: what is typed, in the help.
+        meaning: the help's line.
+        optional: where the text is empty, the experiment's own default holds.
+    """
+
+    read: Reader
+    metavar: str
+    meaning: str
+    optional: bool = False
+
+
+class _Command(NamedTuple):
+    """An experiment's command.
+
+    Attributes:
+        meaning: the help's line.
+        given: its options, which are the experiment's fields, with their default texts.
+        own: those that are not, or mean something else, in :data:`OPTIONS`.
+    """
+
+    meaning: str
+    given: dict[str, str | None]
+    own: dict[str, _Option] = {}
+
+
+OPTIONS: Final = {
+    "activation": _Option(_words, "WORDS", "Activations: relu, leaky."),
+    "augment": _Option(_text, "WORDS", "Random changes of images, e.g. shift2,flip."),
+    "batch": _Option(_whole, "N", "The minibatch."),
+    "born": _Option(_whole, "N", "Networks a width, for the theory of birth; 0 leaves it out."),
+    "data_dir": _Option(_text, "FOLDER", "Where torchvision's data sets are; or ARCHCALC_DATA."),
+    "dataset": _Option(_stripped, "NAME", "mnist, fashion-mnist, cifar10, digits, or a file.npz."),
+    "dropout_placement": _Option(_words, "WORDS", "dense, conv, before, last."),
+    "epochs": _Option(_whole, "N", "Passes over the training set."),
+    "examples": _Option(_whole, "N", "Examples that they look at."),
+    "function": _Option(_words, "WORDS", "Targets: abs, xsin5x, step."),
+    "hidden_layers": _Option(_wholes, "NUMBERS", 'The paper\'s "10-layer" network has 9.'),
+    "init": _Option(_words, "WORDS", "Initializations: he, torch, glorot, rai."),
+    "loss": _Option(_words, "WORDS", "Losses: perceptron, hinge."),
+    "networks": _Option(_whole, "N", "Networks of each combination."),
+    "points": _Option(_whole, "N", "Points in a training set."),
+    "rate": _Option(_numbers, "NUMBERS", "Learning rates."),
+    "seeds": _Option(_whole, "N", "Networks of each variant."),
+    "sets": _Option(_whole, "N", "Training sets; all are learnt from at once."),
+    "setting": _Option(_text, "WORD", "ball (Godoy's blog) or mnist (Perunicic's)."),
+    "simulations": _Option(_whole, "N", "Networks of each combination."),
+    "test_points": _Option(_whole, "N", "Test points, the same for all sets."),
+    "validation": _Option(_whole, "N", "Training images held out in the test set's place."),
+    "variant": _Option(_words, "WORDS", "plain, bn, bn-input, bn-pixel, dropout, both."),
+    "width": _Option(_whole, "N", "Units a hidden layer."),
+}
+
+COMMANDS: Final = {
+    "perceptron": _Command(
+        "Perceptron criterion and hinge loss on 20 points (homework 2, problem 1).",
+        {
+            "sets": "1000",
+            "points": "20",
+            "test_points": "1000",
+            "epochs": "1000",
+            "loss": "perceptron,hinge",
+            "rate": "1,0.1",
+        },
+        {"epochs": _Option(_whole, "N", "Passes over a training set.")},
+    ),
+    "init": _Command(
+        "Vanishing and exploding values in five layers at birth (lab 3, problem 1.1).",
+        {
+            "setting": "ball",
+            "activation": "",
+            "init": "",
+            "networks": "20",
+            "examples": "1000",
+            "data_dir": None,
+        },
+        {
+            "activation": _Option(
+                _words, "WORDS", "sigmoid, tanh, relu, id, ...; the setting's own."
+            ),
+            "init": _Option(_words, "WORDS", "normal.01, glorot, he, ...; the setting's own."),
+        },
+    ),
+    "dying-relu": _Command(
+        "How many deep, narrow networks are constant (lab 3, problems 1.2 and 1.3).",
+        {
+            "activation": "relu,leaky",
+            "function": "abs",
+            "hidden_layers": "9,10",
+            "width": "2",
+            "init": "he",
+            "simulations": "1000",
+            "points": "3000",
+            "batch": "64",
+            "epochs": "50",
+            "born": "20000",
+        },
+        {"points": _Option(_whole, "N", "Points in each network's training set.")},
+    ),
+    "batchnorm-dropout": _Command(
+        "LeNet-5 with batch normalization, dropout, both (lab 3, problem 2).",
+        {
+            "dataset": "mnist",
+            "variant": "plain,bn,bn-input,bn-pixel,dropout,both",
+            "dropout_placement": "dense",
+            "seeds": "10",
+            "epochs": "20",
+            "batch": "128",
+            "rate": "0.003",
+            "augment": "",
+            "validation": "0",
+            "data_dir": None,
+        },
+        {"rate": _Option(_number, "N", "Adam's learning rate, at its height.")},
+    ),
+}
+
+
+def _flag(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
+
+
+def _declared(field: str, metavar: str, meaning: str) -> Any:  # noqa: ANN401 - typer's own
+    return typer.Option(_flag(field), metavar=metavar, help=meaning)
 
 
 @app.callback()
@@ -58,190 +207,32 @@ def _experiments() -> None:
     """What is common to all experiments stands in the application's help."""
 
 
-@app.command()
-def perceptron(
-    sets: Annotated[str, _option("--sets", "Training sets; all are learnt from at once.")] = "1000",
-    points: Annotated[str, _option("--points", "Points in a training set.")] = "20",
-    test_points: Annotated[
-        str, _option("--test-points", "Test points, the same for all sets.")
-    ] = "1000",
-    epochs: Annotated[str, _option("--epochs", "Passes over a training set.")] = "1000",
-    loss: Annotated[
-        str, _option("--loss", "Losses: perceptron, hinge.", "WORDS")
-    ] = "perceptron,hinge",
-    rate: Annotated[str, _option("--rate", "Learning rates.", "NUMBERS")] = "1,0.1",
-    seed: _Seed = "0",
-    output: _Output = None,
-    device: _Device = "auto",
-    json: _Json = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    checkpoint_every: _Keep = "15",
-) -> None:
-    """Perceptron criterion and hinge loss on 20 points (homework 2, problem 1)."""
-    given = {
-        "sets": _whole(sets, "--sets"),
-        "points": _whole(points, "--points"),
-        "test_points": _whole(test_points, "--test-points"),
-        "epochs": _whole(epochs, "--epochs"),
-        "loss": _words(loss),
-        "rate": tuple(_number(word, "--rate") for word in _words(rate)),
-    }
-    _run("perceptron", given, seed, output, device, json, resume, overwrite, checkpoint_every)
-
-
-@app.command()
-def init(
-    setting: Annotated[
-        str, _option("--setting", "ball (Godoy's blog) or mnist (Perunicic's).", "WORD")
-    ] = "ball",
-    activation: Annotated[
-        str, _option("--activation", "sigmoid, tanh, relu, id, ...; the setting's own.", "WORDS")
-    ] = "",
-    init: Annotated[
-        str, _option("--init", "normal.01, glorot, he, ...; the setting's own.", "WORDS")
-    ] = "",
-    networks: Annotated[str, _option("--networks", "Networks of each combination.")] = "20",
-    examples: Annotated[str, _option("--examples", "Examples that they look at.")] = "1000",
-    data_dir: _Data = None,
-    seed: _Seed = "0",
-    output: _Output = None,
-    device: _Device = "auto",
-    json: _Json = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    checkpoint_every: _Keep = "15",
-) -> None:
-    """Vanishing and exploding values in five layers at birth (lab 3, problem 1.1)."""
-    given = {
-        "setting": setting,
-        "activation": _words(activation),
-        "init": _words(init),
-        "networks": _whole(networks, "--networks"),
-        "examples": _whole(examples, "--examples"),
-        "data_dir": data_dir,
-    }
-    _run("init", given, seed, output, device, json, resume, overwrite, checkpoint_every)
-
-
-@app.command("dying-relu")
-def dying_relu(
-    activation: Annotated[
-        str, _option("--activation", "Activations: relu, leaky.", "WORDS")
-    ] = "relu,leaky",
-    function: Annotated[str, _option("--function", "Targets: abs, xsin5x, step.", "WORDS")] = "abs",
-    hidden_layers: Annotated[
-        str, _option("--hidden-layers", 'The paper\'s "10-layer" network has 9.', "NUMBERS")
-    ] = "9,10",
-    width: Annotated[str, _option("--width", "Units a hidden layer.")] = "2",
-    init: Annotated[
-        str, _option("--init", "Initializations: he, torch, glorot, rai.", "WORDS")
-    ] = "he",
-    simulations: Annotated[str, _option("--simulations", "Networks of each combination.")] = "1000",
-    points: Annotated[str, _option("--points", "Points in each network's training set.")] = "3000",
-    batch: Annotated[str, _option("--batch", "The minibatch.")] = "64",
-    epochs: Annotated[str, _option("--epochs", "Passes over the training set.")] = "50",
-    born: Annotated[
-        str, _option("--born", "Networks a width, for the theory of birth; 0 leaves it out.")
-    ] = "20000",
-    seed: _Seed = "0",
-    output: _Output = None,
-    device: _Device = "auto",
-    json: _Json = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    checkpoint_every: _Keep = "15",
-) -> None:
-    """How many deep, narrow networks are constant (lab 3, problems 1.2 and 1.3)."""
-    given = {
-        "activation": _words(activation),
-        "function": _words(function),
-        "hidden_layers": tuple(_whole(n, "--hidden-layers") for n in _words(hidden_layers)),
-        "width": _whole(width, "--width"),
-        "init": _words(init),
-        "simulations": _whole(simulations, "--simulations"),
-        "points": _whole(points, "--points"),
-        "batch": _whole(batch, "--batch"),
-        "epochs": _whole(epochs, "--epochs"),
-        "born": _whole(born, "--born"),
-    }
-    _run("dying-relu", given, seed, output, device, json, resume, overwrite, checkpoint_every)
-
-
-@app.command("batchnorm-dropout")
-def batchnorm_dropout(
-    dataset: Annotated[
-        str,
-        _option("--dataset", "mnist, fashion-mnist, cifar10, digits, or a file.npz.", "NAME"),
-    ] = "mnist",
-    variant: Annotated[
-        str, _option("--variant", "plain, bn, bn-input, bn-pixel, dropout, both.", "WORDS")
-    ] = "plain,bn,bn-input,bn-pixel,dropout,both",
-    dropout_placement: Annotated[
-        str, _option("--dropout-placement", "dense, conv, before, last.", "WORDS")
-    ] = "dense",
-    seeds: Annotated[str, _option("--seeds", "Networks of each variant.")] = "10",
-    epochs: Annotated[str, _option("--epochs", "Passes over the training set.")] = "20",
-    batch: Annotated[str, _option("--batch", "The minibatch.")] = "128",
-    rate: Annotated[str, _option("--rate", "Adam's learning rate, at its height.")] = "0.003",
-    augment: Annotated[
-        str, _option("--augment", "Random changes of images, e.g. shift2,flip.", "WORDS")
-    ] = "",
-    validation: Annotated[
-        str, _option("--validation", "Training images held out in the test set's place.")
-    ] = "0",
-    data_dir: _Data = None,
-    seed: _Seed = "0",
-    output: _Output = None,
-    device: _Device = "auto",
-    json: _Json = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    checkpoint_every: _Keep = "15",
-) -> None:
-    """LeNet-5 with batch normalization, dropout, both (lab 3, problem 2)."""
-    given = {
-        "dataset": dataset.strip(),
-        "variant": _words(variant),
-        "dropout_placement": _words(dropout_placement),
-        "seeds": _whole(seeds, "--seeds"),
-        "epochs": _whole(epochs, "--epochs"),
-        "batch": _whole(batch, "--batch"),
-        "rate": _number(rate, "--rate"),
-        "augment": augment,
-        "validation": _whole(validation, "--validation"),
-        "data_dir": data_dir,
-    }
-    _run(
-        "batchnorm-dropout", given, seed, output, device, json, resume, overwrite, checkpoint_every
-    )
-
-
-@app.command()
-def tables(
-    directory: Annotated[
-        str, typer.Argument(metavar="FOLDER", help="Whose folders hold records.")
-    ] = "tables/training",
-) -> None:
-    """Draw pages and figures anew from finished records; nothing is trained."""
-    need("training", "training", *NEEDED)
-    from training import runner  # noqa: PLC0415 - loads torch
-
-    runner.redraw(Path(directory))
-
-
 def _run(
     name: str,
     given: dict[str, Any],
-    seed: str,
-    output: str | None,
-    device: str,
-    json: bool,
-    resume: bool,
-    overwrite: bool,
-    checkpoint_every: str,
+    *,
+    seed: Annotated[str, _declared("seed", "N", "Where all random numbers come from.")] = "0",
+    output: Annotated[
+        str | None,
+        _declared(
+            "output", "FOLDER", "Folder for record, tables and figures; runs/... if not said."
+        ),
+    ] = None,
+    device: Annotated[str, _declared("device", "DEVICE", "auto, cpu or cuda.")] = "auto",
+    json: Annotated[
+        bool, typer.Option("--json", help="The numbers as JSON on standard output.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an unfinished record.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Forget what is in the folder.")
+    ] = False,
+    checkpoint_every: Annotated[
+        str, _declared("checkpoint_every", "SECONDS", "Seconds between checkpoints.")
+    ] = "15",
 ) -> None:
-    """Run an experiment and show what came of it."""
+    """Run an experiment and show what came of it; its keywords are options of every command."""
     need("training", "training", *NEEDED)
     if output is not None and not output.strip():
         raise TrainingError(f"--output: {quoted(output)} names no folder")
@@ -264,23 +255,52 @@ def _run(
         deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",")) if text.strip() else ()
+def _mount(name: str) -> None:
+    """Make an experiment's command: its own options, then those of :func:`_run`."""
+    command = COMMANDS[name]
+    known = OPTIONS | command.own
+    options = {field: known[field] for field in command.given}
+
+    def typed(**texts: Any) -> None:  # noqa: ANN401 - a text, a flag or nothing
+        given = {}
+        for field, option in options.items():
+            text = texts.pop(field)
+            # None: not typed, and without a default text.
+            if text is not None and (text or not option.optional):
+                given[field] = option.read(text, _flag(field))
+        _run(name, given, **texts)
+
+    own = [
+        inspect.Parameter(
+            field,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=command.given[field],
+            annotation=Annotated[str | None, _declared(field, option.metavar, option.meaning)],
+        )
+        for field, option in options.items()
+    ]
+    parameters = inspect.signature(_run, eval_str=True).parameters.values()
+    common = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    # Typer reads the options off the signature.
+    vars(typed)["__signature__"] = inspect.Signature([*own, *common])
+    app.command(name, help=command.meaning)(typed)
 
 
-def _whole(text: str, option: str) -> int:
-    stripped = text.strip()
-    if re.fullmatch(r"[0-9]{1,19}", stripped):
-        return int(stripped)
-    raise TrainingError(f"{option}: {quoted(text)} is not a whole number")
+for _command in COMMANDS:
+    _mount(_command)
 
 
-def _number(text: str, option: str) -> float:
-    if re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text.strip(), re.IGNORECASE):
-        value = float(text)
-        if 0 < value < float("inf"):
-            return value
-    raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
+@app.command()
+def tables(
+    directory: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Whose folders hold records.")
+    ] = "tables/training",
+) -> None:
+    """Draw pages and figures anew from finished records; nothing is trained."""
+    need("training", "training", *NEEDED)
+    from training import runner  # noqa: PLC0415 - loads torch
+
+    runner.redraw(Path(directory))
 
 
 def run(args: Sequence[str], name: str = "python -m training") -> int:
