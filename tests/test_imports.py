@@ -146,6 +146,7 @@ FLOORS = {
     "training.steps": 21,
     "training.streams": 21,
     "training.schedules": 21,
+    "training.rules": 21,
     "training.activations": 21,
     "training.losses": 21,
     "training.statistics": 21,

@@ -129,6 +129,69 @@ OPTIONS: Final = {
     "width": _Option(_whole, "N", "Units a hidden layer."),
 }
 
+# Of the experiments with MiniGoogLeNet: options whose empty text leaves the preset's value.
+_PRESET: Final = {
+    field: _Option(read, metavar, f"{meaning}{' The preset has its own.' * optional}", optional)
+    for field, read, metavar, meaning, optional in (
+        ("preset", _stripped, "WORD", "quick: minutes on two cores; full: the assignment.", False),
+        ("examples", _whole, "N", "Training images; 0 takes all.", True),
+        ("validation", _whole, "N", "Training images that are held out.", True),
+        ("test_examples", _whole, "N", "Test images; 0 takes all.", True),
+        ("width", _number, "SHARE", "The share of the network's channels that is built.", True),
+        ("size", _whole, "PIXELS", "To which images are resized.", True),
+        ("augment", _text, "WORDS", "Random changes of images, e.g. shift3,flip; none.", True),
+        ("momentum", _number, "N", "Of SGD.", False),
+        ("seeds", _whole, "N", "Networks of each way to train.", True),
+        ("precision", _stripped, "WORD", "fp32 or bf16.", True),
+        ("micro_batch", _whole, "N", "The most examples that are computed at once.", False),
+        ("lr_min", _number, "N", "The lowest rate.", True),
+        ("lr_max", _number, "N", "The highest rate.", True),
+        ("lr_finder", _text, "FOLDER", "Of a finished lr-finder.", False),
+        ("epochs", _whole, "N", "Passes over the training set.", True),
+        ("step", _whole, "N", "Epochs of half a cycle.", True),
+        ("decay", _number, "SHARE", "What is left of a cycle's height at the end.", False),
+        ("smallest", _whole, "N", "The first batch; powers of two from here.", True),
+        ("largest", _whole, "N", "The last one.", True),
+        ("hold", _stripped, "STEPS", "How long a batch is kept: 80it, 2ep.", True),
+        ("sweep_epochs", _whole, "N", "Passes over the training set, in the sweep.", False),
+        ("sweep", _whole, "N", "Epochs in which one network's rate rises.", True),
+        ("candidates", _whole, "N", "Rates from 1e-9 to 10.", False),
+        ("trial", _whole, "N", "Passes over the training set, of each candidate.", True),
+        ("b_min", _whole, "N", "The smallest batch.", True),
+        ("b_max", _whole, "N", "The largest batch.", True),
+        (
+            "batch_finder",
+            _text,
+            "FOLDER",
+            "Of a finished batch-finder, which has found both.",
+            False,
+        ),
+    )
+}
+_RATES: Final = {
+    "lr_min": "",
+    "lr_max": "",
+    "lr_finder": None,
+    "epochs": "",
+    "step": "",
+    "decay": "0.1",
+}
+_NETWORK: Final = {
+    "dataset": "fashion-mnist",
+    "examples": "",
+    "validation": "",
+    "test_examples": "",
+    "width": "",
+    "size": "",
+    "augment": "",
+    "batch": "64",
+    "momentum": "0.9",
+    "seeds": "",
+    "precision": "",
+    "micro_batch": "1024",
+    "data_dir": None,
+}
+
 COMMANDS: Final = {
     "perceptron": _Command(
         "Perceptron criterion and hinge loss on 20 points (homework 2, problem 1).",
@@ -190,6 +253,80 @@ COMMANDS: Final = {
             "data_dir": None,
         },
         {"rate": _Option(_number, "N", "Adam's learning rate, at its height.")},
+    ),
+    "lr-finder": _Command(
+        "Between which rates MiniGoogLeNet learns (lab 3, problem 3.1).",
+        {
+            "preset": "quick",
+            "candidates": "10",
+            "epochs": "5",
+            "sweep": "",
+            "lr_min": "",
+            "lr_max": "",
+            **_NETWORK,
+        },
+        {
+            **_PRESET,
+            "epochs": _Option(_whole, "N", "Passes over the training set, of each candidate."),
+            "lr_min": _Option(
+                _number, "N", "Your reading of the curve; the rule's own.", optional=True
+            ),
+            "lr_max": _Option(_number, "N", "Likewise.", optional=True),
+        },
+    ),
+    "cyclical-lr": _Command(
+        "The rate in cycles: triangular, triangular2, exp_range (lab 3, problem 3.2).",
+        {
+            "preset": "quick",
+            "policy": "triangular,triangular2,exp_range,constant,one-cycle",
+            **_RATES,
+            **_NETWORK,
+        },
+        {
+            **_PRESET,
+            "policy": _Option(
+                _words, "WORDS", "triangular, triangular2, exp_range, constant, one-cycle."
+            ),
+        },
+    ),
+    "batch-size": _Command(
+        "The batch grows at lr-max, or one network a batch at lr-min (lab 3, problem 3.3).",
+        {
+            "preset": "quick",
+            "policy": "grow",
+            "smallest": "",
+            "largest": "",
+            "hold": "",
+            "sweep_epochs": "5",
+            **_RATES,
+            **_NETWORK,
+        },
+        _PRESET | {"policy": _Option(_stripped, "WORD", "grow or sweep.")},
+    ),
+    "batch-finder": _Command(
+        "An algorithm that finds the range of batch sizes (homework 2, problem 4.5).",
+        {
+            "preset": "quick",
+            "smallest": "",
+            "largest": "",
+            "trial": "",
+            **_RATES,
+            **_NETWORK,
+        },
+        _PRESET,
+    ),
+    "cyclical-batch": _Command(
+        "The batch in cycles, beside the rate in cycles (homework 2, problem 4.6).",
+        {
+            "preset": "quick",
+            "policy": "growing,decaying",
+            "b_min": "",
+            "b_max": "",
+            "batch_finder": None,
+            **_RATES,
+            **_NETWORK,
+        },
+        _PRESET | {"policy": _Option(_words, "WORDS", "growing, decaying.")},
     ),
 }
 

@@ -127,7 +127,9 @@ class Cohort(Generic[M]):
     def __len__(self) -> int:
         return len(self.members)
 
-    def gradients(self, theta: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(
+        self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """Each member's loss ``(members,)`` and its gradient, of the shape of ``theta``.
 
         Dropout is at work, and running statistics change.
@@ -136,11 +138,14 @@ class Cohort(Generic[M]):
             theta: where; ``(members, parameters)``.
             x: a batch of each member, or of all: ``(members or 1, batch, ...)``.
             y: targets, as the loss takes them.
+            training: else a :class:`Net` normalizes by running statistics, which do not change.
         """
         if isinstance(self.model, Net):
             there = replace(self, parameters=theta)
             return there.each(
-                lambda one, own: one.descent(one.parameters, _part(x, own), _part(y, own))
+                lambda one, own: one.descent(
+                    one.parameters, _part(x, own), _part(y, own), training=training
+                )
             )
         slopes = self.activations.slopes
         whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
@@ -150,28 +155,30 @@ class Cohort(Generic[M]):
             return kernel.gradients(self.model, theta, x, y, slopes)
         return self.descent(theta, x, y)
 
-    def descent(self, theta: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def descent(
+        self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """What :meth:`gradients` gives, by automatic differentiation, all members at once."""
         count = x.shape[1]
         step = self.micro or count
-        loss, gradient = self._part_of(theta, x[:, :step], y[:, :step], 0, count)
+        own = streams.fold(self.keys, "update", self.updates)
+
+        def part(first: int) -> tuple[Tensor, Tensor]:
+            """What examples from ``first`` on add to the mean loss, and its gradient."""
+            some = slice(first, first + step)
+            with torch.enable_grad():
+                point = theta.detach().requires_grad_()
+                given: Any = {"keys": own, "training": training, "first": first}
+                found = self.loss(self.forward(point, x[:, some], **given), y[:, some])
+                found = found * (x[:, some].shape[1] / count)
+                (slope,) = torch.autograd.grad(found.sum(), point)
+            return found.detach(), slope
+
+        loss, gradient = part(0)
         for first in range(step, count, step):
-            part = slice(first, first + step)
-            more = self._part_of(theta, x[:, part], y[:, part], first, count)
+            more = part(first)
             loss, gradient = loss + more[0], gradient + more[1]
         return loss, gradient
-
-    def _part_of(
-        self, theta: Tensor, x: Tensor, y: Tensor, first: int, count: int
-    ) -> tuple[Tensor, Tensor]:
-        """What examples from ``first`` on add to the loss of ``count``, and its gradient."""
-        with torch.enable_grad():
-            theta = theta.detach().requires_grad_()
-            own = streams.fold(self.keys, "update", self.updates)
-            loss = self.loss(self.forward(theta, x, keys=own, training=True, first=first), y)
-            loss = loss * (x.shape[1] / count)
-            (gradient,) = torch.autograd.grad(loss.sum(), theta)
-        return loss.detach(), gradient
 
     def forward(
         self,

@@ -19,7 +19,7 @@ from training import streams
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
@@ -108,6 +108,11 @@ class Data(NamedTuple):
     def per_epoch(self) -> int:
         """Updates an epoch, where all are of one size."""
         return -(-self.x.shape[1] // self.batch)
+
+    def moments(self, looks: Iterable[Steps], until: Steps) -> list[int]:
+        """The updates behind which to look, none twice, none beyond the end."""
+        end = self.updates(until)
+        return sorted({look for look in map(self.updates, looks) if look <= end})
 
     def updates(self, steps: Steps) -> int:
         """How many updates that is; so many epochs are over with the update that ends them."""

@@ -39,7 +39,7 @@ class Task(NamedTuple):
         members: who.
         build: members, some or all of the task's, at birth on a device, and what they learn from.
         until: how long.
-        looks: when ``probe`` is asked: after how many epochs, or steps; 0 is birth.
+        looks: when ``probe`` is asked; no epochs, or no updates, is birth.
         probe: what a look sees, ``(members, ...)`` each; it becomes ``(members, looks, ...)``.
         last: what is seen once, at the end: any number of rows, in the members' order.
     """
@@ -48,15 +48,9 @@ class Task(NamedTuple):
     members: tuple[Member, ...]
     build: Build
     until: Steps = epochs(0)
-    looks: tuple[int | Steps, ...] = (0,)
+    looks: tuple[Steps, ...] = (epochs(0),)
     probe: Probe | None = None
     last: Probe | None = None
-
-    def updates(self, data: Data) -> list[int]:
-        """The updates behind which looks are taken, in order, none twice."""
-        said = [epochs(look) if isinstance(look, int) else look for look in self.looks]
-        end = data.updates(self.until)
-        return sorted({look for look in map(data.updates, said) if look <= end})
 
 
 @dataclass
@@ -210,7 +204,7 @@ class Loop:
     def _begin(self, task: Task, place: int) -> tuple[_Course, Data]:
         cohort, data = task.build(tuple(self.ranks.own(task.members)), self.device)
         summed = torch.zeros(len(cohort), device=self.device)
-        course = _Course(cohort, task.updates(data), summed=summed)
+        course = _Course(cohort, data.moments(task.looks, task.until), summed=summed)
         at = self.record.about.get("checkpoint")
         if at and at["task"] == place:
             kept = self.record.checkpoint()

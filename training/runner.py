@@ -69,7 +69,7 @@ def run(
     own = ranks.join(where)
     try:
         tasks = experiment.tasks()
-        if own.world > min(len(task.members) for task in tasks):
+        if own.world > min((len(task.members) for task in tasks), default=own.world):
             raise TrainingError(f"{own.world} processes have fewer than one member each")
         record = own.leads(
             lambda: _opened(experiment, place, where, own, resume=resume, overwrite=overwrite)
@@ -128,6 +128,7 @@ def _opened(
         "device": device.type,
         **provenance(device, own.world),
     }
+    record.arrays.update(experiment.observed())
     record.save(folder)
     return record
 
@@ -247,12 +248,16 @@ def write(record: Record, folder: Path) -> None:
     """Write numbers, tables and figures of a finished record beside it."""
     drawn = import_module(f"training.figures.{record.experiment.replace('-', '_')}")
     found = results(record)
-    figures = dict(drawn.figures(experiment_of(record), record.arrays, found["results"]))
+    figures = {
+        name if "." in name else f"{name}.png": data
+        for name, data in drawn.figures(experiment_of(record), record.arrays, found["results"])
+    }
     for name, data in figures.items():
-        to_file(data, folder / f"{name}.png")
-    _clear(folder, figures)
+        to_file(data, folder / name)
+    pictures = [name.removesuffix(".png") for name in figures if name.endswith(".png")]
+    _clear(folder, pictures)
     to_file((json.dumps(found) + "\n").encode(), folder / RESULTS)
-    to_file(page(record, list(figures)).encode(), folder / PAGE)
+    to_file(page(record, pictures).encode(), folder / PAGE)
 
 
 def _clear(folder: Path, drawn: Collection[str]) -> None:

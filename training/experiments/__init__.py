@@ -16,6 +16,11 @@ EXPERIMENTS: Final = {
     "init": ("init", "Init"),
     "dying-relu": ("dying_relu", "DyingRelu"),
     "batchnorm-dropout": ("batchnorm_dropout", "BatchnormDropout"),
+    "lr-finder": ("lr_finder", "LrFinder"),
+    "cyclical-lr": ("cyclical_lr", "CyclicalLr"),
+    "batch-size": ("batch_size", "BatchSize"),
+    "batch-finder": ("batch_finder", "BatchFinder"),
+    "cyclical-batch": ("cyclical_batch", "CyclicalBatch"),
 }
 
 

@@ -44,6 +44,10 @@ class Experiment:
         """
         raise NotImplementedError
 
+    def observed(self) -> Mapping[str, Array]:
+        """Arrays that the record holds before anything is trained: what the data are like."""
+        return {}
+
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """The numbers of the tables and answers, as plain data, from a record's arrays."""
         raise NotImplementedError
@@ -70,7 +74,7 @@ class Experiment:
         """What runs without any option."""
         return type(self)()
 
-    def full(self) -> Self:
+    def full(self) -> Experiment:
         """The same question at the size that a GPU has time for."""
         return self
 

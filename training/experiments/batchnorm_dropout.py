@@ -222,7 +222,13 @@ class BatchnormDropout(Experiment):
         return prepared(self.dataset, self.data_dir, self.validation, self.seed, standard, device)
 
     def _task(self, group: Group) -> Task:
-        members = tuple(Member(number, "torch", rate=self.rate) for number in range(self.seeds))
+        train, _ = self.images()
+        updates = max(self.epochs * -(-len(train.x) // self.batch), 1)
+        schedule = schedules.warmup(min(WARMUP, -(-updates // 10))) * schedules.cosine(updates)
+        members = tuple(
+            Member(number, "torch", rate=self.rate, schedule=schedule)
+            for number in range(self.seeds)
+        )
 
         def sets(device: torch.device) -> tuple[Images, Images]:
             return self.images(str(device), standard=group.what.input == "standard")
@@ -253,12 +259,14 @@ class BatchnormDropout(Experiment):
         def last(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
             return self._last(cohort, *sets(cohort.parameters.device))
 
-        train, _ = self.images()
-        updates = max(self.epochs * -(-len(train.x) // self.batch), 1)
-        warmup = schedules.warmup(min(WARMUP, -(-updates // 10)))
-        schedule = warmup * schedules.cosine(updates)
         return Task(
-            group.name, members, build, epochs(self.epochs), self.looks(), probe, last, schedule
+            group.name,
+            members,
+            build,
+            epochs(self.epochs),
+            tuple(map(epochs, self.looks())),
+            probe,
+            last,
         )
 
     def _last(self, cohort: Cohort[Net], train: Images, test: Images) -> dict[str, Tensor]:

@@ -178,7 +178,7 @@ class DyingRelu(Experiment):
             members,
             build,
             epochs(self.epochs),
-            self.looks(),
+            tuple(map(epochs, self.looks())),
             probe=lambda cohort: look(cohort, dense(GRID, cohort.parameters.device)),
             last=self._pictures,
         )

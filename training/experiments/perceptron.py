@@ -97,7 +97,7 @@ class Perceptron(Experiment):
             members,
             build,
             epochs(self.epochs),
-            spaced(self.epochs),
+            tuple(map(epochs, spaced(self.epochs))),
             probe=lambda cohort: {"weights": cohort.parameters},
         )
         return (task,)

@@ -1,0 +1,102 @@
+"""Homework 2, problems 4.6 and 4.7: the batch in cycles, beside the rate in cycles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from training.experiments import finders
+from training.experiments.base import PLACE, choice, whole
+from training.experiments.cyclical_lr import DECAYING, Cycling
+from training.experiments.lr_finder import ordered
+from training.experiments.minigooglenet import PRESET, Arm, Plan, compared
+from training.steps import epochs, iterations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.record import Array
+
+POLICIES: Final = {
+    "growing": "from b-min up to b-max and back, the lower end rising to b-max",
+    "decaying": "from b-min up to b-max and back, the upper end falling to b-min",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CyclicalBatch(Cycling):
+    """A batch between b-min and b-max at lr-min, and a rate between lr-min and lr-max.
+
+    Args:
+        policy: some of :data:`POLICIES`.
+        b_min: the smallest batch.
+        b_max: the largest.
+        batch_finder: the folder of a finished run of ``batch-finder``, in place of the two.
+    """
+
+    name = "cyclical-batch"
+    title = "Cyclical batch sizes"
+    own: ClassVar = {
+        "quick": Cycling.own["quick"] | finders.QUICK_BATCHES,
+        "full": Cycling.own["full"],
+    }
+    policy: tuple[str, ...] = tuple(POLICIES)
+    b_min: int = PRESET
+    b_max: int = PRESET
+    batch_finder: str | None = field(default=None, compare=False, metadata=PLACE)
+
+    def __post_init__(self) -> None:
+        if self.batch_finder is not None:
+            for name, value in finders.found("batch-finder", self.batch_finder).items():
+                if getattr(self, name) is None:
+                    object.__setattr__(self, name, value)
+        super().__post_init__()
+        choice("--policy", self.policy, POLICIES)
+        finders.known(self.b_min, self.b_max)
+        whole("--b-min", self.b_min, 2)
+        whole("--b-max", self.b_max, 2)
+        ordered(self.b_min, self.b_max, "--b-min, --b-max")
+
+    def plans(self, count: int) -> list[Plan]:
+        """A population a policy, and the cyclical rate."""
+        found = []
+        for policy in self.policy:
+            sizes = self.sizes(policy, count)
+            arm = Arm(policy, self.lr_min, said=POLICIES[policy])
+            looks = (*map(epochs, range(self.epochs)), iterations(len(sizes)))
+            until = iterations(len(sizes))
+            found.append(Plan(policy, (arm,), self.batch, sizes, until, looks))
+        return [*found, self.cycling(count, DECAYING)]
+
+    def sizes(self, policy: str, count: int) -> tuple[int, ...]:
+        """The batch of every update, until all epochs are read.
+
+        With ``e`` epochs read, ``x`` the distance from a cycle's middle in half cycles, and
+        ``height = decay^(e/epochs)``, the logarithm of the batch lies between those of b-min and
+        b-max at the share ``(1 - x) height``, and for a growing batch at ``1 - x height``.
+        """
+        found: list[int] = []
+        read = 0
+        while read < self.epochs * count:
+            e = read / count
+            cycle = math.floor(1 + e / (2 * self.step))
+            x = abs(e / self.step - 2 * cycle + 1)
+            height = self.decay ** (e / self.epochs)
+            share = 1 - x * height if policy == "growing" else (1 - x) * height
+            size = round(self.b_min * (self.b_max / self.b_min) ** share)
+            size = min(size, self.epochs * count - read)
+            found.append(size)
+            read += size
+        if found[-1] == 1:  # batch norm needs two
+            found[-2:] = [found[-2] + 1]
+        return tuple(found)
+
+    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Scores, updates and examples of every policy, and the comparison in pairs."""
+        found = self.found(arrays)
+        for arm in found["arms"].values():
+            arm["total_updates"], arm["total_examples"] = arm["updates"][-1], arm["examples"][-1]
+        pairs = [(policy, DECAYING) for policy in self.policy]
+        pairs += [("growing", "decaying")]
+        return found | {"pairs": list(compared(found["arms"], pairs))}

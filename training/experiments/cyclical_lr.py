@@ -1,0 +1,111 @@
+"""Lab 3, problem 3.2 (homework 2, problem 4.3): the rate in cycles, and what it is better than."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from training.errors import TrainingError
+from training.experiments import finders
+from training.experiments.base import PLACE, choice, whole
+from training.experiments.lr_finder import ordered
+from training.experiments.minigooglenet import PRESET, Arm, MiniGoogLeNet, Plan, compared
+from training.schedules import Schedule, cyclical, onecycle
+from training.steps import epochs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.record import Array
+
+POLICIES: Final = {
+    "triangular": "between lr-min and lr-max and back",
+    "triangular2": "the same, each cycle half as high as the one before",
+    "exp_range": "the same, its height decaying with every update",
+    "constant": "the mean of lr-min and lr-max, which is triangular's mean",
+    "one-cycle": "once up to lr-max and down to nearly nothing",
+}
+DECAYING: Final = "exp_range"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycling(MiniGoogLeNet):
+    """What experiments with a rate or a batch in cycles share.
+
+    Args:
+        lr_min: the lowest rate.
+        lr_max: the highest.
+        epochs: passes over the training set.
+        step: epochs of half a cycle.
+        decay: to what share of its first height a decaying cycle has come at the end.
+        lr_finder: the folder of a finished run of ``lr-finder``, in place of the two rates.
+    """
+
+    own: ClassVar = {
+        "quick": {"epochs": 12, "step": 2} | finders.QUICK_RATES,
+        "full": {"epochs": 48, "step": 8} | finders.BLOG_RATES,
+    }
+    lr_min: float = PRESET
+    lr_max: float = PRESET
+    epochs: int = PRESET
+    step: int = PRESET
+    decay: float = 0.1
+    lr_finder: str | None = field(default=None, compare=False, metadata=PLACE)
+
+    def __post_init__(self) -> None:
+        if self.lr_finder is not None:
+            for name, value in finders.found("lr-finder", self.lr_finder).items():
+                if getattr(self, name) is None:
+                    object.__setattr__(self, name, value)
+        super().__post_init__()
+        ordered(self.lr_min, self.lr_max)
+        whole("--epochs", self.epochs, 1, 10_000)
+        whole("--step", self.step, 1, 10_000)
+        if not 0 < self.decay < 1:
+            hint = "1 would not decay at all"
+            raise TrainingError(f"--decay: {self.decay:g} is not between 0 and 1", hint=hint)
+
+    def schedule(self, policy: str, count: int) -> Schedule:
+        """The factor on lr-max of a policy, with a training set of so many examples."""
+        per_epoch = -(-count // self.batch)
+        updates, floor = self.epochs * per_epoch, self.lr_min / self.lr_max
+        if policy == "constant":
+            share = (1 + floor) / 2
+            return Schedule(f"constant({share})", lambda _: share)
+        if policy == "one-cycle":
+            return onecycle(updates)
+        gamma = self.decay ** (1 / updates) if policy == DECAYING else 1.0
+        return cyclical(self.step * per_epoch, floor, policy, gamma)
+
+    def cycling(self, count: int, *policies: str) -> Plan:
+        """Networks whose rate follows each of some policies, their batch constant."""
+        arms = (Arm(p, self.lr_max, self.schedule(p, count), POLICIES[p]) for p in policies)
+        looks = tuple(map(epochs, range(self.epochs + 1)))
+        return Plan("rates", tuple(arms), self.batch, until=epochs(self.epochs), looks=looks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CyclicalLr(Cycling):
+    """Policies of a rate between lr-min and lr-max.
+
+    Args:
+        policy: some of :data:`POLICIES`.
+    """
+
+    name = "cyclical-lr"
+    title = "Cyclical learning rates"
+    policy: tuple[str, ...] = tuple(POLICIES)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("--policy", self.policy, POLICIES)
+
+    def plans(self, count: int) -> list[Plan]:
+        """All policies as one population."""
+        return [self.cycling(count, *self.policy)]
+
+    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Every policy's curves and scores, and comparisons with the one that decays."""
+        found = self.found(arrays)
+        pairs = [(DECAYING, other) for other in self.policy if other != DECAYING]
+        return found | {"pairs": list(compared(found["arms"], pairs))}

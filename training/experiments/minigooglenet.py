@@ -1,0 +1,461 @@
+"""What the experiments on learning rate and batch size share: MiniGoogLeNet on Fashion-MNIST.
+
+Lab 3, problem 3 (homework 2, problem 4). An experiment is some plans, each a population whose
+members read batches of the same sizes; members with the same number are born with the same weights
+and read the examples in the same order in every plan, so that ways to train are compared in pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+
+import numpy as np
+import torch
+
+from archcalc import load
+from archcalc.count import integer
+from archcalc.layers import Convolution, Linear
+from archcalc.notation import write
+from archcalc.shape import Shape
+from training import datasets, losses, probes, statistics, streams
+from training.cohort import PRECISIONS, Cohort, Member
+from training.data import Augmentation, Data
+from training.datasets import Images, Normalization
+from training.errors import TrainingError
+from training.experiments.base import PLACE, Experiment, choice, whole
+from training.loop import Task
+from training.networks import Net
+from training.schedules import Schedule, constant
+from training.steps import Steps, epochs, iterations
+from training.updates import SGD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torch import Tensor
+
+    from training.record import Array
+
+    Sets = tuple[Images, Images, Images]
+
+SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+COUNTS: Final = ("train", "validation", "test", "classes", "channels")
+FULL_SIZE: Final = 32  # pixels, to which 28 are enlarged
+SMALLEST: Final = 7  # from which the network's last map has one pixel
+PRESET: Final[Any] = None  # stands for the preset's value
+
+
+class Arm(NamedTuple):
+    """A way to train.
+
+    Args:
+        name: of it.
+        rate: the highest rate.
+        schedule: a factor on it.
+        said: in words.
+    """
+
+    name: str
+    rate: float
+    schedule: Schedule = constant()
+    said: str = ""
+
+
+class Plan(NamedTuple):
+    """Ways to train with batches of the same sizes: one population.
+
+    Args:
+        name: of it.
+        arms: the ways; each is trained with every seed.
+        batch: examples an update,
+        sizes: or those of each update.
+        until: how long.
+        looks: when networks are looked at; likewise.
+        scored: whether a look scores them, which takes time; their losses are kept in any case.
+    """
+
+    name: str
+    arms: tuple[Arm, ...]
+    batch: int
+    sizes: tuple[int, ...] = ()
+    until: Steps = epochs(0)
+    looks: tuple[Steps, ...] = (epochs(0),)
+    scored: bool = True
+
+    def moments(self, count: int) -> list[int]:
+        """The updates behind which networks are looked at, of a training set of ``count``."""
+        nothing = torch.empty(1, count)
+        data = Data(nothing, nothing, self.batch, streams.root(0), sizes=self.sizes)
+        return data.moments(self.looks, self.until)
+
+    def read(self, updates: Sequence[int], count: int) -> list[int]:
+        """Examples read before each of some updates, of a training set of ``count``."""
+        if self.sizes:
+            ends = list(accumulate(self.sizes, initial=0))
+            return [ends[update] for update in updates]
+        per_epoch = -(-count // self.batch)
+        whole_ones = (divmod(update, per_epoch) for update in updates)
+        return [epoch * count + rest * self.batch for epoch, rest in whole_ones]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MiniGoogLeNet(Experiment):
+    """The network, its data, and how they are read.
+
+    What is None takes the preset's value: ``full`` is the assignment, ``quick`` a narrower network
+    on smaller images and a part of them, for minutes on two cores.
+
+    Args:
+        preset: ``quick`` or ``full``.
+        dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
+        examples: training images, drawn with the seed from those not held out; 0 takes all.
+        validation: training images that are held out, drawn with the seed.
+        test_examples: the first of the test images; 0 takes all.
+        width: the share of each layer's channels that is built.
+        size: pixels of the images' sides, to which they are resized bilinearly.
+        augment: see :class:`training.data.Augmentation`; nothing if empty.
+        batch: the minibatch where it does not change.
+        momentum: of SGD, the heavy ball.
+        seeds: networks of each way to train.
+        precision: ``fp32`` or ``bf16``, see :class:`training.cohort.Cohort`.
+        micro_batch: the most examples that are computed at once.
+        data_dir: where data sets are; the result does not depend on it.
+        seed: of everything that is drawn.
+    """
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "quick": {
+            "examples": 2000,
+            "validation": 1000,
+            "test_examples": 2000,
+            "width": 0.25,
+            "size": 16,
+            "augment": "shift1,flip",
+            "seeds": 2,
+            "precision": "fp32",
+        },
+        "full": {
+            "examples": 0,
+            "validation": 5000,
+            "test_examples": 0,
+            "width": 1.0,
+            "size": FULL_SIZE,
+            "augment": "shift3,flip",
+            "seeds": 3,
+            "precision": "bf16",
+        },
+    }
+    own: ClassVar[dict[str, dict[str, Any]]] = {}  # what a subclass adds to the presets
+
+    preset: str = "quick"
+    dataset: str = "fashion-mnist"
+    examples: int = PRESET
+    validation: int = PRESET
+    test_examples: int = PRESET
+    width: float = PRESET
+    size: int = PRESET
+    augment: str = PRESET
+    batch: int = 64
+    momentum: float = 0.9
+    seeds: int = PRESET
+    precision: str = PRESET
+    micro_batch: int = 1024
+    data_dir: str | None = field(default=None, compare=False, metadata=PLACE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("--preset", [self.preset], self.presets)
+        usual = self.presets[self.preset] | self.own.get(self.preset, {})
+        for one in fields(self):
+            if getattr(self, one.name) is None and one.name in usual:
+                object.__setattr__(self, one.name, usual[one.name])
+        datasets.named("--dataset", self.dataset)
+        choice("--precision", [self.precision], PRECISIONS)
+        change = "" if self.augment == "none" else self.augment
+        object.__setattr__(self, "augment", str(Augmentation.read(change)))
+        for option, least in (
+            *(("examples", 0), ("validation", 1), ("test_examples", 0), ("seeds", 1)),
+            *(("size", SMALLEST), ("batch", 2), ("micro_batch", 2)),
+        ):
+            whole(f"--{option.replace('_', '-')}", getattr(self, option), least)
+        if not 0 < self.width <= 1:
+            raise TrainingError(f"--width: {self.width:g} is no share of the channels, 0 to 1")
+        if not 0 <= self.momentum < 1:
+            raise TrainingError(f"--momentum: {self.momentum:g} is not from 0 to below 1")
+
+    # ------------------------------------------------------------------- what a subclass says
+
+    def plans(self, count: int) -> list[Plan]:
+        """What is trained, of a training set of so many examples."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------- how it is written
+
+    def baseline(self) -> Self:
+        """What runs with the preset alone."""
+        return type(self)(preset=self.preset)
+
+    def command(self) -> str:
+        """With the preset, which decides what everything else is."""
+        head, _, rest = super().command().partition(self.name)
+        return f"{head}{self.name} --preset {self.preset}{rest}"
+
+    def full(self) -> Self:
+        """The assignment."""
+        return type(self)(preset="full", dataset=self.dataset, seed=self.seed)
+
+    def short(self) -> str:
+        """What was trained, in a line below a figure."""
+        of = f"{self.examples:,} images" if self.examples else "all training images"
+        part = "" if self.width == 1 else f", {self.width:g} of the channels"
+        smaller = "" if self.assignment else "; not the assignment's size"
+        on = datasets.title(self.dataset)
+        return f"{on}, {of}, {self.size}x{self.size}{part}, {self._seeds()}{smaller}"
+
+    def _seeds(self) -> str:
+        return f"{self.seeds} seed{'s' * (self.seeds != 1)}"
+
+    @property
+    def assignment(self) -> bool:
+        """Whether the network, the images and their number are the assignment's."""
+        return self.width == 1 and not self.examples and self.size == FULL_SIZE
+
+    def scale(self, counts: Mapping[str, int]) -> str:
+        """What was trained, in sentences below a table.
+
+        Args:
+            counts: images of each part, by :data:`COUNTS`.
+        """
+        size = (
+            ""
+            if self.assignment
+            else "This is not the assignment's size: the network is narrower, the images smaller, "
+            "or fewer. "
+        )
+        change = f", changed at random ({self.augment})" if self.augment else ""
+        return (
+            f"{size}MiniGoogLeNet with {self.width:g} of its channels on "
+            f"{datasets.title(self.dataset)}: {counts['train']:,} images to learn from{change}, "
+            f"{counts['validation']:,} others of the training set, drawn with seed {self.seed}, "
+            f"for validation, {counts['test']:,} test images; {self.size}x{self.size} pixels. "
+            f"SGD, momentum {self.momentum:g}; {self._seeds()}; {self.precision}."
+        )
+
+    # ------------------------------------------------------------------- the network and its data
+
+    def text(self, channels: int, classes: int) -> str:
+        """The network in archcalc's notation."""
+        return text(self.width, self.size, channels, classes)
+
+    def sets(self, device: str = "cpu") -> Sets:
+        """Images to learn from, for validation, and for the test."""
+        given = (self.examples, self.validation, self.test_examples, self.size)
+        return prepared(self.dataset, self.data_dir, *given, self.seed, device)
+
+    def counts(self) -> dict[str, int]:
+        """How many images each part has, and what they are like: :data:`COUNTS`."""
+        train, held, test = self.sets()
+        found = (len(train.x), len(held.x), len(test.x), train.classes, train.x.shape[1])
+        return dict(zip(COUNTS, found, strict=True))
+
+    def observed(self) -> dict[str, Array]:
+        """:meth:`counts`, for who has the record and not the data."""
+        return {"counts": np.array(list(self.counts().values()))}
+
+    def tasks(self) -> tuple[Task, ...]:
+        """One population a plan."""
+        count = self.counts()["train"]
+        return tuple(self._task(plan) for plan in self.plans(count))
+
+    def _task(self, plan: Plan) -> Task:
+        members = tuple(
+            Member(number, "torch", rate=arm.rate, variant=arm.name, schedule=arm.schedule)
+            for arm in plan.arms
+            for number in range(self.seeds)
+        )
+
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Net], Data]:
+            return self.population(own, plan, device)
+
+        def probe(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
+            train, held, _ = self.sets(str(cohort.parameters.device))
+            part = Images(train.x[: len(held.x)], train.y[: len(held.x)])
+            found = (*probes.score(cohort, part), *probes.score(cohort, held))
+            return dict(zip(SCORES, found, strict=True))
+
+        def last(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
+            _, _, test = self.sets(str(cohort.parameters.device))
+            loss, accuracy = probes.score(cohort, test)
+            seen = {"test_loss": loss, "test_accuracy": accuracy}
+            return {**seen, "weights_sha256": probes.digest(cohort), **self.more(cohort, plan)}
+
+        watch = (probe, last) if plan.scored else (None, None)
+        return Task(plan.name, members, build, plan.until, plan.looks, *watch)
+
+    def more(self, cohort: Cohort[Net], plan: Plan) -> Mapping[str, Tensor]:  # noqa: ARG002 - of one
+        """What else is seen of a plan's networks at the end."""
+        return {}
+
+    def population(
+        self, members: tuple[Member, ...], plan: Plan, device: torch.device
+    ) -> tuple[Cohort[Net], Data]:
+        """Networks at birth, and what they learn from."""
+        train, _, _ = self.sets(str(device))
+        model = Net.read(self.text(train.x.shape[1], train.classes))
+        cohort = Cohort.born(
+            model,
+            members,
+            self.seed,
+            loss=losses.cross_entropy,
+            rule=SGD(momentum=self.momentum),
+            device=device,
+            precision=self.precision,
+            micro=self.micro_batch,
+        )
+        change = Augmentation.read(self.augment)
+        root, keys = streams.root(self.seed), cohort.keys
+        x, y = train.x[None], train.y[None]
+        return cohort, Data(x, y, plan.batch, root, keys, change, plan.sizes)
+
+    # ------------------------------------------------------------------- what comes of it
+
+    def found(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Counts, and every arm: curves, last values, best values."""
+        counts = dict(zip(COUNTS, map(int, arrays["counts"]), strict=True))
+        arms = {}
+        for plan in self.plans(counts["train"]):
+            for place, arm in enumerate(plan.arms):
+                arms[arm.name] = self._arm(plan, place, arrays, counts["train"])
+        return {"counts": counts, "text": self.text(counts["channels"], counts["classes"])} | {
+            "arms": arms
+        }
+
+    def _arm(
+        self, plan: Plan, place: int, arrays: Mapping[str, Array], count: int
+    ) -> dict[str, Any]:
+        arm = plan.arms[place]
+        rows = slice(place * self.seeds, (place + 1) * self.seeds)
+
+        def of(name: str) -> Array:
+            return arrays[f"{plan.name}/{name}"][rows].astype(np.float64)
+
+        updates = plan.moments(count)
+        read = plan.read(updates, count)
+        found: dict[str, Any] = {
+            "plan": plan.name,
+            "said": arm.said,
+            "rate": arm.rate,
+            "schedule": str(arm.schedule),
+            "updates": updates,
+            "examples": read,
+            "learning_loss": of("training_loss") if len(updates) > 1 else [],
+            "diverged": [],
+        }
+        if len(updates) > 1:
+            found["diverged"] = [_first(read[1:], ~np.isfinite(own)) for own in of("training_loss")]
+        if plan.scored:
+            found["curves"] = {name: of(name) for name in SCORES}
+            last = {name: of(name)[:, -1] for name in SCORES}
+            last |= {name: of(name) for name in ("test_loss", "test_accuracy")}
+            last["best_val_accuracy"] = of("val_accuracy").max(1)
+            found["final"] = {
+                name: {"mean": statistics.student(values), "each": values}
+                for name, values in last.items()
+            }
+        return found
+
+
+def _first(read: Sequence[int], where: Array) -> int | None:
+    """What was read when something was first so; None if it never was."""
+    return read[int(where.argmax())] if where.any() else None
+
+
+def compared(arms: Mapping[str, Any], pairs: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """Differences of members with the same number: the first arm less the second."""
+    for one, two in pairs:
+        if one in arms and two in arms:
+            row: dict[str, Any] = {"one": one, "two": two}
+            for score, ours in arms[one]["final"].items():
+                difference = ours["each"] - arms[two]["final"][score]["each"]
+                row[score] = statistics.student(difference)
+            yield row
+
+
+def text(width: float, size: int, channels: int, classes: int) -> str:
+    """MiniGoogLeNet in archcalc's notation, from the zoo, at another size.
+
+    Args:
+        width: the share of every convolution's filters that is built, at least one of each.
+        size: of the images' sides.
+        channels: of the images.
+        classes: outputs.
+    """
+    network = load("minigooglenet")
+
+    def narrow(layer: Any) -> Any:  # noqa: ANN401 - a layer or join
+        if isinstance(layer, Convolution):
+            return layer.replace(out_channels=max(1, round(width * integer(layer.out_channels))))
+        if isinstance(layer, Linear):
+            return layer.replace(out_features=classes)
+        return layer
+
+    nodes = tuple(node._replace(layer=narrow(node.layer)) for node in network.nodes)
+    return write(replace(network, nodes=nodes, input=Shape((size, size), channels)))
+
+
+@lru_cache(maxsize=2)
+def prepared(
+    dataset: str,
+    folder: str | None,
+    examples: int,
+    held: int,
+    tested: int,
+    size: int,
+    seed: int,
+    device: str,
+) -> Sets:
+    """Images to learn from, for validation and for the test, normalized by the first's mean.
+
+    Args:
+        dataset: see :func:`training.datasets.load`.
+        folder: likewise.
+        examples: how many to learn from; 0 is all that are not held out.
+        held: training images that are held out.
+        tested: how many of the test images; 0 is all.
+        size: of their sides.
+        seed: of the choices.
+        device: where to.
+
+    Raises:
+        TrainingError: there are no data, or too few.
+    """
+    whole_set = datasets.load(dataset, folder)
+    if held + max(examples, 2) > len(whole_set.x):
+        fact = f"{held:,} images held out and {examples or 'some'} to learn from are more than"
+        raise TrainingError(
+            f"{fact} the {len(whole_set.x):,} of {datasets.title(dataset)}",
+            hint="--examples and --validation say how many",
+        )
+    train, validation = whole_set.split(held, seed)
+    if examples and examples < len(train.x):
+        _, train = train.split(examples, seed)
+    test = datasets.load(dataset, folder, train=False)
+    test = Images(test.x[: tested or None], test.y[: tested or None])
+    parts = [part.resized(size, size) for part in (train, validation, test)]
+    by = Normalization.of(parts[0])
+    train, validation, test = (by(part).to(device) for part in parts)
+    return train, validation, test
+
+
+def ladder(least: int, most: int) -> list[int]:
+    """Powers of two from one number to another."""
+    return [2**n for n in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]
+
+
+def every(total: int, parts: int) -> tuple[Steps, ...]:
+    """Updates to look behind: so many parts of a run, all of one length but for rounding."""
+    return tuple(iterations(round(total * part / parts)) for part in range(parts + 1))
