@@ -162,13 +162,15 @@ FLOORS = {
     "training.progress": 25,
     "training.datasets": 26,
     "training.probes": 26,
+    "training.costs": 26,
     "training.loop": 26,
     "training.experiments": 27,
     "training.answers": 28,
     "training.figures": 28,
     "training.runner": 29,
-    "training.cli": 30,
-    "training.__main__": 31,
+    "training.chain": 30,
+    "training.cli": 31,
+    "training.__main__": 32,
 }
 
 # A network reports on itself and writes itself, a report draws itself, the commands that measure

@@ -19,16 +19,48 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from archcalc import profiling
 from archcalc.cli import run
-from training import cli, datasets, runner
+from training import chain, cli, datasets, runner
 from training.experiments import EXPERIMENTS, experiment
 from training.record import FILE, Record
 
+MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
 TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation tanh --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 9",
     "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 479 --variant plain,both",
+    "lr-finder": f"{MINI} --seeds 1 --candidates 3 --epochs 1 --sweep 1",
+    "cyclical-lr": f"{MINI} --seeds 2 --epochs 2 --step 1 --policy exp_range,one-cycle",
+    "batch-size": f"{MINI} --seeds 1 --largest 64 --hold 1it",
+    "batch-finder": f"{MINI} --seeds 1 --smallest 16 --largest 32 --trial 1",
+    "cyclical-batch": f"{MINI} --seeds 1 --epochs 2 --step 1 --b-min 8 --b-max 32",
+}
+# The options of every experiment with MiniGoogLeNet.
+NETWORK = {
+    "preset": ("full", "full"),
+    "dataset": ("my own.npz", "my own.npz"),
+    "examples": ("99", 99),
+    "validation": ("9", 9),
+    "test_examples": ("8", 8),
+    "width": ("0.5", 0.5),
+    "size": ("20", 20),
+    "augment": ("flip, shift2", "shift2,flip"),
+    "batch": ("32", 32),
+    "momentum": ("0.5", 0.5),
+    "seeds": ("4", 4),
+    "precision": ("bf16", "bf16"),
+    "micro_batch": ("16", 16),
+    "data_dir": ("somewhere", "somewhere"),
+    "seed": ("12", 12),
+}
+RATES = {
+    "lr_min": ("1e-4", 1e-4),
+    "lr_max": ("0.5", 0.5),
+    "epochs": ("3", 3),
+    "step": ("7", 7),
+    "decay": ("0.25", 0.25),
 }
 # An option of every setting, with a value that is not its default, as it is typed and as it is.
 TYPED = {
@@ -76,7 +108,43 @@ TYPED = {
         "data_dir": ("somewhere", "somewhere"),
         "seed": ("12", 12),
     },
+    "lr-finder": {
+        "candidates": ("7", 7),
+        "epochs": ("3", 3),
+        "sweep": ("2", 2),
+        "lr_min": ("1e-4", 1e-4),
+        "lr_max": ("0.5", 0.5),
+        **NETWORK,
+    },
+    "cyclical-lr": {"policy": ("one-cycle, exp_range", ("one-cycle", "exp_range"))}
+    | RATES
+    | NETWORK,
+    "batch-size": {
+        "policy": ("sweep", "sweep"),
+        "smallest": ("4", 4),
+        "largest": ("256", 256),
+        "hold": ("2ep", "2ep"),
+        "sweep_epochs": ("2", 2),
+        **RATES,
+        **NETWORK,
+    },
+    "batch-finder": {"smallest": ("4", 4), "largest": ("256", 256), "trial": ("2", 2)}
+    | RATES
+    | NETWORK,
+    "cyclical-batch": {
+        "policy": ("decaying", ("decaying",)),
+        "b_min": ("4", 4),
+        "b_max": ("256", 256),
+        **RATES,
+        **NETWORK,
+    },
 }
+# A folder of another run, whose results an option takes; a test of its own.
+FOUND = {"lr_finder", "batch_finder"}
+# An option that decides what others have where nothing is said.
+DECISIVE = {"setting", "preset", "policy"}
+# Experiments whose cost nobody predicts.
+FEW = {"perceptron", "init", "dying-relu", "batchnorm-dropout", "dataset"}
 # Options that say how and where, not what.
 COMMON = {"output", "device", "json", "resume", "overwrite", "checkpoint-every", "help"}
 every = pytest.mark.parametrize("name", EXPERIMENTS)
@@ -84,10 +152,12 @@ every = pytest.mark.parametrize("name", EXPERIMENTS)
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
+    """One thread, as work so small waits for more than it gains; ceilings that nobody measures."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
+        yield
     torch.set_num_threads(before)
 
 
@@ -163,7 +233,10 @@ def test_every_setting_has_an_option(name):
     settings = {one.name.replace("_", "-") for one in dataclasses.fields(experiment(name))}
     assert settings == options(name).keys() - COMMON
     assert options(name).keys() >= COMMON
-    assert {one.replace("_", "-") for one in TYPED[name]} == settings
+    assert {one.replace("_", "-") for one in {*TYPED[name], *FOUND}} >= settings
+    assert {one.replace("_", "-") for one in TYPED[name]} == settings - {
+        one.replace("_", "-") for one in FOUND
+    }
 
 
 @every
@@ -201,7 +274,7 @@ def test_an_option_sets_its_field_alone(name, setting):
     typed, value = TYPED[name][setting]
     what, _, _ = made(name, option(setting), typed)
     assert getattr(what, setting) == value != getattr(experiment(name)(), setting)
-    if setting != "setting":  # which decides what is compared
+    if setting not in DECISIVE:
         usual = experiment(name)()
         others = {one.name for one in dataclasses.fields(what)} - {setting}
         assert [one for one in others if getattr(what, one) != getattr(usual, one)] == []
@@ -220,7 +293,7 @@ def test_the_other_options_are_told_to_the_run(name):
 def test_the_help_names_every_experiment(capsys):
     """The commands are the experiments and the drawing of tables; each has a line."""
     listed = re.findall(r"^│ ([a-z][a-z-]*) +(\S.+?) +│$", shown("--help"), re.MULTILINE)
-    assert {name for name, _ in listed} == {*EXPERIMENTS, "tables"}
+    assert {name for name, _ in listed} == {*EXPERIMENTS, chain.CHAIN, "tables"}
     assert not capsys.readouterr().err
 
 
@@ -356,6 +429,11 @@ BASE = {
     "init": "--networks 1 --examples 2 --activation relu --init he",
     "dying-relu": "--simulations 2 --points 64 --epochs 0 --hidden-layers 2 --born 0 --batch 1",
     "batchnorm-dropout": "--dataset digits --seeds 1 --epochs 0 --variant plain",
+    "lr-finder": f"{MINI} --candidates 3 --epochs 1 --sweep 1",
+    "cyclical-lr": f"{MINI} --epochs 2 --step 1",
+    "batch-size": f"{MINI} --largest 64 --hold 1it",
+    "batch-finder": f"{MINI} --smallest 16 --largest 32 --trial 1",
+    "cyclical-batch": f"{MINI} --epochs 2 --step 1 --b-min 8 --b-max 32",
 }
 
 COMMANDS = [
@@ -417,6 +495,16 @@ WORDS = [
     ("batchnorm-dropout", "augment", "flop", "shift2,flip"),
     ("batchnorm-dropout", "augment", "shift0", "shift2,flip"),
     ("batchnorm-dropout", "augment", "flip,flip", "shift2,flip"),
+    ("lr-finder", "preset", "quik", "quick"),
+    ("cyclical-lr", "preset", "", "quick, full"),
+    ("lr-finder", "precision", "fp16", "fp32, bf16"),
+    ("cyclical-lr", "policy", "triangluar", "triangular"),
+    ("cyclical-lr", "policy", "cosine", "triangular, triangular2, exp_range"),
+    ("batch-size", "policy", "grwo", "grow"),
+    ("batch-size", "hold", "30", "5ep"),
+    ("cyclical-batch", "policy", "growin", "growing"),
+    ("cyclical-batch", "dataset", "fashion", "fashion-mnist"),
+    ("batch-finder", "augment", "flop", "shift2,flip"),
     ("dying-relu", "device", "tpu", "auto, cpu or cuda"),
     ("dying-relu", "device", "", "auto, cpu or cuda"),
     ("dying-relu", "device", "CUDA", "cuda"),
@@ -445,10 +533,34 @@ WHOLE = [
     ("batchnorm-dropout", "batch", 2, 10**7),
     ("batchnorm-dropout", "validation", 0, 10**7),
     ("batchnorm-dropout", "seed", 0, 2**63 - 1),
+    ("lr-finder", "candidates", 2, 1000),
+    ("lr-finder", "epochs", 1, 1000),
+    ("lr-finder", "sweep", 1, 1000),
+    ("lr-finder", "examples", 0, 10**7),
+    ("lr-finder", "validation", 1, 10**7),
+    ("lr-finder", "test_examples", 0, 10**7),
+    ("lr-finder", "size", 7, 10**7),
+    ("lr-finder", "micro_batch", 2, 10**7),
+    ("cyclical-lr", "batch", 2, 10**7),
+    ("cyclical-lr", "seeds", 1, 10**7),
+    ("cyclical-lr", "epochs", 1, 10_000),
+    ("cyclical-lr", "step", 1, 10_000),
+    ("batch-size", "sweep_epochs", 1, 1000),
+    ("batch-finder", "trial", 1, 1000),
 ]
+OPTIONAL = {  # whose empty text is the preset's value
+    *(("lr-finder", one) for one in ("sweep", "examples", "validation", "test_examples", "size")),
+    *(("cyclical-lr", one) for one in ("seeds", "epochs", "step")),
+    ("batch-finder", "trial"),
+}
 NO_NUMBERS = ["", " ", "x", "-1", "1.5", "1e3", "1_0", "\uff11\uff10", "\u0663", "9" * 400]
 NUMBERS = [
-    *((name, setting, text) for name, setting, _, _ in WHOLE for text in NO_NUMBERS),
+    *(
+        (name, setting, text)
+        for name, setting, _, _ in WHOLE
+        for text in NO_NUMBERS
+        if text or (name, setting) not in OPTIONAL
+    ),
     *((name, setting, str(least - 1)) for name, setting, least, _ in WHOLE if least),
     *((name, setting, str(most + 1)) for name, setting, _, most in WHOLE),
 ]
@@ -456,6 +568,10 @@ NO_REALS = ["", "x", "0", "-1", "0.0", "nan", "inf", "1e999", "1e-999", "\uff11\
 REALS = [
     *(("perceptron", "rate", text) for text in NO_REALS if text),
     *(("batchnorm-dropout", "rate", text) for text in NO_REALS),
+    *(("cyclical-lr", "momentum", text) for text in NO_REALS if text not in {"0", "0.0"}),
+    *(("cyclical-lr", "decay", text) for text in NO_REALS),
+    *(("cyclical-lr", "lr_min", text) for text in NO_REALS if text),
+    *(("lr-finder", "width", text) for text in NO_REALS if text),
     *((name, "checkpoint_every", text) for name in EXPERIMENTS for text in NO_REALS),
 ]
 # Lists with an item that is empty, or twice the same.
@@ -490,6 +606,10 @@ LISTS = [
     ("batchnorm-dropout", "variant", "bn,bn"),
     ("batchnorm-dropout", "dropout_placement", ","),
     ("batchnorm-dropout", "dropout_placement", "last,dense,last"),
+    ("cyclical-lr", "policy", ""),
+    ("cyclical-lr", "policy", "one-cycle,,constant"),
+    ("cyclical-lr", "policy", "constant,constant"),
+    ("cyclical-batch", "policy", "growing,"),
 ]
 FOLDERS = [
     ("", ["--output", "''"]),
@@ -522,6 +642,27 @@ LENET = [
     (["--dataset", "file.npz"], ["file.npz"]),
 ]
 
+CYCLES = [
+    ("lr-finder", ["--width", "1.5"], ["--width", "1.5"]),
+    ("lr-finder", ["--lr-min", "1", "--lr-max", "0.1"], ["--lr-min, --lr-max", "less than 0.1"]),
+    ("lr-finder", ["--validation", "1437"], ["1,437", "--validation"]),
+    ("cyclical-lr", ["--lr-max", "1e-9"], ["--lr-min, --lr-max"]),
+    ("cyclical-lr", ["--momentum", "1"], ["--momentum"]),
+    ("cyclical-lr", ["--decay", "1"], ["--decay", "would not decay"]),
+    (
+        "cyclical-lr",
+        ["--lr-finder", "empty"],
+        ["empty/results.json", "archcalc training lr-finder"],
+    ),
+    ("batch-size", ["--largest", "16"], ["--smallest 32, --largest 16"]),
+    ("batch-size", ["--largest", "128"], ["--largest 128", "64"]),
+    ("batch-finder", ["--smallest", "1"], ["--smallest 1"]),
+    ("batch-finder", ["--smallest", "33", "--largest", "63"], ["two powers of two"]),
+    ("cyclical-batch", ["--b-min", "40"], ["--b-min, --b-max", "less than 32"]),
+    ("cyclical-batch", ["--b-min", "1"], ["--b-min"]),
+    ("cyclical-batch", ["--batch-finder", "file"], ["file/results.json"]),
+]
+
 OPTION_CASES = [
     *((name, setting, text, [f"'{text}'", word]) for name, setting, text, word in WORDS),
     *((name, setting, LONG, ["xxxxx", "..."]) for name, setting in WORD_OPTIONS),
@@ -542,6 +683,8 @@ CASES = [
         (["batchnorm-dropout", *BASE["batchnorm-dropout"].split(), *args], says)
         for args, says in LENET
     ),
+    *(([name, *BASE[name].split(), *args], says) for name, args, says in CYCLES),
+    (["cyclical-batch", "--preset", "full"], ["--b-min", "--batch-finder"]),
 ]
 
 
@@ -712,8 +855,10 @@ def test_json_is_all_there_is(outputs, name):
     """--json writes one document, and what a person is told goes to standard error."""
     folder, out, err = outputs[name]
     assert isinstance(strict(out), dict)
-    (line,) = err.splitlines()
+    line, *more = err.splitlines()
     assert str(folder) in line
+    assert len(more) == (name in {*EXPERIMENTS} - FEW)
+    assert all("predicted" in one for one in more)
 
 
 @every

@@ -721,5 +721,5 @@ def test_a_page_of_one_seed_says_that_it_says_nothing(tmp_path, capsys):
 def test_full_size_is_ten_seeds_and_twenty_epochs():
     """A GPU is asked for no fewer than ten seeds, twenty epochs long."""
     asked = BatchnormDropout(seeds=3, epochs=2, rate=0.5)
-    assert asked.full() == BatchnormDropout(rate=0.5)
-    assert BatchnormDropout(seeds=30).full().seeds == 30
+    assert asked.full() == BatchnormDropout(rate=0.5).command()
+    assert BatchnormDropout(seeds=30, epochs=9).full() == BatchnormDropout(seeds=30).command()

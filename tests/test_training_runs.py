@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 import torch
 
+from archcalc import profiling
 from archcalc.cli import run
 from training import kernel, losses, runner, streams
 from training.cohort import Cohort, Member
@@ -49,11 +50,16 @@ CPU = torch.device("cpu")
 FOLDER = "run"  # where a command keeps its record
 LIMIT = 60  # seconds until a process is taken for one that hangs
 
-# Some hundred updates each, in less than a second; OFTEN makes many checkpoints.
+MINI = (
+    "--dataset digits --examples 48 --validation 32 --test-examples 32 --width 0.03 --size 7 "
+    "--seeds 2 "
+)
+# Some ten or hundred updates each, in a second or so; OFTEN makes many checkpoints.
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
     "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 18 --variant both",
+    "batch-size": f"{MINI} --smallest 8 --largest 32 --hold 4it --micro-batch 12",
 }
 OFTEN = "--checkpoint-every 0.01"
 TINY = {
@@ -61,6 +67,11 @@ TINY = {
     "init": "--networks 2 --examples 30 --activation relu --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 0",
     "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 479 --variant both",
+    "lr-finder": f"{MINI} --candidates 2 --epochs 1 --sweep 1",
+    "cyclical-lr": f"{MINI} --epochs 2 --step 1 --policy exp_range",
+    "batch-size": f"{MINI} --smallest 16 --largest 32 --hold 1it",
+    "batch-finder": f"{MINI} --smallest 16 --largest 32 --trial 1",
+    "cyclical-batch": f"{MINI} --epochs 1 --step 1 --b-min 8 --b-max 32",
 }
 every = pytest.mark.parametrize("name", EXPERIMENTS)
 trained = pytest.mark.parametrize("name", RUNS)
@@ -96,10 +107,12 @@ def made(name, options):
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
+    """One thread, as work so small waits for more than it gains; ceilings that nobody measures."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
+        yield
     torch.set_num_threads(before)
 
 
@@ -171,7 +184,11 @@ for line in sys.stdin:
     answers.flush()
 """
 # Neither page nor figures, neither tables nor answers.
-BARE = "training.runner.write = training.cli.deliver = lambda *_: None\n"
+BARE = """
+import archcalc.profiling
+training.runner.write = training.cli.deliver = lambda *_: None
+archcalc.profiling.measured_ceilings = lambda *_: (1e11, 1e10)
+"""
 SLOW = """
 import time
 from training.cohort import Cohort
@@ -401,6 +418,7 @@ WHEN = {
     "perceptron": (0, 250, 400),
     "dying-relu": (1, 50, 200),
     "batchnorm-dropout": (0, 50, 80),
+    "batch-size": (0, 5, 12),
 }
 STRUCK = """
 from training.cohort import Cohort
@@ -911,6 +929,23 @@ def unfinished(name, folder, options=None):
 
 
 # Another value of each setting, as it is typed.
+NETWORK = {
+    "preset": "full",
+    "dataset": "own.npz",
+    "examples": "47",
+    "validation": "31",
+    "test_examples": "31",
+    "width": "0.04",
+    "size": "8",
+    "augment": "none",
+    "batch": "63",
+    "momentum": "0.8",
+    "seeds": "1",
+    "precision": "bf16",
+    "micro_batch": "17",
+    "seed": "1",
+}
+RATES = {"lr_min": "1e-4", "lr_max": "0.3", "epochs": "3", "step": "3", "decay": "0.3"}
 OTHERS = {
     "perceptron": {
         "sets": "7",
@@ -953,6 +988,20 @@ OTHERS = {
         "validation": "9",
         "seed": "1",
     },
+    "lr-finder": {"candidates": "3", "epochs": "2", "sweep": "2", "lr_min": "0.1", "lr_max": "2"}
+    | NETWORK,
+    "cyclical-lr": {"policy": "constant"} | RATES | NETWORK,
+    "batch-size": {
+        "policy": "sweep",
+        "smallest": "8",
+        "largest": "48",
+        "hold": "2it",
+        "sweep_epochs": "1",
+        **RATES,
+        **NETWORK,
+    },
+    "batch-finder": {"smallest": "8", "largest": "48", "trial": "2"} | RATES | NETWORK,
+    "cyclical-batch": {"policy": "growing", "b_min": "6", "b_max": "48"} | RATES | NETWORK,
 }
 SETTINGS_OF = [(name, setting) for name, others in OTHERS.items() for setting in others]
 
@@ -1560,12 +1609,20 @@ def test_the_summary_of_collapse_is_counted_again():
         assert group["born_dead_and_revived"] == sum(revived) > 0
 
 
+PLACES = {
+    "perceptron": set(),
+    "dying-relu": set(),
+    **{key: {"data_dir"} for key in ("init", "batchnorm-dropout", "dataset", "lr-finder")},
+    "cyclical-batch": {"data_dir", "lr_finder", "batch_finder"},
+}
+
+
 def test_every_field_is_a_setting_or_a_place():
     """A field decides the result and is in the record's configuration, or says where data is."""
     for name in EXPERIMENTS:
         kind = experiment(name)
         places = {one.name for one in fields(kind)} - {one.name for one in kind.settings()}
-        assert places == ({"data_dir"} if name in {"init", "batchnorm-dropout"} else set())
+        assert places == PLACES.get(name, {"data_dir", "lr_finder"})
         assert kind.of(kind().configuration()) == kind()
 
 

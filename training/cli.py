@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
+    from training.record import Record
+
     # What is typed, and the option that an error names.
     Reader: TypeAlias = Callable[[str, str], Any]
 
@@ -61,6 +63,10 @@ def _number(text: str, option: str) -> float:
     raise TrainingError(f"{option}: {quoted(text)} is not a positive number")
 
 
+def _from_zero(text: str, option: str) -> float:
+    return 0.0 if re.fullmatch(r"0+(\.0*)?", text.strip()) else _number(text, option)
+
+
 def _several(read: Reader) -> Reader:
     def words(text: str, option: str) -> tuple[Any, ...]:
         split = text.split(",") if text.strip() else ()
@@ -80,12 +86,14 @@ class _Option(NamedTuple):
         metavar: what is typed, in the help.
         meaning: the help's line.
         optional: where the text is empty, the experiment's own default holds.
+        argument: it stands on its own, behind no word that begins with ``--``.
     """
 
     read: Reader
     metavar: str
     meaning: str
     optional: bool = False
+    argument: bool = False
 
 
 class _Command(NamedTuple):
@@ -140,7 +148,7 @@ _PRESET: Final = {
         ("width", _number, "SHARE", "The share of the network's channels that is built.", True),
         ("size", _whole, "PIXELS", "To which images are resized.", True),
         ("augment", _text, "WORDS", "Random changes of images, e.g. shift3,flip; none.", True),
-        ("momentum", _number, "N", "Of SGD.", False),
+        ("momentum", _from_zero, "N", "Of SGD.", False),
         ("seeds", _whole, "N", "Networks of each way to train.", True),
         ("precision", _stripped, "WORD", "fp32 or bf16.", True),
         ("micro_batch", _whole, "N", "The most examples that are computed at once.", False),
@@ -254,6 +262,15 @@ COMMANDS: Final = {
         },
         {"rate": _Option(_number, "N", "Adam's learning rate, at its height.")},
     ),
+    "dataset": _Command(
+        "How large a data set is, its classes, and images of some (homework 2, problem 4.1).",
+        {"dataset": "fashion-mnist", "validation": "5000", "classes": "0,1,2", "data_dir": None},
+        {
+            "dataset": OPTIONS["dataset"]._replace(argument=True),
+            "validation": _Option(_whole, "N", "Training images held out for validation."),
+            "classes": _Option(_wholes, "NUMBERS", "The classes of which images are shown."),
+        },
+    ),
     "lr-finder": _Command(
         "Between which rates MiniGoogLeNet learns (lab 3, problem 3.1).",
         {
@@ -328,6 +345,11 @@ COMMANDS: Final = {
         },
         _PRESET | {"policy": _Option(_words, "WORDS", "growing, decaying.")},
     ),
+    "rate-and-batch": _Command(
+        "All of lab 3, problem 3 and homework 2, problem 4, one after the other.",
+        {"preset": "quick", "lr_min": "", "lr_max": "", "b_min": "", "b_max": "", **_NETWORK},
+        _PRESET,
+    ),
 }
 
 
@@ -337,6 +359,12 @@ def _flag(field: str) -> str:
 
 def _declared(field: str, metavar: str, meaning: str) -> Any:  # noqa: ANN401 - typer's own
     return typer.Option(_flag(field), metavar=metavar, help=meaning)
+
+
+def _typed(field: str, option: _Option) -> Any:  # noqa: ANN401 - typer's own
+    if option.argument:
+        return typer.Argument(metavar=option.metavar, help=option.meaning)
+    return _declared(field, option.metavar, option.meaning)
 
 
 @app.callback()
@@ -376,20 +404,30 @@ def _run(
     if resume and overwrite:
         raise TrainingError("--resume keeps what --overwrite forgets", hint="choose one")
     keep = _number(checkpoint_every, "--checkpoint-every")
-    from training import runner  # noqa: PLC0415 - loads torch
+    from training import chain, runner  # noqa: PLC0415 - loads torch
     from training.experiments import experiment  # noqa: PLC0415 - likewise
 
-    chosen = experiment(name)(seed=_whole(seed, "--seed"), **given)
+    given["seed"] = _whole(seed, "--seed")
     place = Path(output) if output is not None else None
+    how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
+    form = "json" if json else "text"
     try:
-        record = runner.run(
-            chosen, place, device=device, resume=resume, overwrite=overwrite, keep=keep
-        )
+        if name == chain.CHAIN:
+            for _, one in chain.run(given, place or runner.RUNS / name, **how):
+                _deliver(one, form)
+            return
+        record = runner.run(experiment(name)(**given), place, **how)
     except KeyboardInterrupt:
         raise StoppedError("stopped; the same command with --resume goes on") from None
     if record is not None:
-        form = "json" if json else "text"
-        deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)
+        _deliver(record, form)
+
+
+def _deliver(record: Record, form: str) -> None:
+    """Show what came of a run."""
+    from training import runner  # noqa: PLC0415 - loads torch
+
+    deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)
 
 
 def _mount(name: str) -> None:
@@ -412,7 +450,7 @@ def _mount(name: str) -> None:
             field,
             inspect.Parameter.KEYWORD_ONLY,
             default=command.given[field],
-            annotation=Annotated[str | None, _declared(field, option.metavar, option.meaning)],
+            annotation=Annotated[str | None, _typed(field, option)],
         )
         for field, option in options.items()
     ]

@@ -133,6 +133,7 @@ class Loop:
         ranks: this process among others.
         device: where to compute.
         keep: seconds between checkpoints.
+        closing: what the record is to say of the run besides, asked at its end.
     """
 
     def __init__(
@@ -143,7 +144,9 @@ class Loop:
         ranks: Ranks,
         device: torch.device,
         keep: float = KEEP,
+        closing: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
+        self.closing = closing
         self.record, self.folder, self.tasks = record, folder, tasks
         self.ranks, self.device, self.keep = ranks, device, keep
         self.before = float(record.about.get("seconds", 0.0))
@@ -162,6 +165,8 @@ class Loop:
         with stoppable() as stop, bar(sum(lengths), shown=self.ranks.first) as told:
             for place in range(done, len(self.tasks)):
                 self._train(place, stop, told, sum(lengths[:place]))
+        if self.ranks.first:
+            self.record.about.update(self.closing())
         self.record.about["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._save()
 

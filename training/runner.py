@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RUNS: Final = Path("runs")
 PAGE: Final = "README.md"
 RESULTS: Final = "results.json"
+MEASURED: Final = ("learning", "cost")  # of what a record says, the results of an experiment
 
 
 def folder_of(experiment: Experiment) -> Path:
@@ -77,15 +78,20 @@ def run(
         if not record.finished:
             if own.first:
                 say(f"{experiment.title}: the record is kept in {place}")
-            Loop(record, place, tasks, own, where, keep).run()
+                if line := experiment.forecast(where.type):
+                    say(line)
+            Loop(record, place, tasks, own, where, keep, lambda: _cost(experiment, where)).run()
         elif own.first:
             say(f"{place}: this run is finished; its record is read (--overwrite runs it again)")
-        if not own.first:
-            return None
-        write(record, place)
-        return record
+        own.leads(lambda: write(record, place))
+        return record if own.first else None
     finally:
         ranks.leave()
+
+
+def _cost(experiment: Experiment, device: torch.device) -> dict[str, Any]:
+    found = experiment.cost(device.type)
+    return {"cost": found} if found else {}
 
 
 def _opened(
@@ -170,14 +176,18 @@ def experiment_of(record: Record) -> Experiment:
 def _summary(record: Record) -> dict[str, Any]:
     """What the experiment makes of the arrays, as plain data; computed once a record."""
     if record.summary is None:
-        record.summary = plain(experiment_of(record).summarise(record.arrays))
+        found = experiment_of(record).summarise(record.arrays)
+        kept: dict[str, Any] = {
+            name: record.about[name] for name in MEASURED if name in record.about
+        }
+        record.summary = plain({**found, **kept})
     return record.summary
 
 
 def results(record: Record) -> dict[str, Any]:
     """All numbers of a finished record, as plain data for ``--json`` and ``results.json``."""
     experiment = experiment_of(record)
-    about = {k: v for k, v in record.about.items() if k != "task"}
+    about = {k: v for k, v in record.about.items() if k not in {"task", *MEASURED}}
     return {
         "schema": f"archcalc.training.{experiment.name}/1",
         "configuration": record.configuration,
@@ -235,8 +245,8 @@ def redraw(folder: Path) -> None:
             made = f"| {about['hardware']} | {about['seconds']:,.0f} s |"
             rows.append(f"| [{name}]({name}/README.md) | `{about['command']}` {made}")
             if "cuda" not in record.about.get("device", ""):
-                command = experiment_of(record).full().command()
-                rows.append(f"| | `{command} --device cuda` | CUDA | not run |")
+                again = f"| | `{experiment_of(record).full()} --device cuda` | CUDA | not run |"
+                rows += [again] * (again not in rows)
     if not rows:
         raise TrainingError(f"{folder} has no folder with a finished {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]

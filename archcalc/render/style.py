@@ -25,6 +25,7 @@ SETTINGS: Final[Any] = {
     "legend.fontsize": 8,
     "lines.linewidth": 1.4,
     "svg.hashsalt": "archcalc",  # the same figure, the same file
+    "svg.fonttype": "none",  # text that can be searched and read aloud
 }
 DPI: Final = 110
 

@@ -30,8 +30,10 @@ def points(found: Sequence[float | None], digits: int = 1) -> str:
 
 def signed(found: Sequence[float | None], digits: int = 4) -> str:
     """``+0.0123 [-0.0021, +0.0267]`` of a difference and its ends."""
+    if found[0] is None:
+        return "not finite"
     if None in found:
-        return _plus(found[0] or 0.0, digits)
+        return _plus(found[0], digits)
     value, low, high = (_plus(one, digits) for one in found if one is not None)
     return f"{value} [{low}, {high}]"
 

@@ -16,6 +16,7 @@ EXPERIMENTS: Final = {
     "init": ("init", "Init"),
     "dying-relu": ("dying_relu", "DyingRelu"),
     "batchnorm-dropout": ("batchnorm_dropout", "BatchnormDropout"),
+    "dataset": ("dataset", "Dataset"),
     "lr-finder": ("lr_finder", "LrFinder"),
     "cyclical-lr": ("cyclical_lr", "CyclicalLr"),
     "batch-size": ("batch_size", "BatchSize"),

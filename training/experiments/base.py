@@ -48,6 +48,14 @@ class Experiment:
         """Arrays that the record holds before anything is trained: what the data are like."""
         return {}
 
+    def forecast(self, device: str) -> str:  # noqa: ARG002 - who has one needs it
+        """What the run will cost, in a line that is said before it; empty if there is none."""
+        return ""
+
+    def cost(self, device: str) -> dict[str, Any]:  # noqa: ARG002 - likewise
+        """What was predicted and what is measured of it, for the record, after the run."""
+        return {}
+
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """The numbers of the tables and answers, as plain data, from a record's arrays."""
         raise NotImplementedError
@@ -56,6 +64,11 @@ class Experiment:
         """The experiment as JSON has it."""
         given = asdict(self)
         return {one.name: plain(given[one.name]) for one in self.settings()}
+
+    @classmethod
+    def fields(cls) -> tuple[Field[Any], ...]:
+        """All options."""
+        return fields(cls)
 
     @classmethod
     def settings(cls) -> list[Field[Any]]:
@@ -74,9 +87,9 @@ class Experiment:
         """What runs without any option."""
         return type(self)()
 
-    def full(self) -> Experiment:
-        """The same question at the size that a GPU has time for."""
-        return self
+    def full(self) -> str:
+        """The command line of the same question at the size that a GPU has time for."""
+        return self.command()
 
     def command(self) -> str:
         """The command line that runs it: every option that is not the default."""

@@ -76,15 +76,8 @@ class BatchSize(Cycling):
         return type(self)(preset=self.preset, policy=self.policy)
 
     def command(self) -> str:
-        """With its policy, always."""
-        return super().command().replace(f"--preset {self.preset}", self._asked(), 1)
-
-    def _asked(self) -> str:
-        return f"--policy {self.policy} --preset {self.preset}"
-
-    def full(self) -> BatchSize:
-        """The assignment."""
-        return type(self)(preset="full", policy=self.policy, dataset=self.dataset, seed=self.seed)
+        """With its policy."""
+        return self.said(super().command(), "policy")
 
     def batches(self) -> list[int]:
         """Powers of two."""

@@ -205,9 +205,9 @@ class BatchnormDropout(Experiment):
         """Epochs after which networks are looked at."""
         return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
 
-    def full(self) -> BatchnormDropout:
+    def full(self) -> str:
         """At least ten seeds, twenty epochs."""
-        return replace(self, seeds=max(self.seeds, 10), epochs=20)
+        return replace(self, seeds=max(self.seeds, 10), epochs=20).command()
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""

@@ -47,10 +47,7 @@ class CyclicalBatch(Cycling):
     batch_finder: str | None = field(default=None, compare=False, metadata=PLACE)
 
     def __post_init__(self) -> None:
-        if self.batch_finder is not None:
-            for name, value in finders.found("batch-finder", self.batch_finder).items():
-                if getattr(self, name) is None:
-                    object.__setattr__(self, name, value)
+        finders.fill(self, "batch-finder", self.batch_finder)
         super().__post_init__()
         choice("--policy", self.policy, POLICIES)
         finders.known(self.b_min, self.b_max)

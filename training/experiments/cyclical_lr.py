@@ -53,10 +53,7 @@ class Cycling(MiniGoogLeNet):
     lr_finder: str | None = field(default=None, compare=False, metadata=PLACE)
 
     def __post_init__(self) -> None:
-        if self.lr_finder is not None:
-            for name, value in finders.found("lr-finder", self.lr_finder).items():
-                if getattr(self, name) is None:
-                    object.__setattr__(self, name, value)
+        finders.fill(self, "lr-finder", self.lr_finder)
         super().__post_init__()
         ordered(self.lr_min, self.lr_max)
         whole("--epochs", self.epochs, 1, 10_000)

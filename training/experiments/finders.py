@@ -9,7 +9,7 @@ from typing import Any, Final
 from training.errors import TrainingError
 
 # Read by `archcalc training lr-finder --preset quick`, tables/training/lr-finder; a test compares.
-QUICK_RATES: Final = {"lr_min": 1e-3, "lr_max": 0.1}
+QUICK_RATES: Final = {"lr_min": 0.0036, "lr_max": 0.11}
 # Read by `archcalc training batch-finder --preset quick`, tables/training/batch-finder; likewise.
 QUICK_BATCHES: Final = {"b_min": 16, "b_max": 128}
 # Read by eye by Rosebrock, "Keras Learning Rate Finder", pyimagesearch, 2019: the same network,
@@ -43,6 +43,21 @@ def found(finder: str, folder: str) -> dict[str, Any]:
         fact = f"{folder}: this run of {finder} could read nothing off its curve"
         raise TrainingError(fact, hint=f"say {option} and {other}")
     return read
+
+
+def fill(asked: object, finder: str, folder: str | None) -> None:
+    """Give an experiment what a finder has read and nobody has said.
+
+    Args:
+        asked: the experiment, in which None stands for what is missing.
+        finder: ``lr-finder`` or ``batch-finder``.
+        folder: of its run; None if it is not asked.
+    """
+    missing = [key for key in KEYS[finder] if getattr(asked, key) is None]
+    if folder is not None and missing:
+        read = found(finder, folder)
+        for key in missing:
+            object.__setattr__(asked, key, read[key])
 
 
 def known(b_min: int | None, b_max: int | None) -> None:

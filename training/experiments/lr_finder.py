@@ -86,15 +86,25 @@ class LrFinder(MiniGoogLeNet):
         every = sweep["learning_loss"].mean(0)
         schedule = rising(len(every), LEAST / MOST)
         risen = np.array([MOST * schedule(t) for t in range(len(every))])
-        smooth = rules.smoothed(every)
+        beta = smoothing(len(every))
+        smooth = rules.smoothed(every, beta)
         end = rules.stopped(smooth)
-        swept = {"rates": risen, "raw": every, "loss": smooth, "stopped": end}
+        swept = {"rates": risen, "raw": every, "loss": smooth, "beta": beta, "stopped": end}
         swept |= read(risen[BLOG[0] : end - BLOG[1]], smooth[BLOG[0] : end - BLOG[1]])
         tenth = slice(end // 10, end - FASTAI_LAST)
         swept["fastai"] = suggested(risen[tenth], smooth[tenth])
         basin = grid["basin"]
         chosen = {"lr_min": self.lr_min or basin["low"], "lr_max": self.lr_max or basin["high"]}
-        return found | {"grid": grid, "sweep": swept, **chosen}
+        read_by_it = sweep["examples"][-1] * self.seeds
+        return found | {"grid": grid, "sweep": swept, "swept": read_by_it, **chosen}
+
+
+def smoothing(updates: int) -> float:
+    """How much of the average is kept from update to update: that of a fiftieth of the sweep.
+
+    At the length of the blog's sweep that is its 0.98; a short one it would smear.
+    """
+    return min(max(1 - 50 / updates, 0.0), 0.98)
 
 
 def read(rates: Array, losses: Array) -> dict[str, Any]:

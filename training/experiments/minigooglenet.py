@@ -21,7 +21,7 @@ from archcalc.count import integer
 from archcalc.layers import Convolution, Linear
 from archcalc.notation import write
 from archcalc.shape import Shape
-from training import datasets, losses, probes, statistics, streams
+from training import costs, datasets, losses, probes, statistics, streams
 from training.cohort import PRECISIONS, Cohort, Member
 from training.data import Augmentation, Data
 from training.datasets import Images, Normalization
@@ -88,9 +88,15 @@ class Plan(NamedTuple):
 
     def moments(self, count: int) -> list[int]:
         """The updates behind which networks are looked at, of a training set of ``count``."""
+        return self._data(count).moments(self.looks, self.until)
+
+    def end(self, count: int) -> int:
+        """How many updates there are."""
+        return self._data(count).updates(self.until)
+
+    def _data(self, count: int) -> Data:
         nothing = torch.empty(1, count)
-        data = Data(nothing, nothing, self.batch, streams.root(0), sizes=self.sizes)
-        return data.moments(self.looks, self.until)
+        return Data(nothing, nothing, self.batch, streams.root(0), sizes=self.sizes)
 
     def read(self, updates: Sequence[int], count: int) -> list[int]:
         """Examples read before each of some updates, of a training set of ``count``."""
@@ -200,13 +206,21 @@ class MiniGoogLeNet(Experiment):
         return type(self)(preset=self.preset)
 
     def command(self) -> str:
-        """With the preset, which decides what everything else is."""
-        head, _, rest = super().command().partition(self.name)
-        return f"{head}{self.name} --preset {self.preset}{rest}"
+        """With the preset, which decides what is usual."""
+        return self.said(super().command(), "preset")
 
-    def full(self) -> Self:
-        """The assignment."""
-        return type(self)(preset="full", dataset=self.dataset, seed=self.seed)
+    def said(self, command: str, decisive: str) -> str:
+        """A command with an option that its baseline has too, unless it is the default."""
+        value = getattr(self, decisive)
+        default = next(one.default for one in self.settings() if one.name == decisive)
+        if value == default:
+            return command
+        head = f"archcalc training {self.name}"
+        return f"{head} --{decisive} {value}{command.removeprefix(head)}"
+
+    def full(self) -> str:
+        """The assignment, all parts of it: one needs what another has found."""
+        return "archcalc training rate-and-batch --preset full"
 
     def short(self) -> str:
         """What was trained, in a line below a figure."""
@@ -320,6 +334,28 @@ class MiniGoogLeNet(Experiment):
         root, keys = streams.root(self.seed), cohort.keys
         x, y = train.x[None], train.y[None]
         return cohort, Data(x, y, plan.batch, root, keys, change, plan.sizes)
+
+    # ------------------------------------------------------------------- what it costs
+
+    def forecast(self, device: str) -> str:
+        """Parameters, FLOPs and memory, as archcalc predicts them."""
+        counts = self.counts()
+        count = counts["train"]
+        members = [len(plan.arms) * self.seeds for plan in self.plans(count)]
+        ends = [plan.read([plan.end(count)], count)[0] for plan in self.plans(count)]
+        examples = sum(n * end for n, end in zip(members, ends, strict=True))
+        return costs.forecast(self._predicted(counts, device), examples)
+
+    def cost(self, device: str) -> dict[str, Any]:
+        """Predicted and measured."""
+        counts = self.counts()
+        text = self.text(counts["channels"], counts["classes"])
+        found = costs.measured(text, self.batch, self.precision, device)
+        return {"predicted": self._predicted(counts, device), "measured": found}
+
+    def _predicted(self, counts: Mapping[str, int], device: str) -> dict[str, int]:
+        text = self.text(counts["channels"], counts["classes"])
+        return costs.predicted(text, self.batch, self.precision, device)
 
     # ------------------------------------------------------------------- what comes of it
 

@@ -1,0 +1,63 @@
+"""Answers to homework 2, problem 4.5."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from training.answers.minigooglenet import cost, range_of
+from training.answers.words import short, table
+from training.experiments.batch_finder import TAIL
+from training.rules import SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archcalc.render.table import Block
+    from training.experiments.batch_finder import BatchFinder
+
+
+def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    curve = results["curve"]
+    rows = []
+    for place, (name, arm) in enumerate(results["arms"].items()):
+        loss = curve["loss"][place]
+        inside = (
+            loss is not None and curve["b_min"] and (curve["b_min"] <= int(name) <= curve["b_max"])
+        )
+        rows.append((f"{int(name):,}", f"{arm['updates'][-1]:,}", short(loss), "*" * bool(inside)))
+    notes = (
+        experiment.scale(results["counts"]),
+        f"Rate {experiment.lr_min:g}; loss: the mean over the last 1/{TAIL} of the updates, as the "
+        "network learns; a star: in the range.",
+    )
+    title = f"Candidates, {experiment.trial} epoch{'s' * (experiment.trial != 1)} each"
+    yield table(title, ("batch", "updates", "training loss", ""), rows, notes)
+    if curve["b_min"] is None:
+        yield f"The algorithm finds no range: {curve['basin']['why']}."
+    else:
+        basin = curve["basin"]
+        yield (
+            f"The algorithm finds b-min = {curve['b_min']:,} and b-max = {curve['b_max']:,}: the "
+            f"smallest and largest candidate in the range of {range_of(basin, 'batches')}, in "
+            f"which the loss stays below {basin['level']:.3g}."
+            + " The range begins at the smallest candidate." * basin["open_low"]
+            + " It ends at the largest candidate." * basin["open_high"]
+        )
+    yield (
+        "The algorithm: 1. fix the rate at lr-min. 2. Take powers of two as candidates. 3. Train "
+        "one network (or some seeds) with each, from the same weights, for the same number of "
+        f"images. 4. Take the mean training loss of the last 1/{TAIL} of the updates; one that is "
+        "not finite lies above everything. 5. The loss of who has learnt nothing is the logarithm "
+        f"of the number of classes; allow {SHARE:g} of the fall from there to the least loss. "
+        "6. From the least, walk to both sides as long as the loss is within. 7. b-min and b-max "
+        "are the ends. Where the loss hardly falls, there is no answer but to raise the rate or "
+        "to train for longer. The block diagram shows the same steps."
+    )
+    yield (
+        "What the range means: all its batches learn about as much from the same images, so the "
+        "smallest is the noisiest that still learns well, and the largest the one of fewest "
+        "updates; beyond it images are wasted (McCandlish, Kaplan, Amodei, arXiv 1812.06162, call "
+        "it the critical batch size)."
+    )
+    yield from cost(results, experiment.momentum)

@@ -1,0 +1,144 @@
+"""Answers to lab 3, problem 3.3 (homework 2, problem 4.4)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from training.answers.minigooglenet import cost, pairs, range_of, scores, verdict
+from training.answers.words import percent, points, short, table
+from training.experiments.batch_size import GROW, WHOLE
+from training.experiments.cyclical_lr import DECAYING
+from training.rules import SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archcalc.render.table import Block, Table
+    from training.experiments.batch_size import BatchSize
+
+
+def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    yield from (_grown if experiment.policy == GROW else _swept)(experiment, results)
+    yield from cost(results, experiment.momentum)
+
+
+def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]:
+    rows = [
+        (
+            f"{stage['batch']:,}",
+            f"{stage['updates']:,}",
+            f"{stage['examples']:,}",
+            f"{stage['noise']:,.4g}",
+            short(_mean(stage["loss"])),
+        )
+        for stage in results["stages"]
+    ]
+    headings = ("batch", "updates", "images", "noise scale", "training loss")
+    notes = (
+        experiment.scale(results["counts"]),
+        f"Rate {experiment.lr_max:g} throughout. Noise scale: rate N/(B (1 - momentum)), N images "
+        "in the training set, B in a batch (Smith, Kindermans, Ying, Le, arXiv 1711.00489, "
+        "section 2; it holds for B much less than N). Loss: the mean over the last quarter of the "
+        "updates with that batch.",
+    )
+    yield table(f"A batch that grows, {experiment.hold} each", headings, rows, notes)
+    title = f"The growing batch beside a rate in cycles ({DECAYING}, batch {experiment.batch})"
+    yield scores(experiment, results, title)
+    if results["pairs"]:
+        yield pairs(results)
+        (row,) = results["pairs"]
+        yield (
+            "Does growing the batch at a fixed rate generalize like a cyclical rate that decays? "
+            f"In validation accuracy after the last update: {points(row['val_accuracy'], 2)} "
+            f"points, {verdict(row['val_accuracy'])}; in test accuracy: "
+            f"{points(row['test_accuracy'], 2)}. Both policies lower the noise scale, one by B in "
+            f"the denominator and one by the rate above it; the growing batch took "
+            f"{_last(results, GROW):,} updates, the cyclical rate {_last(results, DECAYING):,}, "
+            "for about as many images."
+        )
+    yield _parts(experiment, results)
+
+
+def _last(results: Mapping[str, Any], name: str) -> int:
+    count: int = results["arms"][name]["updates"][-1]
+    return count
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [one for one in values if one is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def _parts(experiment: BatchSize, results: Mapping[str, Any]) -> Table:
+    found = results["parts"]
+    rows = [
+        (
+            said,
+            *(f"{found[f'{word}_{what}'][0]:.2g}" for what in ("loss", "gradient")),
+        )
+        for word, said in (
+            ("frozen", "batch norm by running statistics"),
+            ("parts", "batch norm by the statistics of each part"),
+        )
+    ]
+    notes = (
+        "Relative differences between a batch that is computed whole and in four parts whose "
+        f"gradients are added up ({WHOLE} images, after the last update, mean over seeds, "
+        "fp32; the gradient's in the Euclidean norm). Without batch norm's own "
+        "statistics nothing but rounding differs, dropout included: its masks are drawn for the "
+        "batch. With them, each part is normalized by itself, so a large batch in parts is not "
+        f"quite a large batch. In this run at most {experiment.micro_batch:,} images are computed "
+        "at once.",
+    )
+    headings = ("", "loss differs by", "gradient differs by")
+    return table("A large batch in parts", headings, rows, notes)
+
+
+def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]:
+    curve = results["curve"]
+    rows = []
+    for place, (name, arm) in enumerate(results["arms"].items()):
+        seconds = results.get("learning", {}).get(name)
+        rows.append(
+            (
+                f"{int(name):,}",
+                f"{arm['updates'][-1]:,}",
+                short(curve["loss"][place]),
+                percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
+                f"{curve['noise'][place]:,.4g}",
+                "" if seconds is None else f"{seconds / experiment.seeds:,.1f}",
+            )
+        )
+    headings = (
+        *("batch", "updates", "training loss", "validation accuracy", "noise scale"),
+        "seconds",
+    )
+    notes = (
+        experiment.scale(results["counts"]),
+        f"Rate {experiment.lr_min:g}; loss: the mean over the last epoch's batches, as the network "
+        "learns from them; seconds of the updates of one network.",
+    )
+    title = f"One network a batch, {experiment.sweep_epochs} epochs each"
+    yield table(title, headings, rows, notes)
+    yield _like(curve)
+
+
+def _like(curve: Mapping[str, Any]) -> str:
+    """Is it like the curve of rates?"""
+    losses = [one for one in curve["loss"] if one is not None]
+    rising = all(a <= b for a, b in pairwise(losses))
+    said = range_of(curve["basin"], "batches")
+    shape = (
+        "the loss grows with every doubling: the rate is fixed, so a larger batch means fewer and "
+        "no longer steps. That is the side of small rates in the curve of rates, mirrored; there "
+        "is no side on which training diverges, as no batch makes a step longer"
+        if rising
+        else "the loss does not grow with every doubling: beside the number of steps, the noise of "
+        "small batches counts"
+    )
+    return (
+        f"Is the loss like that over rates? Here {shape}. Read by the same rule (within {SHARE:g} "
+        f"of the fall from the loss of who has learnt nothing): {said}."
+    )

@@ -1,0 +1,130 @@
+"""Answers to homework 2, problem 4.1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from archcalc.render.table import text
+from training import datasets
+from training.answers.words import short, table
+from training.experiments.dataset import PARTS
+from training.experiments.minigooglenet import MiniGoogLeNet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from archcalc.render.table import Block, Table
+    from training.experiments.dataset import Dataset
+
+COLOURS: Final = {1: "grey", 3: "red, green and blue"}
+SAID: Final = {"train": "to learn from", "validation": "for validation", "test": "test set"}
+
+
+def blocks(experiment: Dataset, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    yield _sizes(experiment, results)
+    yield _classes(results)
+    yield _balance(results["classes"])
+    yield _split(experiment, results)
+    yield _pixels(results)
+    yield _shown(results["shown"])
+
+
+def _sizes(experiment: Dataset, results: Mapping[str, Any]) -> Table:
+    sizes = results["sizes"]
+    rows = (
+        ("training set", f"{sizes['train'] + sizes['validation']:,}"),
+        ("of it to learn from", f"{sizes['train']:,}"),
+        ("of it for validation", f"{sizes['validation']:,}"),
+        ("test set", f"{sizes['test']:,}"),
+    )
+    count = len(results["classes"])
+    found = table(f"{datasets.title(experiment.dataset)}: {count} classes", ("", "images"), rows)
+    return _summed(found, ("total", f"{sizes['total']:,}"))
+
+
+def _classes(results: Mapping[str, Any]) -> Table:
+    parts = (*PARTS, "total")
+    rows = [(_class(one), *(f"{one[part]:,}" for part in parts)) for one in results["classes"]]
+    headings = ("class", *(SAID.get(part, part) for part in parts))
+    sums = [f"{results['sizes'][part]:,}" for part in parts]
+    return _summed(table("Images of each class", headings, rows), ("all", *sums))
+
+
+def _class(one: Mapping[str, Any]) -> str:
+    """``0 T-shirt/top``, or the number alone."""
+    return f"{one['class']} {one['name']}".strip()
+
+
+def _summed(found: Table, sums: Sequence[str]) -> Table:
+    return found._replace(footer=(tuple(map(text, sums)),))
+
+
+def _span(counts: Sequence[int]) -> str:
+    """``6,000``, or ``480 to 521``."""
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _balance(classes: Sequence[Mapping[str, Any]]) -> str:
+    total, tested = ([one[part] for one in classes] for part in ("total", "test"))
+    learnt = [one["train"] + one["validation"] for one in classes]
+    even = "Every class has" if min(total) == max(total) else "A class has"
+    return (
+        f"{even} {_span(total)} images: {_span(learnt)} in the training set, {_span(tested)} in "
+        "the test set."
+    )
+
+
+def _split(experiment: Dataset, results: Mapping[str, Any]) -> str:
+    held = experiment.validation
+    if not held:
+        return "Nothing is held out for validation: all training images are learnt from."
+    sizes = results["sizes"]
+    full = MiniGoogLeNet.presets["full"]["validation"]
+    same = (
+        "; with --preset full and the same seed theirs are the same images"
+        if held == full
+        else f"; with --preset full they hold out {full:,}"
+    )
+    return (
+        f"The set comes without validation images, so {held:,} of its "
+        f"{sizes['train'] + sizes['validation']:,} training images are held out: the last {held:,} "
+        f"of a permutation drawn with seed {experiment.seed}, whatever their class, of each "
+        f"{_span([one['validation'] for one in results['classes']])}. The experiments on learning "
+        f"rate and batch size split theirs off in this way{same}."
+    )
+
+
+def _pixels(results: Mapping[str, Any]) -> str:
+    image, pixels = results["image"], results["pixels"]
+    low, high = map(short, pixels["range"])
+    mean, std = (", ".join(f"{one:.4f}" for one in pixels[name]) for name in ("mean", "std"))
+    return (
+        f"An image has {image['height']}x{image['width']} pixels and {image['channels']} "
+        f"channel{'s' * (image['channels'] > 1)}, {COLOURS[image['channels']]}; pixels are read "
+        f"as numbers from {low} to {high}. Of those to learn from, the mean is {mean} and the "
+        f"standard deviation {std}."
+    )
+
+
+def _shown(shown: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            _class(one),
+            *(
+                f"{place:,} ({distance:.2f})"
+                for place, distance in zip(one["places"], one["distances"], strict=True)
+            ),
+            f"{one['median']:.2f}",
+        )
+        for one in shown
+    ]
+    headings = ("class", "nearest", "second", "third", "median distance")
+    notes = (
+        "A class's most representative images are those of the training set that are nearest to "
+        "the mean of all its images there, in the Euclidean norm over all pixels. Each is named by "
+        "its place in the training set, from 0, and behind it stands its distance; on the right "
+        "that of half of the class.",
+    )
+    return table("The images shown", headings, rows, notes)

@@ -1,0 +1,110 @@
+"""Answers to lab 3, problem 3.1 (homework 2, problem 4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from training.answers.minigooglenet import cost, diverged, range_of, shown
+from training.answers.words import percent, short, table
+from training.rules import SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archcalc.render.table import Block, Table
+    from training.experiments.lr_finder import LrFinder
+
+
+def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Block]:
+    """Tables and paragraphs."""
+    yield _candidates(experiment, results)
+    yield _rules(results)
+    yield from _chosen(experiment, results)
+    yield _method(experiment)
+    yield from cost(results, experiment.momentum)
+    yield f"The network: {results['text']}"
+
+
+def _candidates(experiment: LrFinder, results: Mapping[str, Any]) -> Table:
+    rows = []
+    pairs = zip(results["arms"].items(), results["grid"]["start"], strict=True)
+    for (name, arm), start in pairs:
+        rows.append(
+            (
+                name,
+                short(start),
+                short(_mean(arm["learning_loss"])),
+                percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
+                diverged(arm, results["counts"]["train"]),
+            )
+        )
+    headings = (
+        "rate",
+        "loss, first epoch",
+        f"epoch {experiment.epochs}",
+        "validation accuracy",
+        "",
+    )
+    notes = (
+        experiment.scale(results["counts"]),
+        f"Training loss: the mean over an epoch's batches of {experiment.batch}, as the network "
+        "learns from them.",
+    )
+    title = f"{experiment.candidates} rates, {experiment.epochs} epochs each"
+    return table(title, headings, rows, notes)
+
+
+def _mean(losses: list[list[float | None]]) -> float | None:
+    last = [own[-1] for own in losses]
+    if None in last:
+        return None
+    return sum(one for one in last if one is not None) / len(last)
+
+
+def _rules(results: Mapping[str, Any]) -> Table:
+    grid, sweep = results["grid"], results["sweep"]
+    beta = f"{sweep['beta']:.2g}"
+    rows: list[tuple[str, ...]] = []
+    both = (grid, sweep)
+    ours = [f"{shown(one['basin']['low'])} to {shown(one['basin']['high'])}" for one in both]
+    rows.append((f"range within {SHARE:g} of the fall", *ours))
+    eye = [" to ".join(map(shown, one["smith"])) if one["smith"] else "none" for one in both]
+    rows.append(("Smith's, the blog's", *eye))
+    rows += [
+        (f"fastai: {name}", *(shown(one["fastai"][name]) for one in both))
+        for name in grid["fastai"]
+    ]
+    notes = (
+        "Smith's (arXiv 1506.01186, section 3.3), which the blog reads by eye: from where a tenth "
+        "of the fall is made to where the loss is least. fastai's are single rates to train with, "
+        f"made for a sweep; the sweep is smoothed ({beta} of the average is kept from update to "
+        "update; the blog's 0.98 is for a longer one) and cut where it exceeds 4 times its best, "
+        "as the blog does, without the first and last losses that each of the two leaves out.",
+    )
+    return table("Rules on the same curves", ("rule", "candidates", "sweep"), rows, notes)
+
+
+def _chosen(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Block]:
+    basin = results["grid"]["basin"]
+    said = range_of(basin, "rates")
+    if basin["why"]:
+        yield f"From the candidates {said}."
+    else:
+        yield (
+            f"From the candidates the rule reads {said}: there the loss stays within {SHARE:g} of "
+            f"its whole fall above its least, below {basin['level']:.3g}; the least is at "
+            f"{basin['best']:.3g}."
+        )
+    if experiment.lr_min is not None or experiment.lr_max is not None:
+        yield "A person has read the curve, and that goes before the rule."
+    yield f"lr-min = {shown(results['lr_min'])}, lr-max = {shown(results['lr_max'])}."
+
+
+def _method(experiment: LrFinder) -> str:
+    return (
+        "Why a range and not one rate: below it the network learns hardly anything in "
+        f"{experiment.epochs} epochs, above it the loss grows or diverges; a cyclical rate goes "
+        "from end to end. The sweep takes one run, and shows the loss of a network that has "
+        "already learnt at the rates before, so its curve falls later and rises later than that "
+        "of the candidates, each of which begins anew."
+    )

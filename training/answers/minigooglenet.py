@@ -1,0 +1,137 @@
+"""What the answers on learning rate and batch size share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.units import in_bytes
+from training.answers.words import interval, percent, points, short, signed, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from archcalc.render.table import Table
+    from training.experiments.minigooglenet import MiniGoogLeNet
+
+    Found = Sequence[float | None]
+
+
+def scores(
+    experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str, notes: Iterable[str] = ()
+) -> Table:
+    """How every arm did: best and last validation accuracy, test accuracy, losses."""
+    rows = []
+    for name, arm in results["arms"].items():
+        final = arm["final"]
+        rows.append(
+            (
+                name,
+                interval(final["best_val_accuracy"]["mean"], 2),
+                interval(final["val_accuracy"]["mean"], 2),
+                interval(final["test_accuracy"]["mean"], 2),
+                short(final["val_loss"]["mean"][0]),
+                short(final["train_loss"]["mean"][0]),
+                diverged(arm, results["counts"]["train"]),
+            )
+        )
+    headings = (
+        *("", "best validation accuracy", "last", "test accuracy"),
+        *("validation loss", "training loss", ""),
+    )
+    said = (f"{name}: {arm['said']}." for name, arm in results["arms"].items() if arm["said"])
+    standing = (
+        "Best: the highest of all epochs, which is chosen for its score; last and test: after the "
+        "last update. Without dropout and random changes; training loss on as many training "
+        "images as are held out. In brackets: 95 % Student intervals of the mean.",
+    )
+    everything = (experiment.scale(results["counts"]), *standing, *notes, *said)
+    return table(title, headings, rows, everything)
+
+
+def diverged(arm: Mapping[str, Any], count: int) -> str:
+    """``2 of 3 diverged, from epoch 1.5 on``; empty if none did."""
+    when = [examples for examples in arm["diverged"] if examples is not None]
+    if not when:
+        return ""
+    return f"{len(when)} of {len(arm['diverged'])} diverged, by epoch {min(when) / count:.3g}"
+
+
+def pairs(results: Mapping[str, Any], score: str = "val_accuracy") -> Table:
+    """Differences of members with the same number."""
+    rows = [
+        (
+            f"{row['one']} - {row['two']}",
+            points(row["best_val_accuracy"], 2),
+            points(row["val_accuracy"], 2),
+            points(row["test_accuracy"], 2),
+            signed(row["val_loss"]),
+            verdict(row[score]),
+        )
+        for row in results["pairs"]
+    ]
+    headings = (
+        *("first less second", "best validation accuracy", "last", "test accuracy"),
+        *("validation loss", "in the last validation accuracy"),
+    )
+    notes = (
+        "Pairs of networks with the same initial weights that read the images in the same order; "
+        "accuracy in percentage points. In brackets: 95 % Student intervals of the mean "
+        "difference. The verdict is that of the interval, one comparison at a time.",
+    )
+    return table("The comparison in pairs", headings, rows, notes)
+
+
+def verdict(found: Found) -> str:
+    """What an interval of a difference in accuracy says."""
+    _, low, high = found
+    if low is None or high is None or low == high:
+        return "too few seeds to say"
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "no difference shown"
+
+
+def cost(results: Mapping[str, Any], momentum: float) -> Iterable[Table]:
+    """What was predicted and what was measured."""
+    if not results.get("cost"):
+        return
+    ours, found = results["cost"]["predicted"], results["cost"]["measured"]
+    seconds = sum(results["learning"].values())
+    read = sum(
+        arm["examples"][-1] * len(arm["diverged"]) for arm in results["arms"].values()
+    ) + results.get("swept", 0)
+    batch = ours["step_batch"]
+    rows = [
+        ("trainable parameters", f"{ours['parameters']:,}", f"{found['parameters']:,}"),
+        ("FLOPs to learn from an image", f"{ours['training']:,}", f"{found['training']:,}"),
+        (f"memory of a step of {batch:,}", in_bytes(ours["memory"]), in_bytes(found["memory"])),
+        ("images a second", f"at most {found['bound']:,.0f}", f"{read / seconds:,.0f}"),
+    ]
+    if found["allocated"] is not None:
+        rows.append(("most memory of a run", "", in_bytes(found["allocated"])))
+    notes = (
+        "Predicted by archcalc; measured: FLOPs as torch counts them, memory of a training step of "
+        f"one network (SGD{', momentum' * bool(momentum)}), images that all networks read "
+        f"together ({read:,}) in the {seconds:,.0f} s of their updates. The bound is the "
+        f"roofline's, of one network, ceilings: {found['ceilings']}.",
+    )
+    yield table("What it costs", ("", "predicted", "measured"), rows, notes)
+
+
+def range_of(basin: Mapping[str, Any], what: str) -> str:
+    """A reading in words."""
+    if basin["why"]:
+        return f"no range of {what} can be read off: {basin['why']}"
+    low = " or less" * basin["open_low"]
+    high = " or more" * basin["open_high"]
+    return f"{what} from {basin['low']:.3g}{low} to {basin['high']:.3g}{high}"
+
+
+def shown(value: float | None, digits: int = 2) -> str:
+    """A rate, or that there is none."""
+    return "none" if value is None else f"{value:.{digits}g}"
+
+
+def percents(values: Sequence[float | None], digits: int = 2) -> str:
+    """Accuracies of every seed."""
+    return ", ".join("-" if one is None else percent(one, digits) for one in values)

@@ -1,0 +1,57 @@
+"""The figure of a data set: for some classes, the mean image and those nearest to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archcalc.render.style import drawn
+from training import datasets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from training.experiments.dataset import Dataset
+    from training.record import Array
+
+
+def figures(
+    experiment: Dataset, arrays: Mapping[str, Array], results: Mapping[str, Any]
+) -> Iterator[tuple[str, bytes]]:
+    """Names and PNGs."""
+    shown, pictures = results["shown"], arrays["pictures"]
+    count = results["sizes"]["train"] + results["sizes"]["validation"]
+    of = f"{len(shown)} class{'es' * (len(shown) > 1)}"
+    title = f"{datasets.title(experiment.dataset)}: representative images of {of}"
+    footer = f"Numbers count all {count:,} training images, from 0; distances are Euclidean"
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(len(shown), pictures.shape[1], squeeze=False)
+        for row, one in zip(range(len(shown)), shown, strict=True):
+            for axes, picture in zip(panels[row], pictures[row], strict=True):
+                _picture(axes, picture)
+            panels[row, 0].set_ylabel(_label(one), rotation=0, ha="right", va="center", fontsize=10)
+            near = zip(panels[row, 1:], one["places"], one["distances"], strict=True)
+            for axes, place, distance in near:
+                axes.set_xlabel(f"no. {place:,}, {distance:.2f} away")
+        headings = ("mean of the class", "nearest to the mean", "second", "third")
+        for axes, heading in zip(panels[0], headings, strict=True):
+            axes.set_title(heading)
+
+    yield "images", drawn(8.5, 1.2 + 2 * len(shown), title, footer, draw)
+
+
+def _picture(axes: Axes, picture: Array) -> None:
+    """Pixels as they are, grey or in colour, without axes."""
+    grey = picture.shape[-1] == 1
+    axes.imshow(picture[..., 0] if grey else picture, cmap="gray", vmin=0, vmax=255)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+
+
+def _label(shown: Mapping[str, Any]) -> str:
+    return f"{shown['class']}: {shown['name']}" if shown["name"] else f"class {shown['class']}"
