@@ -162,7 +162,8 @@ class Loop:
         # One step is an update, or what is done once a task.
         lengths = [self._length(task) + 1 for task in self.tasks]
         done = int(self.record.about.get("task", 0))
-        with stoppable() as stop, bar(sum(lengths), shown=self.ranks.first) as told:
+        shown = self.ranks.first and bool(self.tasks)
+        with stoppable() as stop, bar(sum(lengths), shown=shown) as told:
             for place in range(done, len(self.tasks)):
                 self._train(place, stop, told, sum(lengths[:place]))
         if self.ranks.first:

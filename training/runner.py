@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -134,7 +135,9 @@ def _opened(
         "device": device.type,
         **provenance(device, own.world),
     }
+    began = time.monotonic()
     record.arrays.update(experiment.observed())
+    record.about["seconds"] = round(time.monotonic() - began, 2)
     record.save(folder)
     return record
 
@@ -245,8 +248,9 @@ def redraw(folder: Path) -> None:
             made = f"| {about['hardware']} | {about['seconds']:,.0f} s |"
             rows.append(f"| [{name}]({name}/README.md) | `{about['command']}` {made}")
             if "cuda" not in record.about.get("device", ""):
-                again = f"| | `{experiment_of(record).full()} --device cuda` | CUDA | not run |"
-                rows += [again] * (again not in rows)
+                full = experiment_of(record).full()
+                again = f"| | `{full} --device cuda` | CUDA | not run |"
+                rows += [again] * (bool(full) and again not in rows)
     if not rows:
         raise TrainingError(f"{folder} has no folder with a finished {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]

@@ -88,7 +88,7 @@ class Experiment:
         return type(self)()
 
     def full(self) -> str:
-        """The command line of the same question at the size that a GPU has time for."""
+        """The command line of the same at the size that a GPU has time for; empty for none."""
         return self.command()
 
     def command(self) -> str:

@@ -88,6 +88,10 @@ class Dataset(Experiment):
         head, name, rest = super().command().partition(self.name)
         return f"{head}{name} {shlex.quote(self.dataset)}{rest}"
 
+    def full(self) -> str:
+        """Nothing is left to do."""
+        return ""
+
     def tasks(self) -> tuple[Task, ...]:
         """None; but what is not there is said before anything is kept."""
         self.parts()
