@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from training import runner
+from training import ranks, runner
 from training.experiments import experiment
 from training.loop import KEEP
 
@@ -57,17 +57,12 @@ def run(
         TrainingError: something that a person can mend.
         StoppedError: Ctrl-C; nothing is lost.
     """
-    for name in PARTS:
-        record = runner.run(
-            part(name, given, folder),
-            folder / name,
-            device=device,
-            resume=resume,
-            overwrite=overwrite,
-            keep=keep,
-        )
-        if record is not None:
-            yield name, record
+    how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
+    with ranks.together(ranks.device(device)):
+        for name in PARTS:
+            record = runner.run(part(name, given, folder), folder / name, **how)
+            if record is not None:
+                yield name, record
 
 
 def part(name: str, given: Mapping[str, Any], folder: Path) -> Experiment:

@@ -6,8 +6,11 @@ a member in company follows the path that it follows alone.
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import torch
@@ -73,8 +76,9 @@ class Cohort(Generic[M]):
         updates: how many there have been.
         precision: ``fp32``, or ``bf16``: a :class:`Net` computes in 16 bits where
             ``torch.autocast`` holds that harmless; parameters and statistics stay in 32.
-        micro: the most examples of a batch that a :class:`Net` computes at once; 0 is all. The
-            gradient is that of the whole batch, but batch normalization sees its parts.
+        micro: the most examples of a batch that a :class:`Net` computes at once, in parts as
+            equal as may be; 0 is all. The gradient is that of the whole batch, but batch
+            normalization sees its parts.
     """
 
     model: M
@@ -160,25 +164,20 @@ class Cohort(Generic[M]):
     ) -> tuple[Tensor, Tensor]:
         """What :meth:`gradients` gives, by automatic differentiation, all members at once."""
         count = x.shape[1]
-        step = self.micro or count
-        own = streams.fold(self.keys, "update", self.updates)
-
-        def part(first: int) -> tuple[Tensor, Tensor]:
-            """What examples from ``first`` on add to the mean loss, and its gradient."""
-            some = slice(first, first + step)
+        parts = math.ceil(count / (self.micro or count))
+        ends = [part * count // parts for part in range(parts + 1)]
+        given: Any = {"keys": streams.fold(self.keys, "update", self.updates), "training": training}
+        losses, slopes = [], []
+        for first, end in pairwise(ends):
             with torch.enable_grad():
                 point = theta.detach().requires_grad_()
-                given: Any = {"keys": own, "training": training, "first": first}
-                found = self.loss(self.forward(point, x[:, some], **given), y[:, some])
-                found = found * (x[:, some].shape[1] / count)
-                (slope,) = torch.autograd.grad(found.sum(), point)
-            return found.detach(), slope
-
-        loss, gradient = part(0)
-        for first in range(step, count, step):
-            more = part(first)
-            loss, gradient = loss + more[0], gradient + more[1]
-        return loss, gradient
+                out = self.forward(point, x[:, first:end], **given, first=first)
+                # what these examples add to the mean
+                loss = self.loss(out, y[:, first:end]) * ((end - first) / count)
+                (slope,) = torch.autograd.grad(loss.sum(), point)
+            losses.append(loss.detach())
+            slopes.append(slope)
+        return reduce(torch.add, losses), reduce(torch.add, slopes)
 
     def forward(
         self,

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import torch
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from training.steps import Steps
 
     Batches: TypeAlias = Callable[[int], tuple[Tensor, Tensor]]
+
+
+NONE: Final = "none"
 
 
 class Augmentation(NamedTuple):
@@ -44,13 +47,14 @@ class Augmentation(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Augmentation:
-        """``shift2``, ``flip``, both with a comma between, or nothing; the inverse of ``str``.
+        """``shift2``, ``flip``, both with a comma between, nothing or ``none``; ``str``'s inverse.
 
         Raises:
             TrainingError: something else.
         """
         found = cls()
-        for word in filter(None, (part.strip() for part in text.split(","))):
+        words = "" if text.strip() == NONE else text
+        for word in filter(None, (part.strip() for part in words.split(","))):
             match = re.fullmatch(r"shift([1-9][0-9]?)", word)
             if match and not found.shift:
                 found = found._replace(shift=int(match[1]))

@@ -7,6 +7,7 @@ they found to rank 0, which alone writes and prints.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +18,7 @@ from archcalc.errors import quoted
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -92,11 +93,24 @@ def join(where: torch.device) -> Ranks:
     """This process's place, by the variables that ``torchrun`` sets; alone without them."""
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         return Ranks()
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
+    if not _joined():
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo")
     return Ranks(distributed.get_rank(), distributed.get_world_size())
 
 
-def leave() -> None:
-    """Close what :func:`join` opened."""
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()
+@contextmanager
+def together(where: torch.device) -> Iterator[Ranks]:
+    """This process's place among others, from the outermost of such blocks to its end.
+
+    Runs that follow one another in one block share a group: torch cannot open a second one.
+    """
+    inside = _joined()
+    try:
+        yield join(where)
+    finally:
+        if _joined() and not inside:
+            distributed.destroy_process_group()
+
+
+def _joined() -> bool:
+    return distributed.is_available() and distributed.is_initialized()

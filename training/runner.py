@@ -68,8 +68,7 @@ def run(
     """
     where = ranks.device(device)
     place = folder or folder_of(experiment)
-    own = ranks.join(where)
-    try:
+    with ranks.together(where) as own:
         tasks = experiment.tasks()
         if own.world > min((len(task.members) for task in tasks), default=own.world):
             raise TrainingError(f"{own.world} processes have fewer than one member each")
@@ -86,8 +85,6 @@ def run(
             say(f"{place}: this run is finished; its record is read (--overwrite runs it again)")
         own.leads(lambda: write(record, place))
         return record if own.first else None
-    finally:
-        ranks.leave()
 
 
 def _cost(experiment: Experiment, device: torch.device) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def onecycle(updates: int, rise: float = 0.3, first: float = 25.0, last: float =
             return between(1 / first, 1.0, t / top if top > 0 else 1.0)
         return between(1.0, 1 / first / last, (t - top) / (end - top) if end > top else 1.0)
 
-    return Schedule(f"onecycle({updates})", factor)
+    return Schedule(f"onecycle({updates}, {rise:g}, {first:g}, {last:g})", factor)
 
 
 def rising(updates: int, lowest: float) -> Schedule:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.experiments.base import whole
-from training.experiments.batch_size import climbed, swept
+from training.experiments.batch_size import climbed, fitting, swept
 from training.experiments.cyclical_lr import Cycling
 from training.experiments.minigooglenet import PRESET, Arm, Plan, ladder
 from training.rules import SHARE
@@ -63,6 +63,7 @@ class BatchFinder(Cycling):
 
     def plans(self, count: int) -> list[Plan]:
         """A population a candidate."""
+        fitting("--largest", self.largest, count)
         found = []
         for b in ladder(self.smallest, self.largest):
             updates = self.trial * -(-count // b)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -11,9 +12,9 @@ import torch
 
 from training import rules, statistics
 from training.errors import TrainingError
-from training.experiments.base import choice
+from training.experiments.base import choice, whole
 from training.experiments.cyclical_lr import DECAYING, Cycling
-from training.experiments.minigooglenet import PRESET, Arm, Plan, compared, every, ladder
+from training.experiments.minigooglenet import PRESET, Arm, Plan, compared, ladder
 from training.steps import Steps, epochs, iterations
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class BatchSize(Cycling):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         super().__post_init__()
-        Steps.read(self.hold)
+        if not Steps.read(self.hold).length:
+            raise TrainingError(f"--hold: {self.hold} is no time", hint="80it, 2ep")
+        whole("--sweep-epochs", self.sweep_epochs, 1, 1000)
         climbed(self.smallest, self.largest)
 
     def baseline(self) -> BatchSize:
@@ -85,13 +88,16 @@ class BatchSize(Cycling):
 
     def plans(self, count: int) -> list[Plan]:
         """A growing batch, and a cyclical rate with as many examples; or every batch."""
-        if self.batches()[-1] > count:
-            fact = f"--largest {self.largest}: there are {count:,} images to learn from"
-            raise TrainingError(fact, hint="a smaller one")
+        fitting("--largest", self.largest, count)
         if self.policy == GROW:
             sizes = self.growing(count)
             arm = Arm(GROW, self.lr_max, said=POLICIES[GROW])
-            looks = every(len(sizes), LOOKS * len(self.batches()))
+            ends = list(accumulate((sizes.count(b) for b in self.batches()), initial=0))
+            looks = tuple(
+                iterations(begin + round((end - begin) * part / LOOKS))
+                for begin, end in pairwise(ends)
+                for part in range(LOOKS + 1)
+            )
             grow = Plan(GROW, (arm,), self.batch, sizes, iterations(len(sizes)), looks)
             # the cyclical rate reads about as many examples, in whole epochs
             same = replace(self, epochs=max(round(sum(sizes) / count), 1))
@@ -114,9 +120,9 @@ class BatchSize(Cycling):
         """At the end, a batch as a whole and in parts; only of the growing batch's networks."""
         if plan.name != GROW:
             return {}
-        train, _, _ = self.sets(str(cohort.parameters.device))
+        train = self.sets(str(cohort.parameters.device)).train
         x, y = train.x[None, :WHOLE], train.y[None, :WHOLE]
-        return accumulated(cohort, x, y, parts=4)
+        return accumulated(cohort, x, y)
 
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """Curves, noise scales, what is read off them, and the comparison in pairs."""
@@ -165,6 +171,17 @@ def climbed(smallest: int, largest: int) -> None:
         raise TrainingError(fact, hint="e.g. 32 and 1024")
 
 
+def fitting(option: str, largest: int, count: int) -> None:
+    """Refuse a batch that is larger than the training set.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    if largest > count:
+        fact = f"{option} {largest}: there are {count:,} images to learn from"
+        raise TrainingError(fact, hint="a smaller one")
+
+
 def swept(arms: Mapping[str, Any], classes: int) -> dict[str, Any]:
     """Training loss against batch size, and the range that is read off it.
 
@@ -189,15 +206,15 @@ def swept(arms: Mapping[str, Any], classes: int) -> dict[str, Any]:
 PARTS: Final = ("parts_loss", "parts_gradient", "frozen_loss", "frozen_gradient")
 
 
-def accumulated(cohort: Cohort[Net], x: Tensor, y: Tensor, parts: int) -> dict[str, Tensor]:
-    """How far a batch in parts is from the batch as a whole, in loss and gradient, by member.
+def accumulated(cohort: Cohort[Net], x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """How far a batch in four parts is from the batch as a whole, in loss and gradient, by member.
 
     Relative differences, the gradient's in the Euclidean norm: ``parts_*`` with batch norm as in
     training, by the statistics of what is computed at once; ``frozen_*`` with running statistics,
     where there is none but that of rounding.
     """
     found = {}
-    micro = x.shape[1] // parts
+    micro = math.ceil(x.shape[1] / 4)
     for word, training in (("parts", True), ("frozen", False)):
         sides = []
         for step in (0, micro):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.experiments import finders
 from training.experiments.base import PLACE, choice, whole
+from training.experiments.batch_size import fitting
 from training.experiments.cyclical_lr import DECAYING, Cycling
 from training.experiments.lr_finder import ordered
 from training.experiments.minigooglenet import PRESET, Arm, Plan, compared
@@ -50,13 +51,15 @@ class CyclicalBatch(Cycling):
         finders.fill(self, "batch-finder", self.batch_finder)
         super().__post_init__()
         choice("--policy", self.policy, POLICIES)
-        finders.known(self.b_min, self.b_max)
-        whole("--b-min", self.b_min, 2)
-        whole("--b-max", self.b_max, 2)
+        for option, value in (("--b-min", self.b_min), ("--b-max", self.b_max)):
+            if value is not None:
+                whole(option, value, 2)
         ordered(self.b_min, self.b_max, "--b-min, --b-max")
 
     def plans(self, count: int) -> list[Plan]:
         """A population a policy, and the cyclical rate."""
+        finders.known(self.b_min, self.b_max)
+        fitting("--b-max", self.b_max, count)
         found = []
         for policy in self.policy:
             sizes = self.sizes(policy, count)

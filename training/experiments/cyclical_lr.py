@@ -58,7 +58,7 @@ class Cycling(MiniGoogLeNet):
         ordered(self.lr_min, self.lr_max)
         whole("--epochs", self.epochs, 1, 10_000)
         whole("--step", self.step, 1, 10_000)
-        if not 0 < self.decay < 1:
+        if not 0 < self.decay < 1 - 1e-6:
             hint = "1 would not decay at all"
             raise TrainingError(f"--decay: {self.decay:g} is not between 0 and 1", hint=hint)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from training.errors import TrainingError
 
@@ -19,45 +19,37 @@ BLOG_RATES: Final = {"lr_min": 1e-5, "lr_max": 1e-2}
 KEYS: Final = {"lr-finder": ("lr_min", "lr_max"), "batch-finder": ("b_min", "b_max")}
 
 
-def found(finder: str, folder: str) -> dict[str, Any]:
-    """What a finished run of a finder has read, by the names of options.
-
-    Args:
-        finder: ``lr-finder`` or ``batch-finder``.
-        folder: of the run.
-
-    Raises:
-        TrainingError: there is no such run, or it found nothing.
-    """
-    path = Path(folder) / "results.json"
-    try:
-        about = json.loads(path.read_text("utf-8"))
-        read = {key: about["results"][key] for key in KEYS[finder]}
-    except OSError as error:
-        hint = f"archcalc training {finder} --output {folder} makes it"
-        raise TrainingError(f"{path}: {error.strerror}", hint=hint) from None
-    except (ValueError, KeyError, TypeError):
-        raise TrainingError(f"{path} is not of a run of {finder}") from None
-    if None in read.values():
-        option, other = (f"--{key.replace('_', '-')}" for key in KEYS[finder])
-        fact = f"{folder}: this run of {finder} could read nothing off its curve"
-        raise TrainingError(fact, hint=f"say {option} and {other}")
-    return read
-
-
 def fill(asked: object, finder: str, folder: str | None) -> None:
-    """Give an experiment what a finder has read and nobody has said.
+    """Give an experiment what a finished run of a finder has read, where nobody has said anything.
 
     Args:
         asked: the experiment, in which None stands for what is missing.
         finder: ``lr-finder`` or ``batch-finder``.
         folder: of its run; None if it is not asked.
+
+    Raises:
+        TrainingError: there is no such run, or it found nothing.
     """
     missing = [key for key in KEYS[finder] if getattr(asked, key) is None]
-    if folder is not None and missing:
-        read = found(finder, folder)
-        for key in missing:
-            object.__setattr__(asked, key, read[key])
+    if folder is None or not missing:
+        return
+    path = Path(folder) / "results.json"
+    try:
+        about = json.loads(path.read_text("utf-8"))
+        known_one = about["schema"].startswith(f"archcalc.training.{finder}/")
+        read = {key: about["results"][key] for key in missing}
+    except OSError as error:
+        hint = f"archcalc training {finder} --output {folder} makes it"
+        raise TrainingError(f"{path}: {error.strerror}", hint=hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        known_one = False
+    if not known_one:
+        raise TrainingError(f"{path} is not of a run of {finder}")
+    for key, value in read.items():
+        if value is None:
+            fact = f"{folder}: this run of {finder} could read nothing off its curve"
+            raise TrainingError(fact, hint=f"say --{key.replace('_', '-')}")
+        object.__setattr__(asked, key, value)
 
 
 def known(b_min: int | None, b_max: int | None) -> None:

@@ -90,8 +90,9 @@ class LrFinder(MiniGoogLeNet):
         smooth = rules.smoothed(every, beta)
         end = rules.stopped(smooth)
         swept = {"rates": risen, "raw": every, "loss": smooth, "beta": beta, "stopped": end}
-        swept |= read(risen[BLOG[0] : end - BLOG[1]], smooth[BLOG[0] : end - BLOG[1]])
-        tenth = slice(end // 10, end - FASTAI_LAST)
+        blog = slice(BLOG[0], max(end - BLOG[1], 0))
+        swept |= read(risen[blog], smooth[blog])
+        tenth = slice(end // 10, max(end - FASTAI_LAST, 0))
         swept["fastai"] = suggested(risen[tenth], smooth[tenth])
         basin = grid["basin"]
         chosen = {"lr_min": self.lr_min or basin["low"], "lr_max": self.lr_max or basin["high"]}

@@ -23,14 +23,14 @@ from archcalc.notation import write
 from archcalc.shape import Shape
 from training import costs, datasets, losses, probes, statistics, streams
 from training.cohort import PRECISIONS, Cohort, Member
-from training.data import Augmentation, Data
+from training.data import NONE, Augmentation, Data
 from training.datasets import Images, Normalization
 from training.errors import TrainingError
 from training.experiments.base import PLACE, Experiment, choice, whole
 from training.loop import Task
 from training.networks import Net
 from training.schedules import Schedule, constant
-from training.steps import Steps, epochs, iterations
+from training.steps import Steps, epochs
 from training.updates import SGD
 
 if TYPE_CHECKING:
@@ -40,13 +40,21 @@ if TYPE_CHECKING:
 
     from training.record import Array
 
-    Sets = tuple[Images, Images, Images]
-
 SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 COUNTS: Final = ("train", "validation", "test", "classes", "channels")
 FULL_SIZE: Final = 32  # pixels, to which 28 are enlarged
+FEWEST: Final = 8  # images to learn from
 SMALLEST: Final = 7  # from which the network's last map has one pixel
 PRESET: Final[Any] = None  # stands for the preset's value
+
+
+class Sets(NamedTuple):
+    """Images to learn from, for validation and for the test, and how many classes they are of."""
+
+    train: Images
+    held: Images
+    test: Images
+    classes: int
 
 
 class Arm(NamedTuple):
@@ -181,11 +189,10 @@ class MiniGoogLeNet(Experiment):
                 object.__setattr__(self, one.name, usual[one.name])
         datasets.named("--dataset", self.dataset)
         choice("--precision", [self.precision], PRECISIONS)
-        change = "" if self.augment == "none" else self.augment
-        object.__setattr__(self, "augment", str(Augmentation.read(change)))
+        object.__setattr__(self, "augment", str(Augmentation.read(self.augment)) or NONE)
         for option, least in (
             *(("examples", 0), ("validation", 1), ("test_examples", 0), ("seeds", 1)),
-            *(("size", SMALLEST), ("batch", 2), ("micro_batch", 2)),
+            *(("size", SMALLEST), ("batch", 2), ("micro_batch", 4)),
         ):
             whole(f"--{option.replace('_', '-')}", getattr(self, option), least)
         if not 0 < self.width <= 1:
@@ -250,7 +257,7 @@ class MiniGoogLeNet(Experiment):
             else "This is not the assignment's size: the network is narrower, the images smaller, "
             "or fewer. "
         )
-        change = f", changed at random ({self.augment})" if self.augment else ""
+        change = f", changed at random ({self.augment})" if self.augment != NONE else ""
         return (
             f"{size}MiniGoogLeNet with {self.width:g} of its channels on "
             f"{datasets.title(self.dataset)}: {counts['train']:,} images to learn from{change}, "
@@ -272,8 +279,8 @@ class MiniGoogLeNet(Experiment):
 
     def counts(self) -> dict[str, int]:
         """How many images each part has, and what they are like: :data:`COUNTS`."""
-        train, held, test = self.sets()
-        found = (len(train.x), len(held.x), len(test.x), train.classes, train.x.shape[1])
+        train, held, test, classes = self.sets()
+        found = (len(train.x), len(held.x), len(test.x), classes, train.x.shape[1])
         return dict(zip(COUNTS, found, strict=True))
 
     def observed(self) -> dict[str, Array]:
@@ -283,7 +290,14 @@ class MiniGoogLeNet(Experiment):
     def tasks(self) -> tuple[Task, ...]:
         """One population a plan."""
         count = self.counts()["train"]
-        return tuple(self._task(plan) for plan in self.plans(count))
+        plans = self.plans(count)
+        for plan in plans:
+            if not plan.sizes and count % plan.batch == 1:
+                fact = f"batches of {plan.batch} of {count:,} images leave one over"
+                raise TrainingError(
+                    fact, hint="batch norm needs two; another --batch or --examples"
+                )
+        return tuple(map(self._task, plans))
 
     def _task(self, plan: Plan) -> Task:
         members = tuple(
@@ -296,13 +310,13 @@ class MiniGoogLeNet(Experiment):
             return self.population(own, plan, device)
 
         def probe(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
-            train, held, _ = self.sets(str(cohort.parameters.device))
+            train, held, *_ = self.sets(str(cohort.parameters.device))
             part = Images(train.x[: len(held.x)], train.y[: len(held.x)])
             found = (*probes.score(cohort, part), *probes.score(cohort, held))
             return dict(zip(SCORES, found, strict=True))
 
         def last(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
-            _, _, test = self.sets(str(cohort.parameters.device))
+            test = self.sets(str(cohort.parameters.device)).test
             loss, accuracy = probes.score(cohort, test)
             seen = {"test_loss": loss, "test_accuracy": accuracy}
             return {**seen, "weights_sha256": probes.digest(cohort), **self.more(cohort, plan)}
@@ -318,8 +332,8 @@ class MiniGoogLeNet(Experiment):
         self, members: tuple[Member, ...], plan: Plan, device: torch.device
     ) -> tuple[Cohort[Net], Data]:
         """Networks at birth, and what they learn from."""
-        train, _, _ = self.sets(str(device))
-        model = Net.read(self.text(train.x.shape[1], train.classes))
+        train, _, _, classes = self.sets(str(device))
+        model = Net.read(self.text(train.x.shape[1], classes))
         cohort = Cohort.born(
             model,
             members,
@@ -470,8 +484,10 @@ def prepared(
         TrainingError: there are no data, or too few.
     """
     whole_set = datasets.load(dataset, folder)
-    if held + max(examples, 2) > len(whole_set.x):
-        fact = f"{held:,} images held out and {examples or 'some'} to learn from are more than"
+    if 0 < examples < FEWEST:
+        raise TrainingError(f"--examples: {examples} are too few", hint=f"{FEWEST} or more")
+    if held + max(examples, FEWEST) > len(whole_set.x):
+        fact = f"{held:,} images held out and {examples or FEWEST} to learn from are more than"
         raise TrainingError(
             f"{fact} the {len(whole_set.x):,} of {datasets.title(dataset)}",
             hint="--examples and --validation say how many",
@@ -484,14 +500,9 @@ def prepared(
     parts = [part.resized(size, size) for part in (train, validation, test)]
     by = Normalization.of(parts[0])
     train, validation, test = (by(part).to(device) for part in parts)
-    return train, validation, test
+    return Sets(train, validation, test, whole_set.classes)
 
 
 def ladder(least: int, most: int) -> list[int]:
     """Powers of two from one number to another."""
     return [2**n for n in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]
-
-
-def every(total: int, parts: int) -> tuple[Steps, ...]:
-    """Updates to look behind: so many parts of a run, all of one length but for rounding."""
-    return tuple(iterations(round(total * part / parts)) for part in range(parts + 1))
