@@ -102,6 +102,13 @@ def test_accuracies_are_the_committed_results():
     assert f"{seeds} seeds, {epochs} epochs" in page
 
 
+def test_rates_are_the_committed_reading():
+    """The rates that the README says are those that the committed finder reads."""
+    (said,) = re.findall(r"learns at rates from ([0-9.]+) to ([0-9.]+):", README)
+    page = (ROOT / "tables" / "training" / "lr-finder" / "README.md").read_text()
+    assert f"lr-min = {said[0]}, lr-max = {said[1]}." in page
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if not c.startswith("training")])
 def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
     """Every command that the README names runs."""

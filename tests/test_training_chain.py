@@ -77,7 +77,9 @@ def test_a_part_takes_what_the_finders_read(tmp_path):
         ("batch-finder", {"b_min": 4, "b_max": 256}),
     ):
         (tmp_path / name).mkdir()
-        (tmp_path / name / runner.RESULTS).write_text(json.dumps({"results": read}))
+        (tmp_path / name / runner.RESULTS).write_text(
+            json.dumps({"schema": f"archcalc.training.{name}/1", "results": read})
+        )
     last = chain.part("cyclical-batch", given, tmp_path)
     assert (last.lr_min, last.lr_max, last.b_min, last.b_max) == (0.02, 0.3, 4, 256)
     mine = chain.part("cyclical-batch", given | {"lr_min": 0.1, "b_max": 8}, tmp_path)

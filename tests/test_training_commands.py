@@ -31,6 +31,7 @@ TINY = {
     "init": "--networks 2 --examples 30 --activation tanh --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 9",
     "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 479 --variant plain,both",
+    "dataset": "digits --validation 300",
     "lr-finder": f"{MINI} --seeds 1 --candidates 3 --epochs 1 --sweep 1",
     "cyclical-lr": f"{MINI} --seeds 2 --epochs 2 --step 1 --policy exp_range,one-cycle",
     "batch-size": f"{MINI} --seeds 1 --largest 64 --hold 1it",
@@ -108,6 +109,13 @@ TYPED = {
         "data_dir": ("somewhere", "somewhere"),
         "seed": ("12", 12),
     },
+    "dataset": {
+        "dataset": ("my own.npz", "my own.npz"),
+        "validation": ("9", 9),
+        "classes": ("4, 2", (4, 2)),
+        "data_dir": ("somewhere", "somewhere"),
+        "seed": ("12", 12),
+    },
     "lr-finder": {
         "candidates": ("7", 7),
         "epochs": ("3", 3),
@@ -145,6 +153,7 @@ FOUND = {"lr_finder", "batch_finder"}
 DECISIVE = {"setting", "preset", "policy"}
 # Experiments whose cost nobody predicts.
 FEW = {"perceptron", "init", "dying-relu", "batchnorm-dropout", "dataset"}
+ALONE = ("dataset", "dataset")
 # Options that say how and where, not what.
 COMMON = {"output", "device", "json", "resume", "overwrite", "checkpoint-every", "help"}
 every = pytest.mark.parametrize("name", EXPERIMENTS)
@@ -176,6 +185,11 @@ def sketched(monkeypatch):
 def option(setting):
     """How the option of a setting is written."""
     return f"--{setting.replace('_', '-')}"
+
+
+def typed(name, setting, text):
+    """The words that give a setting a value; what stands on its own has no option."""
+    return [text] if (name, setting) == ALONE else [option(setting), text]
 
 
 def made(*args):
@@ -218,6 +232,8 @@ def options(name):
     found = {}
     for line in shown(name, "--help").splitlines():
         match = re.match(r"│ --([a-z-]+) ", line)
+        if re.match(r"│ +NAME ", line):
+            found[(last := "dataset")] = None
         if match:
             last = match[1]
             found[last] = None
@@ -271,8 +287,9 @@ def test_without_options_the_class_decides(name):
 )
 def test_an_option_sets_its_field_alone(name, setting):
     """What is typed behind an option is the value of its field, and changes no other."""
-    typed, value = TYPED[name][setting]
-    what, _, _ = made(name, option(setting), typed)
+    text, value = TYPED[name][setting]
+    full = ("--b-min", "2", "--b-max", "4") if text == "full" and "b_min" in TYPED[name] else ()
+    what, _, _ = made(name, *typed(name, setting, text), *full)
     assert getattr(what, setting) == value != getattr(experiment(name)(), setting)
     if setting not in DECISIVE:
         usual = experiment(name)()
@@ -429,6 +446,7 @@ BASE = {
     "init": "--networks 1 --examples 2 --activation relu --init he",
     "dying-relu": "--simulations 2 --points 64 --epochs 0 --hidden-layers 2 --born 0 --batch 1",
     "batchnorm-dropout": "--dataset digits --seeds 1 --epochs 0 --variant plain",
+    "dataset": "digits --validation 300",
     "lr-finder": f"{MINI} --candidates 3 --epochs 1 --sweep 1",
     "cyclical-lr": f"{MINI} --epochs 2 --step 1",
     "batch-size": f"{MINI} --largest 64 --hold 1it",
@@ -497,7 +515,8 @@ WORDS = [
     ("batchnorm-dropout", "augment", "flip,flip", "shift2,flip"),
     ("lr-finder", "preset", "quik", "quick"),
     ("cyclical-lr", "preset", "", "quick, full"),
-    ("lr-finder", "precision", "fp16", "fp32, bf16"),
+    ("lr-finder", "precision", "fp16", "bf16"),
+    ("lr-finder", "precision", "double", "fp32, bf16"),
     ("cyclical-lr", "policy", "triangluar", "triangular"),
     ("cyclical-lr", "policy", "cosine", "triangular, triangular2, exp_range"),
     ("batch-size", "policy", "grwo", "grow"),
@@ -533,6 +552,8 @@ WHOLE = [
     ("batchnorm-dropout", "batch", 2, 10**7),
     ("batchnorm-dropout", "validation", 0, 10**7),
     ("batchnorm-dropout", "seed", 0, 2**63 - 1),
+    ("dataset", "validation", 0, 10**7),
+    ("dataset", "seed", 0, 2**63 - 1),
     ("lr-finder", "candidates", 2, 1000),
     ("lr-finder", "epochs", 1, 1000),
     ("lr-finder", "sweep", 1, 1000),
@@ -540,7 +561,7 @@ WHOLE = [
     ("lr-finder", "validation", 1, 10**7),
     ("lr-finder", "test_examples", 0, 10**7),
     ("lr-finder", "size", 7, 10**7),
-    ("lr-finder", "micro_batch", 2, 10**7),
+    ("lr-finder", "micro_batch", 4, 10**7),
     ("cyclical-lr", "batch", 2, 10**7),
     ("cyclical-lr", "seeds", 1, 10**7),
     ("cyclical-lr", "epochs", 1, 10_000),
@@ -606,6 +627,8 @@ LISTS = [
     ("batchnorm-dropout", "variant", "bn,bn"),
     ("batchnorm-dropout", "dropout_placement", ","),
     ("batchnorm-dropout", "dropout_placement", "last,dense,last"),
+    ("dataset", "classes", ""),
+    ("dataset", "classes", "3,3"),
     ("cyclical-lr", "policy", ""),
     ("cyclical-lr", "policy", "one-cycle,,constant"),
     ("cyclical-lr", "policy", "constant,constant"),
@@ -660,7 +683,6 @@ CYCLES = [
     ("batch-finder", ["--smallest", "33", "--largest", "63"], ["two powers of two"]),
     ("cyclical-batch", ["--b-min", "40"], ["--b-min, --b-max", "less than 32"]),
     ("cyclical-batch", ["--b-min", "1"], ["--b-min"]),
-    ("cyclical-batch", ["--batch-finder", "file"], ["file/results.json"]),
 ]
 
 OPTION_CASES = [
@@ -685,6 +707,7 @@ CASES = [
     ),
     *(([name, *BASE[name].split(), *args], says) for name, args, says in CYCLES),
     (["cyclical-batch", "--preset", "full"], ["--b-min", "--batch-finder"]),
+    (["cyclical-batch", "--batch-finder", "file"], ["file/results.json"]),
 ]
 
 
@@ -911,16 +934,24 @@ def test_the_command_makes_the_same_record(outputs, name, tmp_path, monkeypatch)
 def test_a_command_says_what_is_not_usual(name):
     """A command has every option whose value is not the default, and reads as the same again."""
     usual = experiment(name)()
-    assert usual.command() == f"archcalc training {name}"
+    alone = f" {usual.dataset}" if name == ALONE[0] else ""
+    assert usual.command() == f"archcalc training {name}{alone}"
     given = [
         word
         for setting, (text, _) in TYPED[name].items()
         if setting not in {"setting", "data_dir"}
-        for word in (option(setting), text)
+        for word in typed(name, setting, text)
     ]
     what, _, _ = made(name, *given)
     words = shlex.split(what.command())
-    assert {word for word in words if word.startswith("--")} == {*given[::2]}
+    other = {
+        option(one.name)
+        for one in what.settings()
+        if getattr(what, one.name) != getattr(what.baseline(), one.name)
+        or (one.name in DECISIVE and getattr(what, one.name) != getattr(usual, one.name))
+    }
+    assert {word for word in words if word.startswith("--")} == other
+    assert len(other) >= len(TYPED[name]) - 3
     assert made(*words[2:])[0] == what
 
 
@@ -935,7 +966,9 @@ def test_the_files_of_a_run(outputs, name):
     """A run leaves its record, its numbers, a page, and the pictures that the page shows."""
     folder, out, _ = outputs[name]
     pictures = {path.name for path in folder.glob("*.png")}
-    assert {path.name for path in folder.iterdir()} == {
+    drawings = {path.name for path in folder.glob("*.svg")}
+    assert drawings == ({"block-diagram.svg"} if name == "batch-finder" else set())
+    assert {path.name for path in folder.iterdir()} - drawings == {
         FILE,
         "results.json",
         "README.md",

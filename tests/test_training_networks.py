@@ -688,7 +688,7 @@ def test_students_interval(sample, half):
 )
 def test_a_verdict_is_that_of_the_interval(found, says):
     """Better or worse is said where the interval leaves 0 out, and never of a spread of nothing."""
-    assert answers._verdict(found) == says
+    assert answers.verdict(found) == says
 
 
 @pytest.mark.parametrize(

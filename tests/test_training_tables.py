@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training import runner
-from training.experiments import EXPERIMENTS
+from training.experiments import EXPERIMENTS, finders
 from training.record import FILE, Record
 
 COMMITTED = Path(__file__).parent.parent / "tables" / "training"
@@ -173,3 +173,66 @@ def test_lenet_reaches_its_bar(variant):
     each = record.arrays[f"{found['name']}/test_accuracy"][:, -1]
     assert accuracy["mean"][0] == pytest.approx(float(each.mean()), abs=1e-6)
     assert all(round(10_000 * float(one), 3).is_integer() for one in each)  # of 10,000 images
+
+
+# Of the experiments with MiniGoogLeNet a CPU has time for a small version.
+SMALLER = (
+    "lr-finder",
+    "cyclical-lr",
+    "batch-size-grow",
+    "batch-size-sweep",
+    "batch-finder",
+    "cyclical-batch",
+)
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_a_smaller_run_says_so(name):
+    """A page of a run that is not the assignment's says it below every table of results."""
+    record = Record.read(COMMITTED / name)
+    assert record.configuration["preset"] == "quick"
+    page = (COMMITTED / name / "README.md").read_text()
+    assert page.count("This is not the assignment's size") >= 1
+    index = (COMMITTED / "README.md").read_text()
+    assert index.count("rate-and-batch --preset full --device cuda` | CUDA | not run |") == 1
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_what_was_predicted_was_measured(name):
+    """Parameters and FLOPs are measured as archcalc predicts them, memory within a hundredth."""
+    cost = Record.read(COMMITTED / name).about["cost"]
+    ours, theirs = cost["predicted"], cost["measured"]
+    assert ours["parameters"] == theirs["parameters"]
+    assert ours["training"] == theirs["training"]
+    assert ours["memory"] <= theirs["memory"] <= 1.01 * ours["memory"]
+
+
+@pytest.mark.parametrize("finder", finders.KEYS)
+def test_usual_values_are_what_the_finders_read(finder):
+    """What the quick preset takes for rates and batches is what the committed finders read."""
+    found = runner.results(Record.read(COMMITTED / finder))["results"]
+    usual = finders.QUICK_RATES | finders.QUICK_BATCHES
+    for key in finders.KEYS[finder]:
+        assert found[key] == usual[key]
+
+
+def test_later_parts_use_what_the_finders_read():
+    """The committed runs between rates and batches are between those that were found."""
+    for name in SMALLER[1:]:
+        given = Record.read(COMMITTED / name).configuration
+        assert {key: given[key] for key in finders.QUICK_RATES} == finders.QUICK_RATES
+    given = Record.read(COMMITTED / "cyclical-batch").configuration
+    assert {key: given[key] for key in finders.QUICK_BATCHES} == finders.QUICK_BATCHES
+
+
+def test_fashion_mnist_is_as_large_as_the_assignment_says():
+    """70,000 images, 60,000 to train, of them 1,000 held out; 7,000 of each of ten classes."""
+    found = runner.results(Record.read(COMMITTED / "dataset"))["results"]
+    assert found["sizes"] == {
+        "train": 59_000,
+        "validation": 1000,
+        "test": 10_000,
+        "total": 70_000,
+    }
+    assert [row["total"] for row in found["classes"]] == [7000] * 10
+    assert len(found["shown"]) == 3

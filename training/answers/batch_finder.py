@@ -52,7 +52,8 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Bloc
         f"of the number of classes; allow {SHARE:g} of the fall from there to the least loss. "
         "6. From the least, walk to both sides as long as the loss is within. 7. b-min and b-max "
         "are the ends. Where the loss hardly falls, there is no answer but to raise the rate or "
-        "to train for longer. The block diagram shows the same steps."
+        "to train for longer. The block diagram (block-diagram.png, block-diagram.svg) shows the "
+        "same steps."
     )
     yield (
         "What the range means: all its batches learn about as much from the same images, so the "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from training.answers.minigooglenet import cost, pairs, range_of, scores, verdict
-from training.answers.words import percent, points, short, table
+from training.answers.minigooglenet import cost, pairs, range_of, scores
+from training.answers.words import percent, points, short, table, verdict
 from training.experiments.batch_size import GROW, WHOLE
 from training.experiments.cyclical_lr import DECAYING
 from training.rules import SHARE
@@ -118,7 +118,9 @@ def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]
     notes = (
         experiment.scale(results["counts"]),
         f"Rate {experiment.lr_min:g}; loss: the mean over the last epoch's batches, as the network "
-        "learns from them; seconds of the updates of one network.",
+        "learns from them; seconds of the updates of one network. Accuracy is by batch norm's "
+        "running statistics, which move a tenth of the way with every update: of few updates, of "
+        "large batches, it says more of these than of the weights.",
     )
     title = f"One network a batch, {experiment.sweep_epochs} epochs each"
     yield table(title, headings, rows, notes)

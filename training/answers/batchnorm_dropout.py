@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import datasets
-from training.answers.words import interval, percent, points, short, signed, table
+from training.answers.words import interval, percent, points, short, signed, table, verdict
 from training.experiments.batchnorm_dropout import (
     HIDDEN,
     HIDDEN_LAYERS,
@@ -94,16 +94,6 @@ def _resized(experiment: BatchnormDropout) -> str:
     return f" Images of another size are made {SIZE}x{SIZE}, bilinearly."
 
 
-def _verdict(found: Found) -> str:
-    """What an interval of a difference in accuracy says."""
-    _, low, high = found
-    if low is None or high is None or low == high:
-        return "too few seeds to say"
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "no difference shown"
-
-
 def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
     rows = [
         (
@@ -111,7 +101,7 @@ def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
             points(row["test_accuracy"], 2),
             signed(row["test_loss"]),
             points(row["train_accuracy"], 2),
-            _verdict(row["test_accuracy"]),
+            verdict(row["test_accuracy"]),
         )
         for row in pairs
     ]
@@ -277,7 +267,7 @@ def _input(pairs: list[Any]) -> Iterator[Block]:
                 "better": "Yes",
                 "worse": "No, it does harm",
                 "no difference shown": "It is not shown to",
-            }.get(_verdict(row["test_accuracy"]), "Too few seeds to say")
+            }.get(verdict(row["test_accuracy"]), "Too few seeds to say")
             yield (
                 f"Does batch norm of the input ({said}) in place of standard normalization "
                 f"improve the network? {answer}: test accuracy {points(row['test_accuracy'], 2)} "
@@ -299,7 +289,7 @@ def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Block]:
         if row and row["one"].partition("/")[0] != row["two"].partition("/")[0]:
             yield (
                 f"{said}: test accuracy {points(row['test_accuracy'], 2)} percentage points, "
-                f"{_verdict(row['test_accuracy'])}; training accuracy "
+                f"{verdict(row['test_accuracy'])}; training accuracy "
                 f"{points(row['train_accuracy'], 2)}, so the gap between training and test "
                 f"accuracy {_gap(row)}."
             )
@@ -369,7 +359,7 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
             "Placements compared: "
             + "; ".join(
                 f"{row['one']} against {row['two']}: {points(row['test_accuracy'], 2)} points, "
-                f"{_verdict(row['test_accuracy'])}"
+                f"{verdict(row['test_accuracy'])}"
                 for row in compared
             )
             + "."

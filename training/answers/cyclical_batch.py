@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.answers.minigooglenet import cost, pairs, scores, verdict
-from training.answers.words import percent, points, table
+from training.answers.minigooglenet import cost, pairs, scores
+from training.answers.words import percent, points, table, verdict
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:

@@ -51,8 +51,9 @@ def _formula(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Blo
         "gamma = 1, which code that is passed around has, exp_range does not decay at all."
     )
     if DECAYING in results["arms"]:
-        arm = results["arms"][DECAYING]
+        updates = results["arms"][DECAYING]["updates"][-1]
         yield (
-            f"Here {arm['schedule']}: at the end a cycle's height is {experiment.decay:g} of the "
-            "first's."
+            f"Here gamma = {experiment.decay:g}^(1/{updates:,}) = "
+            f"{experiment.decay ** (1 / updates):.6g}: with the last update, number {updates:,}, "
+            f"the height of a cycle has come to {experiment.decay:g} of its first."
         )

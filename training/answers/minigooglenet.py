@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.units import in_bytes
-from training.answers.words import interval, percent, points, short, signed, table
+from training.answers.words import interval, percent, points, short, signed, table, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from archcalc.render.table import Table
     from training.experiments.minigooglenet import MiniGoogLeNet
-
-    Found = Sequence[float | None]
 
 
 def scores(
@@ -79,16 +77,6 @@ def pairs(results: Mapping[str, Any], score: str = "val_accuracy") -> Table:
         "difference. The verdict is that of the interval, one comparison at a time.",
     )
     return table("The comparison in pairs", headings, rows, notes)
-
-
-def verdict(found: Found) -> str:
-    """What an interval of a difference in accuracy says."""
-    _, low, high = found
-    if low is None or high is None or low == high:
-        return "too few seeds to say"
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "no difference shown"
 
 
 def cost(results: Mapping[str, Any], momentum: float) -> Iterable[Table]:

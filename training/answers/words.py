@@ -42,6 +42,16 @@ def _plus(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}"  # -0.0 is +0.0
 
 
+def verdict(found: Sequence[float | None]) -> str:
+    """What an interval of a difference in accuracy says."""
+    _, low, high = found
+    if low is None or high is None or low == high:
+        return "too few seeds to say"
+    if low > 0:
+        return "better"
+    return "worse" if high < 0 else "no difference shown"
+
+
 def short(value: float | None) -> str:
     """Three significant digits."""
     if value is None:

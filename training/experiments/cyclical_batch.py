@@ -17,6 +17,7 @@ from training.steps import epochs, iterations
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from training.loop import Task
     from training.record import Array
 
 POLICIES: Final = {
@@ -56,9 +57,13 @@ class CyclicalBatch(Cycling):
                 whole(option, value, 2)
         ordered(self.b_min, self.b_max, "--b-min, --b-max")
 
+    def tasks(self) -> tuple[Task, ...]:
+        """One population a plan; what nobody has said is told first."""
+        finders.known(self.b_min, self.b_max)
+        return super().tasks()
+
     def plans(self, count: int) -> list[Plan]:
         """A population a policy, and the cyclical rate."""
-        finders.known(self.b_min, self.b_max)
         fitting("--b-max", self.b_max, count)
         found = []
         for policy in self.policy:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from training.record import Array
 
 POLICIES: Final = {
-    "triangular": "between lr-min and lr-max and back",
-    "triangular2": "the same, each cycle half as high as the one before",
-    "exp_range": "the same, its height decaying with every update",
+    "triangular": "the rate between lr-min and lr-max and back",
+    "triangular2": "as triangular, each cycle half as high as the one before",
+    "exp_range": "the rate between lr-min and lr-max and back, a cycle's height decaying",
     "constant": "the mean of lr-min and lr-max, which is triangular's mean",
-    "one-cycle": "once up to lr-max and down to nearly nothing",
+    "one-cycle": "the rate once up to lr-max and down to nearly nothing",
 }
 DECAYING: Final = "exp_range"
 

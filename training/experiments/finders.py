@@ -11,7 +11,7 @@ from training.errors import TrainingError
 # Read by `archcalc training lr-finder --preset quick`, tables/training/lr-finder; a test compares.
 QUICK_RATES: Final = {"lr_min": 0.0036, "lr_max": 0.11}
 # Read by `archcalc training batch-finder --preset quick`, tables/training/batch-finder; likewise.
-QUICK_BATCHES: Final = {"b_min": 16, "b_max": 128}
+QUICK_BATCHES: Final = {"b_min": 8, "b_max": 32}
 # Read by eye by Rosebrock, "Keras Learning Rate Finder", pyimagesearch, 2019: the same network,
 # data and optimizer at full size.
 BLOG_RATES: Final = {"lr_min": 1e-5, "lr_max": 1e-2}
