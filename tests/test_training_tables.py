@@ -188,11 +188,12 @@ SMALLER = (
 
 @pytest.mark.parametrize("name", SMALLER)
 def test_a_smaller_run_says_so(name):
-    """A page of a run that is not the assignment's says it below every table of results."""
+    """A page of a run that is not the assignment's says it below every table, and its figures."""
     record = Record.read(COMMITTED / name)
     assert record.configuration["preset"] == "quick"
     page = (COMMITTED / name / "README.md").read_text()
-    assert page.count("This is not the assignment's size") >= 1
+    assert page.count("not the assignment's size.\n") == page.count("\n### ") > 1
+    assert "not the assignment's size" in runner.experiment_of(record).short()  # below figures
     index = (COMMITTED / "README.md").read_text()
     assert index.count("rate-and-batch --preset full --device cuda` | CUDA | not run |") == 1
 

@@ -200,7 +200,12 @@ def blocks(record: Record) -> list[Block]:
     """Tables and answers of a finished record."""
     experiment = experiment_of(record)
     answers = import_module(f"training.answers.{record.experiment.replace('-', '_')}")
-    return [*answers.blocks(experiment, _summary(record)), _source(record)]
+    remarks = [one for one in (experiment.remark(),) if one]
+    found = (
+        block if isinstance(block, str) else block._replace(notes=(*block.notes, *remarks))
+        for block in answers.blocks(experiment, _summary(record))
+    )
+    return [*found, _source(record)]
 
 
 def _source(record: Record) -> str:

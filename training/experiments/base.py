@@ -52,6 +52,10 @@ class Experiment:
         """What the run will cost, in a line that is said before it; empty if there is none."""
         return ""
 
+    def remark(self) -> str:
+        """What stands below every table of the results; empty for nothing."""
+        return ""
+
     def cost(self, device: str) -> dict[str, Any]:  # noqa: ARG002 - likewise
         """What was predicted and what is measured of it, for the record, after the run."""
         return {}

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 COUNTS: Final = ("train", "validation", "test", "classes", "channels")
 FULL_SIZE: Final = 32  # pixels, to which 28 are enlarged
+NOT_ASSIGNED: Final = "not the assignment's size"
 FEWEST: Final = 8  # images to learn from
 SMALLEST: Final = 7  # from which the network's last map has one pixel
 PRESET: Final[Any] = None  # stands for the preset's value
@@ -131,7 +132,7 @@ class MiniGoogLeNet(Experiment):
         test_examples: the first of the test images; 0 takes all.
         width: the share of each layer's channels that is built.
         size: pixels of the images' sides, to which they are resized bilinearly.
-        augment: see :class:`training.data.Augmentation`; nothing if empty.
+        augment: see :class:`training.data.Augmentation`; ``none`` for nothing.
         batch: the minibatch where it does not change.
         momentum: of SGD, the heavy ball.
         seeds: networks of each way to train.
@@ -233,9 +234,13 @@ class MiniGoogLeNet(Experiment):
         """What was trained, in a line below a figure."""
         of = f"{self.examples:,} images" if self.examples else "all training images"
         part = "" if self.width == 1 else f", {self.width:g} of the channels"
-        smaller = "" if self.assignment else "; not the assignment's size"
+        smaller = "" if self.assignment else f"; {NOT_ASSIGNED}"
         on = datasets.title(self.dataset)
         return f"{on}, {of}, {self.size}x{self.size}{part}, {self._seeds()}{smaller}"
+
+    def remark(self) -> str:
+        """What is smaller than in the assignment."""
+        return "" if self.assignment else f"{self.short().rpartition(';')[0]}: {NOT_ASSIGNED}."
 
     def _seeds(self) -> str:
         return f"{self.seeds} seed{'s' * (self.seeds != 1)}"
@@ -243,7 +248,8 @@ class MiniGoogLeNet(Experiment):
     @property
     def assignment(self) -> bool:
         """Whether the network, the images and their number are the assignment's."""
-        return self.width == 1 and not self.examples and self.size == FULL_SIZE
+        own = self.dataset == "fashion-mnist" and not self.examples
+        return own and self.width == 1 and self.size == FULL_SIZE
 
     def scale(self, counts: Mapping[str, int]) -> str:
         """What was trained, in sentences below a table.
@@ -251,15 +257,9 @@ class MiniGoogLeNet(Experiment):
         Args:
             counts: images of each part, by :data:`COUNTS`.
         """
-        size = (
-            ""
-            if self.assignment
-            else "This is not the assignment's size: the network is narrower, the images smaller, "
-            "or fewer. "
-        )
         change = f", changed at random ({self.augment})" if self.augment != NONE else ""
         return (
-            f"{size}MiniGoogLeNet with {self.width:g} of its channels on "
+            f"MiniGoogLeNet with {self.width:g} of its channels on "
             f"{datasets.title(self.dataset)}: {counts['train']:,} images to learn from{change}, "
             f"{counts['validation']:,} others of the training set, drawn with seed {self.seed}, "
             f"for validation, {counts['test']:,} test images; {self.size}x{self.size} pixels. "
@@ -380,9 +380,8 @@ class MiniGoogLeNet(Experiment):
         for plan in self.plans(counts["train"]):
             for place, arm in enumerate(plan.arms):
                 arms[arm.name] = self._arm(plan, place, arrays, counts["train"])
-        return {"counts": counts, "text": self.text(counts["channels"], counts["classes"])} | {
-            "arms": arms
-        }
+        network = self.text(counts["channels"], counts["classes"])
+        return {"counts": counts, "text": network, "arms": arms}
 
     def _arm(
         self, plan: Plan, place: int, arrays: Mapping[str, Array], count: int
@@ -402,11 +401,9 @@ class MiniGoogLeNet(Experiment):
             "schedule": str(arm.schedule),
             "updates": updates,
             "examples": read,
-            "learning_loss": of("training_loss") if len(updates) > 1 else [],
-            "diverged": [],
+            "learning_loss": of("training_loss"),
+            "diverged": [_first(read[1:], ~np.isfinite(own)) for own in of("training_loss")],
         }
-        if len(updates) > 1:
-            found["diverged"] = [_first(read[1:], ~np.isfinite(own)) for own in of("training_loss")]
         if plan.scored:
             found["curves"] = {name: of(name) for name in SCORES}
             last = {name: of(name)[:, -1] for name in SCORES}
