@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from archcalc import profiling
 from archcalc.cli import run
@@ -51,8 +52,9 @@ def records(folder):
     return {name: Record.read(folder / name) for name in chain.PARTS}
 
 
-def test_a_chain_runs_its_parts(tmp_path, capsys):
+def test_a_chain_runs_its_parts(tmp_path, capsys, monkeypatch):
     """Each part has a folder with a page and a finished record, and uses what was found before."""
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)  # which takes long
     assert run(line(tmp_path)) == 0
     out = capsys.readouterr().out
     assert out.count("Made by archcalc training") == len(chain.PARTS)

@@ -58,7 +58,7 @@ MINI = (
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 18 --variant both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 36 --variant both",
     "batch-size": f"{MINI} --smallest 8 --largest 32 --hold 4it --micro-batch 12",
 }
 OFTEN = "--checkpoint-every 0.01"
@@ -422,7 +422,7 @@ def test_what_others_put_there_stays(tmp_path, monkeypatch, name):
 WHEN = {
     "perceptron": (0, 250, 400),
     "dying-relu": (1, 50, 200),
-    "batchnorm-dropout": (0, 50, 80),
+    "batchnorm-dropout": (0, 25, 40),
     "batch-size": (0, 5, 12),
 }
 STRUCK = """
