@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
@@ -252,11 +252,19 @@ class Cohort(Generic[M]):
 
     def _factors(self) -> Tensor | float:
         """What schedules make of the members' rates at this update."""
-        found = {one: one(self.updates) for one in {m.schedule: None for m in self.members}}
+        distinct, whose = self._schedules
+        found = [schedule(self.updates) for schedule in distinct]
         if len(found) == 1:
-            return next(iter(found.values()))
-        factors = [[found[member.schedule]] for member in self.members]
-        return torch.tensor(factors, device=self.parameters.device)
+            return found[0]
+        return torch.tensor(found, device=whose.device)[whose]
+
+    @cached_property
+    def _schedules(self) -> tuple[list[Schedule], Tensor]:
+        """The members' different schedules, and the place of each one's, ``(members, 1)``."""
+        distinct = list(dict.fromkeys(member.schedule for member in self.members))
+        places = {schedule: place for place, schedule in enumerate(distinct)}
+        whose = [[places[member.schedule]] for member in self.members]
+        return distinct, torch.tensor(whose, device=self.parameters.device)
 
     def part(self, places: Sequence[int]) -> Cohort[M]:
         """Some of the members, by their places; they go on on their own from here.

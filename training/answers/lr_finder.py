@@ -27,13 +27,14 @@ def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Block]:
 
 def _candidates(experiment: LrFinder, results: Mapping[str, Any]) -> Table:
     rows = []
-    pairs = zip(results["arms"].items(), results["grid"]["start"], strict=True)
-    for (name, arm), start in pairs:
+    grid = results["grid"]
+    each = zip(results["arms"].items(), grid["start"], grid["loss"], strict=True)
+    for (name, arm), start, loss in each:
         rows.append(
             (
                 name,
                 short(start),
-                short(_mean(arm["learning_loss"])),
+                short(loss),
                 percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
                 diverged(arm, results["counts"]["train"]),
             )
@@ -52,13 +53,6 @@ def _candidates(experiment: LrFinder, results: Mapping[str, Any]) -> Table:
     )
     title = f"{experiment.candidates} rates, {experiment.epochs} epochs each"
     return table(title, headings, rows, notes)
-
-
-def _mean(losses: list[list[float | None]]) -> float | None:
-    last = [own[-1] for own in losses]
-    if None in last:
-        return None
-    return sum(one for one in last if one is not None) / len(last)
 
 
 def _rules(results: Mapping[str, Any]) -> Table:

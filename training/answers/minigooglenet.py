@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.units import in_bytes
-from training.answers.words import interval, percent, points, short, signed, table, verdict
+from training.answers.words import interval, points, short, signed, table, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from archcalc.render.table import Table
     from training.experiments.minigooglenet import MiniGoogLeNet
 
 
-def scores(
-    experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str, notes: Iterable[str] = ()
-) -> Table:
+def scores(experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str) -> Table:
     """How every arm did: best and last validation accuracy, test accuracy, losses."""
     rows = []
     for name, arm in results["arms"].items():
@@ -42,7 +40,7 @@ def scores(
         "last update. Without dropout and random changes; training loss on as many training "
         "images as are held out. In brackets: 95 % Student intervals of the mean.",
     )
-    everything = (experiment.scale(results["counts"]), *standing, *notes, *said)
+    everything = (experiment.scale(results["counts"]), *standing, *said)
     return table(title, headings, rows, everything)
 
 
@@ -54,7 +52,7 @@ def diverged(arm: Mapping[str, Any], count: int) -> str:
     return f"{len(when)} of {len(arm['diverged'])} diverged, by epoch {min(when) / count:.3g}"
 
 
-def pairs(results: Mapping[str, Any], score: str = "val_accuracy") -> Table:
+def pairs(results: Mapping[str, Any]) -> Table:
     """Differences of members with the same number."""
     rows = [
         (
@@ -63,7 +61,7 @@ def pairs(results: Mapping[str, Any], score: str = "val_accuracy") -> Table:
             points(row["val_accuracy"], 2),
             points(row["test_accuracy"], 2),
             signed(row["val_loss"]),
-            verdict(row[score]),
+            verdict(row["val_accuracy"]),
         )
         for row in results["pairs"]
     ]
@@ -115,11 +113,6 @@ def range_of(basin: Mapping[str, Any], what: str) -> str:
     return f"{what} from {basin['low']:.3g}{low} to {basin['high']:.3g}{high}"
 
 
-def shown(value: float | None, digits: int = 2) -> str:
+def shown(value: float | None) -> str:
     """A rate, or that there is none."""
-    return "none" if value is None else f"{value:.{digits}g}"
-
-
-def percents(values: Sequence[float | None], digits: int = 2) -> str:
-    """Accuracies of every seed."""
-    return ", ".join("-" if one is None else percent(one, digits) for one in values)
+    return "none" if value is None else f"{value:.2g}"

@@ -355,9 +355,10 @@ class MiniGoogLeNet(Experiment):
         """Parameters, FLOPs and memory, as archcalc predicts them."""
         counts = self.counts()
         count = counts["train"]
-        members = [len(plan.arms) * self.seeds for plan in self.plans(count)]
-        ends = [plan.read([plan.end(count)], count)[0] for plan in self.plans(count)]
-        examples = sum(n * end for n, end in zip(members, ends, strict=True))
+        examples = sum(
+            len(plan.arms) * self.seeds * plan.read([plan.end(count)], count)[0]
+            for plan in self.plans(count)
+        )
         return costs.forecast(self._predicted(counts, device), examples)
 
     def cost(self, device: str) -> dict[str, Any]:
