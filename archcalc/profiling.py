@@ -256,7 +256,7 @@ def profile(
         _multiplying(device, dtype),
         torch.set_grad_enabled(train),
     ):
-        ceilings = _ceilings(device, dtype, calibrate=calibrate)
+        ceilings = ceilings_of(device, dtype, calibrate=calibrate)
         run = _Run(network, shape, device, dtype, batch, optimizer, train=train)
         run.warm_up()
         times = [clock.layers(run.model, run.x) for _ in range(repeats)]
@@ -451,7 +451,7 @@ def _pass(work: Work, seconds: Sequence[float], ceilings: Ceilings) -> Pass:
     return Pass(work, Spread.of(seconds), bounds[limit], "" if nothing else limit)
 
 
-def _ceilings(device: str, dtype: str, *, calibrate: bool) -> Ceilings:
+def ceilings_of(device: str, dtype: str, *, calibrate: bool = False) -> Ceilings:
     """Those of the table, or measured where the device is not in it."""
     known: Device | None = roofline.known(named(device)) if device == "cuda" else None
     launch = _least(lambda x: x.add_(0), torch.zeros(1, device=device), 200) / 200

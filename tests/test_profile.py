@@ -495,7 +495,7 @@ def test_letters_and_inputs():
 )
 def test_the_lowest_ceiling_is_the_limit(monkeypatch, ceilings, limit, bound):
     """The bound is the longest of three times, and the limit is named after it."""
-    monkeypatch.setattr(profiling, "_ceilings", lambda *_, **__: ceilings)
+    monkeypatch.setattr(profiling, "ceilings_of", lambda *_, **__: ceilings)
     found = measured("8x8x3 conv3-8 flatten", repeats=1)
     conv, flat = (row.forward for row in found.rows)
     assert (conv.limit, conv.bound) == (limit, bound)

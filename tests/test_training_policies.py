@@ -30,7 +30,8 @@ from training.experiments.batch_size import PARTS, BatchSize, accumulated
 from training.experiments.cyclical_batch import CyclicalBatch
 from training.experiments.cyclical_lr import CyclicalLr
 from training.experiments.lr_finder import LrFinder
-from training.experiments.minigooglenet import SCORES, Plan, ladder, prepared, text
+from training.experiments.minigooglenet import SCORES, Plan, ladder, text
+from training.experiments.preset import prepared
 from training.loop import Loop
 from training.models import Mlp
 from training.networks import Net
@@ -495,7 +496,7 @@ def test_a_batch_in_parts_is_the_whole_batch(micro, shared):
 def test_an_update_in_parts():
     """Runs whose batches are computed in parts follow those whose are not, without batch norm."""
     one, other = born(PLAIN, rule=SGD(momentum=0.9)), born(PLAIN, micro=4)
-    before = one.parameters
+    before = one.parameters.clone()
     for update in range(5):
         x, y = batch_of(one, seed=update)
         close(one.advance(x, y), other.advance(x, y))

@@ -23,7 +23,8 @@ from training import cli, datasets, runner
 from training.answers.dataset import blocks
 from training.datasets import Normalization
 from training.experiments.dataset import IMAGES, NAMES, PARTS, WORDS, Dataset, name_of
-from training.experiments.minigooglenet import MiniGoogLeNet, prepared
+from training.experiments.minigooglenet import MiniGoogLeNet
+from training.experiments.preset import prepared
 from training.figures import dataset as drawing
 from training.record import FILE, Record, plain
 

@@ -200,7 +200,8 @@ def test_the_state_of_a_member_is_a_row(rule):
     """Before the first update nothing is remembered, and each memory has a row a member."""
     state = rule.begin(doubles(3, 7))
     momentum = getattr(rule, "momentum", 1)  # of NAdam a function, and of Adam none
-    assert ("momentum" in state) == (rule.name in {"sgd", "rmsprop"} and bool(momentum))
+    remembers = rule.name in {"sgd", "rmsprop"} and bool(momentum)
+    assert ("velocity" in state) == (remembers or rule.name == "rmsprop-nesterov")
     for name, value in state.items():
         assert value.shape == ((3, 1) if name == "product" else (3, 7))
         assert torch.equal(value, torch.full_like(value, float(name == "product")))
@@ -725,7 +726,7 @@ def test_members_are_spread(threads, count, members):
     """Ranges cover all members once, and none has fewer than a thread is woken for."""
     ranges = []
     threads(count)
-    kernel._spread(lambda told, first, end: ranges.append((told, first, end)), members, "x")
+    kernel.spread(lambda told, first, end: ranges.append((told, first, end)), members, "x")
     ranges.sort()
     assert {told for told, _, _ in ranges} == {"x"}
     assert [i for _, first, end in ranges for i in range(first, end)] == list(range(members))
@@ -743,7 +744,7 @@ def test_what_fails_on_a_thread_fails(threads):
 
     threads(2)
     with pytest.raises(ZeroDivisionError):
-        kernel._spread(broken, MANY)
+        kernel.spread(broken, MANY)
 
 
 def test_the_kernel_reads_what_is_laid_out_otherwise():

@@ -103,11 +103,13 @@ class _Command(NamedTuple):
         meaning: the help's line.
         given: its options, which are the experiment's fields, with their default texts.
         own: those that are not, or mean something else, in :data:`OPTIONS`.
+        explain: whether there is an explanation that needs no run.
     """
 
     meaning: str
     given: dict[str, str | None]
     own: dict[str, _Option] = {}
+    explain: bool = False
 
 
 OPTIONS: Final = {
@@ -344,6 +346,47 @@ COMMANDS: Final = {
             **_NETWORK,
         },
         _PRESET | {"policy": _Option(_words, "WORDS", "growing, decaying.")},
+    ),
+    "optimizers": _Command(
+        "Adaptive methods, each with a rate of its own, on CIFAR-10 (lab 3, problem 4).",
+        {
+            "preset": "quick",
+            "method": "adagrad,rmsprop,rmsprop-nesterov,adadelta,adam,nadam,adamw,sgd-nesterov",
+            "dropout": "without,with",
+            "rate": "",
+            "search_epochs": "",
+            "epochs": "",
+            "weight_decay": "0.0001",
+            "dataset": "cifar10",
+            "examples": "",
+            "validation": "",
+            "test_examples": "",
+            "size": "",
+            "width": "",
+            "batch": "128",
+            "seeds": "",
+            "precision": "",
+            "data_dir": None,
+        },
+        {
+            **_PRESET,
+            "dropout": _Option(_words, "WORDS", "without, with."),
+            "epochs": _PRESET["epochs"]._replace(
+                meaning="Passes over all training images, with the chosen rate; the preset's."
+            ),
+            "method": _Option(
+                _words,
+                "WORDS",
+                "adagrad, rmsprop, rmsprop-nesterov, adadelta, adam, nadam, adamw, sgd-nesterov.",
+            ),
+            "rate": _Option(
+                _numbers, "NUMBERS", "The grid, the same for all; the preset's.", optional=True
+            ),
+            "search_epochs": _Option(_whole, "N", "Of every rate; the preset's.", optional=True),
+            "weight_decay": _Option(_from_zero, "N", "The L2 penalty; AdamW has its own."),
+            "width": _Option(_whole, "N", "Units a hidden layer; the preset's.", optional=True),
+        },
+        explain=True,
     ),
     "rate-and-batch": _Command(
         "All of lab 3, problem 3 and homework 2, problem 4, one after the other.",

@@ -14,8 +14,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import torch
+from torch.profiler import record_function
 
-from training import kernel, losses, schedules, streams
+from training import fused, kernel, losses, schedules, streams, updates
 from training.activations import Activations
 from training.models import Mlp
 from training.networks import Net
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Mlp | Net)
 W = TypeVar("W", bound="Tensor | tuple[Tensor, ...]")
 
+UPDATE: Final = "update"  # what a profiler calls what a rule does
 SMALL: Final = 2**20  # numbers in a tensor
 PRECISIONS: Final = ("fp32", "bf16")
 
@@ -50,6 +52,7 @@ class Member(NamedTuple):
         rate: its learning rate.
         variant: what else an experiment tells members apart by: a loss, a target function.
         schedule: a factor on its rate.
+        rule: its optimizer, where it is not that of all.
     """
 
     number: int
@@ -58,6 +61,7 @@ class Member(NamedTuple):
     rate: float = 1e-3
     variant: str = ""
     schedule: Schedule = schedules.constant()
+    rule: Rule | None = None
 
 
 @dataclass
@@ -71,11 +75,12 @@ class Cohort(Generic[M]):
 
     Attributes:
         parameters: ``(members, parameters)``.
+        rule: of all members; :class:`training.updates.Mixed` where they differ in it.
         state: what the rule remembers.
         buffers: running statistics of batch normalization, ``(members, channels)`` each.
         updates: how many there have been.
-        precision: ``fp32``, or ``bf16``: a :class:`Net` computes in 16 bits where
-            ``torch.autocast`` holds that harmless; parameters and statistics stay in 32.
+        precision: ``fp32``, or ``bf16``: networks compute in 16 bits where ``torch.autocast``
+            holds that harmless; parameters and statistics stay in 32.
         micro: the most examples of a batch that a :class:`Net` computes at once, in parts as
             equal as may be; 0 is all. The gradient is that of the whole batch, but batch
             normalization sees its parts.
@@ -113,6 +118,7 @@ class Cohort(Generic[M]):
         parameters = model.draw(keys, [member.initializer for member in members])
         rates = torch.tensor([[member.rate] for member in members], device=device)
         activations = Activations([member.activation for member in members], device)
+        rule = updates.together([member.rule or rule for member in members] or [rule])
         return cls(
             model,
             tuple(members),
@@ -144,20 +150,19 @@ class Cohort(Generic[M]):
             y: targets, as the loss takes them.
             training: else a :class:`Net` normalizes by running statistics, which do not change.
         """
-        if isinstance(self.model, Net):
-            there = replace(self, parameters=theta)
-            return there.each(
-                lambda one, own: one.descent(
-                    one.parameters, _part(x, own), _part(y, own), training=training
-                )
+        if isinstance(self.model, Mlp):
+            slopes = self.activations.slopes
+            whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
+            straight = slopes is not None and self.loss is losses.mse and whole
+            if straight and kernel.fits(self.model, theta, x):
+                assert slopes is not None
+                return kernel.gradients(self.model, theta, x, y, slopes)
+        there = replace(self, parameters=theta)
+        return there.each(
+            lambda one, own: one.descent(
+                one.parameters, _part(x, own), _part(y, own), training=training
             )
-        slopes = self.activations.slopes
-        whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
-        straight = slopes is not None and self.loss is losses.mse and whole
-        if straight and kernel.fits(self.model, theta, x):
-            assert slopes is not None
-            return kernel.gradients(self.model, theta, x, y, slopes)
-        return self.descent(theta, x, y)
+        )
 
     def descent(
         self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True
@@ -190,11 +195,14 @@ class Cohort(Generic[M]):
         first: int = 0,
     ) -> Tensor:
         """Outputs ``(members, batch, out)`` at ``theta``; see the models' own ``forward``."""
-        if isinstance(self.model, Net):
-            given: Any = {"keys": keys, "buffers": self.buffers, "training": training}
-            with self._computing():
-                return self.model.forward(theta, x, **given, watch=watch, first=first).float()
-        return self.model.forward(theta, x, self.activations, keys=keys, watch=watch)
+        given: Any = {"keys": keys, "watch": watch}
+        with self._computing():
+            if isinstance(self.model, Net):
+                given |= {"buffers": self.buffers, "training": training, "first": first}
+                out = self.model.forward(theta, x, **given)
+            else:
+                out = self.model.forward(theta, x, self.activations, **given)
+        return out.to(theta.dtype)
 
     def _computing(self) -> Any:  # noqa: ANN401 - a context
         """Where operations choose their precision."""
@@ -202,18 +210,22 @@ class Cohort(Generic[M]):
             return nullcontext()
         return torch.autocast(self.parameters.device.type, torch.bfloat16)
 
+    @property
+    def in_turn(self) -> bool:
+        """Whether members compute one after the other, which on a CPU is faster for large ones."""
+        large = isinstance(self.model, Net) or self.model.parameters > SMALL
+        return large and self.parameters.device.type == "cpu"
+
     def each(self, work: Callable[[Cohort[M], slice], W]) -> W:
-        """Work on all members: at once, or, a :class:`Net`'s on a CPU, one after the other.
+        """Work on all members: at once, or one after the other where that is faster.
 
         Args:
             work: is given members and their places; gives a tensor or a tuple of tensors, members
                 first.
         """
-        in_turn = isinstance(self.model, Net) and self.parameters.device.type == "cpu"
-        if len(self) == 1 or not in_turn:
+        if len(self) == 1 or not self.in_turn:
             return work(self, slice(None))
-        places = [slice(place, place + 1) for place in range(len(self))]
-        found: Any = [work(self._view(own, self.members[own]), own) for own in places]
+        found: Any = [work(self._view(own, self.members[own]), own) for own in self._singly()]
         whole: Any
         if isinstance(found[0], torch.Tensor):
             whole = torch.cat(found)
@@ -221,33 +233,54 @@ class Cohort(Generic[M]):
             whole = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
         return whole  # type: ignore[no-any-return]
 
+    def _singly(self) -> list[slice]:
+        """Every member's place."""
+        return [slice(place, place + 1) for place in range(len(self))]
+
     def _view(self, own: slice | Tensor, members: tuple[Member, ...]) -> Cohort[M]:
-        """Some members; of a slice, with the very buffers of these members. No state is theirs."""
+        """Some members; of a slice, with the very parameters, state and buffers of these members.
+
+        A loss that holds a number for each member (:func:`training.losses.margin`) is not cut.
+        """
         return replace(
             self,
             members=members,
+            rule=self.rule.part(own),
             keys=self.keys[own],
+            activations=Activations([m.activation for m in members], self.parameters.device),
             rates=self.rates[own],
             parameters=self.parameters[own],
-            state={},
+            state={name: value[own] for name, value in self.state.items()},
             buffers={name: value[own] for name, value in self.buffers.items()},
         )
 
     def advance(self, x: Tensor, y: Tensor) -> Tensor:
         """One update of every member on a batch; the losses before it, ``(members,)``.
 
+        Parameters and state may be changed in place; who wants to keep them takes a copy.
+
         Args:
             x: ``(members or 1, batch, ...)``.
             y: targets, as the loss takes them.
         """
         rates = self.rates * self._factors()
-        point = self.rule.point(self.parameters, self.state)
-        loss, gradient = self.gradients(point, x, y)
+
+        def one(some: Cohort[M], own: slice) -> Tensor:
+            theta, state, t = some.parameters, some.state, self.updates + 1
+            point = some.rule.point(theta, state)
+            loss, gradient = some.gradients(point, _part(x, own), _part(y, own))
+            with few_threads(theta), record_function(UPDATE):
+                new = fused.update(some.rule, theta, gradient, state, rates[own], t)
+            if some is self:
+                self.parameters, self.state = new.parameters, new.state
+                return loss
+            for old, now in ((theta, new.parameters), *((state[k], new.state[k]) for k in state)):
+                if now is not old:
+                    old.copy_(now)
+            return loss
+
+        loss = self.each(one)
         self.updates += 1
-        with few_threads(self.parameters):
-            self.parameters, self.state = self.rule.update(
-                self.parameters, gradient, self.state, rates, self.updates
-            )
         return loss
 
     def _factors(self) -> Tensor | float:
@@ -267,17 +300,10 @@ class Cohort(Generic[M]):
         return distinct, torch.tensor(whose, device=self.parameters.device)
 
     def part(self, places: Sequence[int]) -> Cohort[M]:
-        """Some of the members, by their places; they go on on their own from here.
-
-        A loss that holds a number for each member (:func:`training.losses.margin`) is not cut.
-        """
+        """Some of the members, by their places; they go on on their own from here."""
         members = tuple(self.members[place] for place in places)
         index = torch.tensor(places, dtype=torch.int64, device=self.parameters.device)
-        return replace(
-            self._view(index, members),
-            activations=Activations([m.activation for m in members], self.parameters.device),
-            state={name: value[index] for name, value in self.state.items()},
-        )
+        return self._view(index, members)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:

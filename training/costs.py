@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 OPTIMIZER = "momentum"  # as archcalc calls SGD that remembers a velocity
 
 
-def predicted(text: str, batch: int, precision: str, device: str = "cpu") -> dict[str, int]:
+def predicted(
+    text: str, batch: int, precision: str, device: str = "cpu", optimizer: str = OPTIMIZER
+) -> dict[str, int]:
     """What archcalc says, without building anything.
 
     Args:
@@ -32,6 +34,7 @@ def predicted(text: str, batch: int, precision: str, device: str = "cpu") -> dic
         batch: examples at once.
         precision: of all values: where only some are of 16 bits, this is too little.
         device: ``cpu`` or ``cuda``.
+        optimizer: as archcalc calls it.
 
     Returns:
         ``parameters``; ``forward`` and ``training``: FLOPs for one example, the second of forward
@@ -43,7 +46,7 @@ def predicted(text: str, batch: int, precision: str, device: str = "cpu") -> dic
     costs = [cost(step) for step in steps]
     forward = sum(integer(one.flops.value) for one in costs)
     back = sum(integer(one.weights.value + one.inputs.value) for one in backward(steps))
-    held = memory(steps, batch, precision, train=True, optimizer=OPTIMIZER, device=device)
+    held = memory(steps, batch, precision, train=True, optimizer=optimizer, device=device)
     return {
         "parameters": sum(integer(one.parameters.value) for one in costs),
         "forward": forward,

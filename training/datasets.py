@@ -110,6 +110,7 @@ class Source:
         size: height, width and channels of an image.
         raw: where in ``top`` the files are that have ``digests``.
         digests: SHA-256 of these files, of which torchvision checks but the archives.
+        counts: images to learn from, and for the test.
     """
 
     title: str
@@ -118,6 +119,7 @@ class Source:
     size: tuple[int, int, int]
     raw: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
+    counts: tuple[int, int] = (60_000, 10_000)
 
 
 FILES: Final = (
@@ -166,7 +168,9 @@ SOURCES: Final = {
         ),
     ),
     # torchvision itself checks each of these files whenever it reads them
-    "cifar10": Source("CIFAR-10", "CIFAR10", "cifar-10-batches-py", (32, 32, 3)),
+    "cifar10": Source(
+        "CIFAR-10", "CIFAR10", "cifar-10-batches-py", (32, 32, 3), counts=(50_000, 10_000)
+    ),
 }
 DIGITS: Final = "digits"
 NAMES: Final = (*SOURCES, DIGITS)
@@ -196,8 +200,8 @@ def load(name: str, folder: str | None = None, *, train: bool = True) -> Images:
 
     Args:
         name: one of :data:`NAMES`, or the path of an ``.npz`` file.
-        folder: of torchvision's sets; None takes the environment's ``ARCHCALC_DATA``, and without
-            it the user's cache folder.
+        folder: of torchvision's sets, or of ``NAME.npz`` in their place; None takes the
+            environment's ``ARCHCALC_DATA``, and without it the user's cache folder.
         train: the training set, or the test set.
 
     Raises:
@@ -205,7 +209,10 @@ def load(name: str, folder: str | None = None, *, train: bool = True) -> Images:
     """
     named("--dataset", name)
     if name in SOURCES:
-        return _of_torchvision(name, str(place(folder)), train=train)
+        packed = place(folder) / f"{name}.npz"
+        if not _there(SOURCES[name], packed.parent) and os.path.exists(packed):  # noqa: PTH110 - as there
+            return _packed(SOURCES[name], packed, train=train)
+        return _of_torchvision(name, str(packed.parent), train=train)
     if name == DIGITS:
         return _digits(train=train)
     return _npz(str(Path(name).absolute()))[0 if train else 1]
@@ -230,6 +237,22 @@ def place(folder: str | None) -> Path:
     import platformdirs  # noqa: PLC0415 - only who names no folder needs it
 
     return platformdirs.user_cache_path("archcalc")
+
+
+def _packed(source: Source, path: Path, *, train: bool) -> Images:
+    """A set that torchvision knows, of one file.
+
+    Raises:
+        TrainingError: what is there has not the number and size of the set's images.
+    """
+    sets = _npz(str(path))
+    height, width, channels = source.size
+    for count, images in zip(source.counts, sets, strict=True):
+        if images.x.shape != (count, channels, height, width):
+            found = "x".join(map(str, images.x.shape))
+            said = f"{count}x{channels}x{height}x{width}"
+            raise TrainingError(f"{path} is not {source.title}: its images are {found}, not {said}")
+    return sets[0 if train else 1]
 
 
 @lru_cache(maxsize=4)

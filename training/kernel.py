@@ -212,13 +212,22 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
 
 
-def _spread(function: Callable[..., None], members: int, *arguments: object) -> None:
-    """Call for ranges of members, on as many threads as torch would use."""
+def spread(
+    function: Callable[..., None], count: int, *arguments: object, least: int = LEAST
+) -> None:
+    """Call for ranges of what is counted, on as many threads as torch would use.
+
+    Args:
+        function: called with the arguments and a range's first and end.
+        count: of all.
+        arguments: for every call.
+        least: what a thread is woken for.
+    """
     threads = torch.get_num_threads()
-    parts = max(1, min(2 * threads, members // LEAST)) if threads > 1 else 1
-    ends = [members * i // parts for i in range(parts + 1)]
+    parts = max(1, min(2 * threads, count // least)) if threads > 1 else 1
+    ends = [count * i // parts for i in range(parts + 1)]
     if parts == 1:
-        function(*arguments, 0, members)
+        function(*arguments, 0, count)
         return
     waiting = [
         _pool(threads).submit(function, *arguments, first, end) for first, end in pairwise(ends)
@@ -250,7 +259,7 @@ def gradients(
     assert found is not None, "fits() says whether there is a kernel"
     gradient, loss = torch.empty_like(theta), theta.new_empty(len(theta))
     arrays = [t.numpy() for t in (theta, x, y, slopes)]
-    _spread(found[0], len(theta), *arrays, _sizes(model), gradient.numpy(), loss.numpy())
+    spread(found[0], len(theta), *arrays, _sizes(model), gradient.numpy(), loss.numpy())
     return loss, gradient
 
 
@@ -286,5 +295,5 @@ def survey(model: Mlp, theta: Tensor, grid: Tensor, slopes: Tensor) -> Survey:
     constant = torch.empty(members, dtype=torch.bool)
     arrays = [t.numpy() for t in (theta, grid, slopes)]
     outputs = [t.numpy() for t in (off, ends, constant)]
-    _spread(found[1], members, *arrays, _sizes(model), *outputs)
+    spread(found[1], members, *arrays, _sizes(model), *outputs)
     return Survey(off, ends, constant)

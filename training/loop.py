@@ -15,7 +15,7 @@ from training.record import CHECKPOINT
 from training.steps import Steps, epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from training.cohort import Cohort, Member
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
 
 KEEP: Final = 15.0  # seconds between checkpoints
+SHARE: Final = 20  # and so many times what the last one took
 AGREE: Final = 64  # updates after which ranks ask one another whether to stop
 
 
@@ -42,6 +43,7 @@ class Task(NamedTuple):
         looks: when ``probe`` is asked; no epochs, or no updates, is birth.
         probe: what a look sees, ``(members, ...)`` each; it becomes ``(members, looks, ...)``.
         last: what is seen once, at the end: any number of rows, in the members' order.
+        rates: the members' rates, where they come of what tasks before this one have found.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Task(NamedTuple):
     looks: tuple[Steps, ...] = (epochs(0),)
     probe: Probe | None = None
     last: Probe | None = None
+    rates: Callable[[Mapping[str, Any]], Sequence[float]] | None = None
 
 
 @dataclass
@@ -76,7 +79,8 @@ class _Course:
 
     def note(self, name: str, value: torch.Tensor) -> None:
         """Add to a curve."""
-        self.seen.setdefault(name, []).append(value.cpu())
+        # parameters are changed in place
+        self.seen.setdefault(name, []).append(value.detach().cpu().clone())
 
     def arrays(self) -> dict[str, torch.Tensor]:
         """Everything that the rest of the task depends on; members first."""
@@ -151,6 +155,7 @@ class Loop:
         self.ranks, self.device, self.keep = ranks, device, keep
         self.before = float(record.about.get("seconds", 0.0))
         self.started = self.kept = time.monotonic()
+        self.took = 0.0  # seconds of the last checkpoint
 
     def run(self) -> None:
         """Train what is not trained yet; the record is finished afterwards.
@@ -171,12 +176,21 @@ class Loop:
         self.record.about["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._save()
 
+    def _settled(self, task: Task) -> Task:
+        """A task whose members have the rates that tasks before it chose."""
+        choose = task.rates
+        if choose is None:
+            return task
+        rates = self.ranks.leads(lambda: list(choose(self.record.arrays)))
+        pairs = zip(task.members, rates, strict=True)
+        return task._replace(members=tuple(one._replace(rate=rate) for one, rate in pairs))
+
     def _length(self, task: Task) -> int:
         """Updates of a task, of which one member's data tell enough."""
         return task.build(task.members[:1], self.device)[1].updates(task.until)
 
     def _train(self, place: int, stop: Stop, told: Bar, before: int) -> None:
-        task = self.tasks[place]
+        task = self._settled(self.tasks[place])
         course, data = self._begin(task, place)
         cohort, looks = course.cohort, course.moments
         end = data.updates(task.until)
@@ -232,7 +246,7 @@ class Loop:
         return self.ranks.any(self._old())
 
     def _old(self) -> bool:
-        return time.monotonic() - self.kept >= self.keep
+        return time.monotonic() - self.kept >= max(self.keep, SHARE * self.took)
 
     def _checkpoint(self, course: _Course, place: int) -> None:
         found = {name: self.ranks.gather(value) for name, value in course.arrays().items()}
@@ -266,9 +280,11 @@ class Loop:
         self.record.arrays = self.record.results()
 
     def _save(self) -> None:
-        self.kept = time.monotonic()
+        began = self.kept = time.monotonic()
         self.record.about["seconds"] = round(self.before + self.kept - self.started, 2)
         self.ranks.leads(lambda: self.record.save(self.folder))
+        self.kept = time.monotonic()
+        self.took = self.kept - began
 
     def _stopped(self, task: Task, updates: int, end: int) -> None:
         where = f"{task.name}, update {updates:,} of {end:,}"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
+from torch.profiler import record_function
 
 from archcalc import load
 from archcalc.layers import Activation, Dropout, Flatten, Linear
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from archcalc.count import Number
 
     Watch = Callable[[str, Tensor], None]
+
+
+DROPOUT: Final = "dropout"  # what a profiler calls its random numbers and products
 
 
 class Dense(NamedTuple):
@@ -127,6 +131,18 @@ class Mlp:
             theta[places] = torch.cat(parts, 1)
         return theta
 
+    def scaled(self, theta: Tensor, power: int = 1) -> Tensor:
+        """Parameters whose weights behind dropout are multiplied by 1 - p.
+
+        Args:
+            theta: ``(members, parameters)``.
+            power: -1 divides by it.
+        """
+        found = theta.clone()
+        for d, (weight, _) in zip(self.layers, self.split(found), strict=True):
+            weight.mul_((1 - d.dropout) ** power)
+        return found
+
     def forward(
         self,
         theta: Tensor,
@@ -135,6 +151,7 @@ class Mlp:
         *,
         keys: Tensor | None = None,
         watch: Watch | None = None,
+        inverted: bool = True,
     ) -> Tensor:
         """All members at once.
 
@@ -143,6 +160,9 @@ class Mlp:
             x: ``(members, batch, in)``, or ``(1, batch, in)`` for all members alike.
             activations: behind the hidden layers, in place of the text's own.
             keys: one a member; given, dropout is at work and draws from them.
+            inverted: whether dropout scales what it keeps by 1/(1 - p), so that nothing is to be
+                scaled at test time; else it is the dropout of Srivastava et al. 2014, section 4,
+                and the weights behind it are scaled by 1 - p at test time (:meth:`scaled`).
             watch: called with ``fc1.z`` and ``fc1.a`` and the values there, before and behind
                 the activation, ``(members, batch, out)``.
 
@@ -153,9 +173,10 @@ class Mlp:
         last = self.layers[-1]
         for d, (weight, bias) in zip(self.layers, self.split(theta), strict=True):
             if keys is not None and d.dropout:
-                own = streams.fold(keys, "drop", d.name)
-                # inverted dropout: what is kept is scaled, so that nothing is at test time
-                h = h * streams.kept(own, d.dropout, *h.shape[1:]) / (1 - d.dropout)
+                with record_function(DROPOUT):
+                    own = streams.fold(keys, "drop", d.name)
+                    kept = streams.kept(own, d.dropout, *h.shape[1:])
+                    h = h * kept / (1 - d.dropout) if inverted else h * kept
             z = torch.matmul(h, weight.mT)
             if d.bias:
                 z = z + bias.unsqueeze(1)

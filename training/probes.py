@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -42,7 +42,7 @@ def chunks(images: Images) -> Iterator[tuple[Tensor, Tensor]]:
         yield images.x[None, part], images.y[part]
 
 
-def score(cohort: Cohort[Net], images: Images) -> Score:
+def score(cohort: Cohort[Any], images: Images) -> Score:
     """How members do on images, without dropout, by running statistics."""
     return scored((cohort.predict(x), y) for x, y in chunks(images))
 
@@ -203,7 +203,7 @@ def last_hidden(cohort: Cohort[Net], images: Images) -> Tensor:
     return torch.cat([watched(cohort, x, [name])[0].flatten(2) for x, _ in chunks(images)], 1)
 
 
-def digest(cohort: Cohort[Net]) -> Tensor:
+def digest(cohort: Cohort[Any]) -> Tensor:
     """SHA-256 of each member's parameters, ``(members, 32)`` bytes: equal if every bit is."""
     theta = cohort.parameters.cpu().contiguous().numpy()
     found = [list(hashlib.sha256(own.tobytes()).digest()) for own in theta]

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -26,6 +26,10 @@ import torch
 from archcalc.machine import processor
 from archcalc.render.deliver import replace
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
 
 SCHEMA: Final = "archcalc.training.record/1"
 FILE: Final = "record.npz"
@@ -82,9 +86,8 @@ class Record:
         }
         text = np.frombuffer(json.dumps(about, indent=1).encode(), np.uint8)
         pack = np.savez_compressed if self.finished else np.savez  # speed first, then size
-        buffer = io.BytesIO()
-        pack(buffer, **{"about.json": text}, **self.arrays)  # type: ignore[arg-type]
-        to_file(buffer.getbuffer(), folder / FILE)
+        arrays: Any = {"about.json": text, **self.arrays}
+        to_file(lambda stream: pack(stream, **arrays), folder / FILE)
 
     @classmethod
     def read(cls, folder: Path) -> Record:
@@ -118,7 +121,7 @@ class Record:
         return cls(experiment, configuration, about, arrays)
 
 
-def to_file(data: bytes | memoryview, path: Path) -> None:
+def to_file(data: bytes | Callable[[BinaryIO], object], path: Path) -> None:
     """Replace a file, whole or not at all, and wait until it is on the disk.
 
     Raises:

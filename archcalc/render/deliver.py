@@ -6,6 +6,11 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
 
 
 class UndeliveredError(Exception):
@@ -68,12 +73,15 @@ def to_file(content: str | bytes, path: Path) -> None:
 
 
 def replace(
-    data: bytes | memoryview, target: Path, mode: int | None = None, suffix: str = ""
+    data: bytes | Callable[[BinaryIO], object],
+    target: Path,
+    mode: int | None = None,
+    suffix: str = "",
 ) -> None:
     """Put a file in place as a whole, once it is on the disk; until then the old one stays.
 
     Args:
-        data: what is in it.
+        data: what is in it, or what writes that.
         target: where.
         mode: its permissions; None makes them those of a new file.
         suffix: of the draft beside it, by which one that was left behind is known.
@@ -86,7 +94,10 @@ def replace(
     handle, draft = tempfile.mkstemp(suffix, f".{target.name}.", target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            if callable(data):
+                data(stream)
+            else:
+                stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
         Path(draft).chmod(0o666 & ~_umask() if mode is None else mode)

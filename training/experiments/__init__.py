@@ -22,6 +22,7 @@ EXPERIMENTS: Final = {
     "batch-size": ("batch_size", "BatchSize"),
     "batch-finder": ("batch_finder", "BatchFinder"),
     "cyclical-batch": ("cyclical_batch", "CyclicalBatch"),
+    "optimizers": ("optimizers", "Optimizers"),
 }
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from training.experiments.base import whole
 from training.experiments.batch_size import climbed, fitting, swept
 from training.experiments.cyclical_lr import Cycling
-from training.experiments.minigooglenet import PRESET, Arm, Plan, ladder
+from training.experiments.minigooglenet import Arm, Plan, ladder
+from training.experiments.preset import PRESET
 from training.rules import SHARE
 from training.steps import iterations
 

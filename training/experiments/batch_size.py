@@ -14,7 +14,8 @@ from training import rules, statistics
 from training.errors import TrainingError
 from training.experiments.base import choice, whole
 from training.experiments.cyclical_lr import DECAYING, Cycling
-from training.experiments.minigooglenet import PRESET, Arm, Plan, compared, ladder
+from training.experiments.minigooglenet import Arm, Plan, compared, ladder
+from training.experiments.preset import PRESET
 from training.steps import Steps, epochs, iterations
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from training.experiments.base import PLACE, choice, whole
 from training.experiments.batch_size import fitting
 from training.experiments.cyclical_lr import DECAYING, Cycling
 from training.experiments.lr_finder import ordered
-from training.experiments.minigooglenet import PRESET, Arm, Plan, compared
+from training.experiments.minigooglenet import Arm, Plan, compared
+from training.experiments.preset import PRESET
 from training.steps import epochs, iterations
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from training.errors import TrainingError
 from training.experiments import finders
 from training.experiments.base import PLACE, choice, whole
 from training.experiments.lr_finder import ordered
-from training.experiments.minigooglenet import PRESET, Arm, MiniGoogLeNet, Plan, compared
+from training.experiments.minigooglenet import Arm, MiniGoogLeNet, Plan, compared
+from training.experiments.preset import PRESET
 from training.schedules import Schedule, cyclical, onecycle
 from training.steps import epochs
 

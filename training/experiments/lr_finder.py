@@ -10,7 +10,8 @@ import numpy as np
 from training import rules
 from training.errors import TrainingError
 from training.experiments.base import whole
-from training.experiments.minigooglenet import PRESET, Arm, MiniGoogLeNet, Plan
+from training.experiments.minigooglenet import Arm, MiniGoogLeNet, Plan
+from training.experiments.preset import PRESET
 from training.schedules import rising
 from training.steps import epochs, iterations
 

@@ -8,10 +8,9 @@ and read the examples in the same order in every plan, so that ways to train are
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -22,11 +21,12 @@ from archcalc.layers import Convolution, Linear
 from archcalc.notation import write
 from archcalc.shape import Shape
 from training import costs, datasets, losses, probes, statistics, streams
-from training.cohort import PRECISIONS, Cohort, Member
+from training.cohort import Cohort, Member
 from training.data import NONE, Augmentation, Data
-from training.datasets import Images, Normalization
+from training.datasets import Images
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, whole
+from training.experiments.base import whole
+from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset
 from training.loop import Task
 from training.networks import Net
 from training.schedules import Schedule, constant
@@ -41,21 +41,8 @@ if TYPE_CHECKING:
     from training.record import Array
 
 SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-COUNTS: Final = ("train", "validation", "test", "classes", "channels")
 FULL_SIZE: Final = 32  # pixels, to which 28 are enlarged
-NOT_ASSIGNED: Final = "not the assignment's size"
-FEWEST: Final = 8  # images to learn from
 SMALLEST: Final = 7  # from which the network's last map has one pixel
-PRESET: Final[Any] = None  # stands for the preset's value
-
-
-class Sets(NamedTuple):
-    """Images to learn from, for validation and for the test, and how many classes they are of."""
-
-    train: Images
-    held: Images
-    test: Images
-    classes: int
 
 
 class Arm(NamedTuple):
@@ -118,28 +105,14 @@ class Plan(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MiniGoogLeNet(Experiment):
-    """The network, its data, and how they are read.
-
-    What is None takes the preset's value: ``full`` is the assignment, ``quick`` a narrower network
-    on smaller images and a part of them, for minutes on two cores.
+class MiniGoogLeNet(Preset):
+    """The network, its data, and how they are read; see also :class:`Preset`.
 
     Args:
-        preset: ``quick`` or ``full``.
-        dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
-        examples: training images, drawn with the seed from those not held out; 0 takes all.
-        validation: training images that are held out, drawn with the seed.
-        test_examples: the first of the test images; 0 takes all.
         width: the share of each layer's channels that is built.
-        size: pixels of the images' sides, to which they are resized bilinearly.
         augment: see :class:`training.data.Augmentation`; ``none`` for nothing.
-        batch: the minibatch where it does not change.
         momentum: of SGD, the heavy ball.
-        seeds: networks of each way to train.
-        precision: ``fp32`` or ``bf16``, see :class:`training.cohort.Cohort`.
         micro_batch: the most examples that are computed at once.
-        data_dir: where data sets are; the result does not depend on it.
-        seed: of everything that is drawn.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
@@ -164,38 +137,18 @@ class MiniGoogLeNet(Experiment):
             "precision": "bf16",
         },
     }
-    own: ClassVar[dict[str, dict[str, Any]]] = {}  # what a subclass adds to the presets
+    least_size = SMALLEST
 
-    preset: str = "quick"
     dataset: str = "fashion-mnist"
-    examples: int = PRESET
-    validation: int = PRESET
-    test_examples: int = PRESET
     width: float = PRESET
-    size: int = PRESET
     augment: str = PRESET
-    batch: int = 64
     momentum: float = 0.9
-    seeds: int = PRESET
-    precision: str = PRESET
     micro_batch: int = 1024
-    data_dir: str | None = field(default=None, compare=False, metadata=PLACE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        choice("--preset", [self.preset], self.presets)
-        usual = self.presets[self.preset] | self.own.get(self.preset, {})
-        for one in fields(self):
-            if getattr(self, one.name) is None and one.name in usual:
-                object.__setattr__(self, one.name, usual[one.name])
-        datasets.named("--dataset", self.dataset)
-        choice("--precision", [self.precision], PRECISIONS)
         object.__setattr__(self, "augment", str(Augmentation.read(self.augment)) or NONE)
-        for option, least in (
-            *(("examples", 0), ("validation", 1), ("test_examples", 0), ("seeds", 1)),
-            *(("size", SMALLEST), ("batch", 2), ("micro_batch", 4)),
-        ):
-            whole(f"--{option.replace('_', '-')}", getattr(self, option), least)
+        whole("--micro-batch", self.micro_batch, 4)
         if not 0 < self.width <= 1:
             raise TrainingError(f"--width: {self.width:g} is no share of the channels, 0 to 1")
         if not 0 <= self.momentum < 1:
@@ -206,25 +159,6 @@ class MiniGoogLeNet(Experiment):
     def plans(self, count: int) -> list[Plan]:
         """What is trained, of a training set of so many examples."""
         raise NotImplementedError
-
-    # ------------------------------------------------------------------- how it is written
-
-    def baseline(self) -> Self:
-        """What runs with the preset alone."""
-        return type(self)(preset=self.preset)
-
-    def command(self) -> str:
-        """With the preset, which decides what is usual."""
-        return self.said(super().command(), "preset")
-
-    def said(self, command: str, decisive: str) -> str:
-        """A command with an option that its baseline has too, unless it is the default."""
-        value = getattr(self, decisive)
-        default = next(one.default for one in self.settings() if one.name == decisive)
-        if value == default:
-            return command
-        head = f"archcalc training {self.name}"
-        return f"{head} --{decisive} {value}{command.removeprefix(head)}"
 
     def full(self) -> str:
         """The assignment, all parts of it: one needs what another has found."""
@@ -241,9 +175,6 @@ class MiniGoogLeNet(Experiment):
     def remark(self) -> str:
         """What is smaller than in the assignment."""
         return "" if self.assignment else f"{self.short().rpartition(';')[0]}: {NOT_ASSIGNED}."
-
-    def _seeds(self) -> str:
-        return f"{self.seeds} seed{'s' * (self.seeds != 1)}"
 
     @property
     def assignment(self) -> bool:
@@ -271,21 +202,6 @@ class MiniGoogLeNet(Experiment):
     def text(self, channels: int, classes: int) -> str:
         """The network in archcalc's notation."""
         return text(self.width, self.size, channels, classes)
-
-    def sets(self, device: str = "cpu") -> Sets:
-        """Images to learn from, for validation, and for the test."""
-        given = (self.examples, self.validation, self.test_examples, self.size)
-        return prepared(self.dataset, self.data_dir, *given, self.seed, device)
-
-    def counts(self) -> dict[str, int]:
-        """How many images each part has, and what they are like: :data:`COUNTS`."""
-        train, held, test, classes = self.sets()
-        found = (len(train.x), len(held.x), len(test.x), classes, train.x.shape[1])
-        return dict(zip(COUNTS, found, strict=True))
-
-    def observed(self) -> dict[str, Array]:
-        """:meth:`counts`, for who has the record and not the data."""
-        return {"counts": np.array(list(self.counts().values()))}
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a plan."""
@@ -453,52 +369,6 @@ def text(width: float, size: int, channels: int, classes: int) -> str:
 
     nodes = tuple(node._replace(layer=narrow(node.layer)) for node in network.nodes)
     return write(replace(network, nodes=nodes, input=Shape((size, size), channels)))
-
-
-@lru_cache(maxsize=2)
-def prepared(
-    dataset: str,
-    folder: str | None,
-    examples: int,
-    held: int,
-    tested: int,
-    size: int,
-    seed: int,
-    device: str,
-) -> Sets:
-    """Images to learn from, for validation and for the test, normalized by the first's mean.
-
-    Args:
-        dataset: see :func:`training.datasets.load`.
-        folder: likewise.
-        examples: how many to learn from; 0 is all that are not held out.
-        held: training images that are held out.
-        tested: how many of the test images; 0 is all.
-        size: of their sides.
-        seed: of the choices.
-        device: where to.
-
-    Raises:
-        TrainingError: there are no data, or too few.
-    """
-    whole_set = datasets.load(dataset, folder)
-    if 0 < examples < FEWEST:
-        raise TrainingError(f"--examples: {examples} are too few", hint=f"{FEWEST} or more")
-    if held + max(examples, FEWEST) > len(whole_set.x):
-        fact = f"{held:,} images held out and {examples or FEWEST} to learn from are more than"
-        raise TrainingError(
-            f"{fact} the {len(whole_set.x):,} of {datasets.title(dataset)}",
-            hint="--examples and --validation say how many",
-        )
-    train, validation = whole_set.split(held, seed)
-    if examples and examples < len(train.x):
-        _, train = train.split(examples, seed)
-    test = datasets.load(dataset, folder, train=False)
-    test = Images(test.x[: tested or None], test.y[: tested or None])
-    parts = [part.resized(size, size) for part in (train, validation, test)]
-    by = Normalization.of(parts[0])
-    train, validation, test = (by(part).to(device) for part in parts)
-    return Sets(train, validation, test, whole_set.classes)
 
 
 def ladder(least: int, most: int) -> list[int]:

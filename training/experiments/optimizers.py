@@ -1,0 +1,582 @@
+"""Lab 3, problem 4: adaptive learning rates on CIFAR-10, each with a rate of its own.
+
+Every method searches the same grid of rates on images that are held out; with the rate that it does
+best with it then learns from all training images, with several seeds, without and with dropout.
+Members with the same number are born with the same weights and read the images in the same order,
+whatever their method, so that methods are compared in pairs.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+import numpy as np
+import torch
+from torch.autograd.profiler import profile
+from torch.nn import functional
+
+from archcalc.profiling import ceilings_of
+from training import costs, datasets, losses, probes, statistics, streams
+from training.cohort import UPDATE, Cohort, Member
+from training.data import Data
+from training.datasets import Images
+from training.errors import TrainingError
+from training.experiments.base import choice, distinct, whole
+from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset, prepared
+from training.loop import Task
+from training.models import DROPOUT, Mlp
+from training.steps import epochs
+from training.updates import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    RMSprop,
+    RMSpropNesterov,
+    Rule,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torch import Tensor
+
+    from training.record import Array
+
+PIXELS: Final = 32
+UNITS: Final = 1000  # of each hidden layer, in the assignment
+EPOCHS: Final = 200  # likewise
+INPUT: Final = 0.2  # what dropout leaves out of the input
+HIDDEN: Final = 0.5  # and of hidden units
+DECADES: Final = tuple(10.0**n for n in range(-5, 2))
+HALVES: Final = tuple(float(f"{10.0 ** (n / 2):.2g}") for n in range(-10, 3))
+MEASURED: Final = 5000  # training images that networks are scored on while they learn
+WATCHED: Final = ("val_loss", "val_accuracy")  # in the search
+SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+DROPPED: Final = {
+    "without": "no unit is left out",
+    "with": f"dropout: {INPUT:g} of the input, {HIDDEN:g} of the units of both hidden layers",
+}
+SAME: Final = 1000  # test images on which both forms of dropout are compared
+MASKS: Final = 30  # random choices of units whose outputs are averaged
+ROUNDS: Final = 5  # of timings, every method in each
+TIMED: Final = {"cpu": 4, "cuda": 50}  # updates in a round
+PROFILED: Final = "adam"  # whose update is taken apart
+PRODUCTS: Final = ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm")
+
+
+class Method(NamedTuple):
+    """A way to learn.
+
+    Args:
+        said: its name in words.
+        rule: with its hyperparameters, save the L2 penalty and the rate.
+        asked: whether the assignment names it; else it is a reference.
+    """
+
+    said: str
+    rule: Rule
+    asked: bool = True
+
+
+METHODS: Final = {
+    "adagrad": Method("AdaGrad", Adagrad()),
+    "rmsprop": Method("RMSProp", RMSprop(alpha=0.9)),
+    "rmsprop-nesterov": Method("RMSProp + Nesterov", RMSpropNesterov(rho=0.9, alpha=0.9)),
+    "adadelta": Method("AdaDelta", Adadelta(rho=0.9)),
+    "adam": Method("Adam", Adam()),
+    "nadam": Method("NAdam", NAdam(), asked=False),
+    "adamw": Method("AdamW", AdamW(), asked=False),
+    "sgd-nesterov": Method(
+        "SGD + Nesterov momentum", SGD(momentum=0.9, nesterov=True), asked=False
+    ),
+}
+
+
+class Criterion(NamedTuple):
+    """What a method can be best by.
+
+    Args:
+        said: in words.
+        highest: whether more is better.
+    """
+
+    said: str
+    highest: bool = False
+
+
+CRITERIA: Final = {
+    "learning_loss": Criterion("training loss, as it learns"),
+    "train_loss": Criterion("training loss, all units at work"),
+    "test_loss": Criterion("test loss"),
+    "test_accuracy": Criterion("test accuracy", highest=True),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizers(Preset):
+    """Methods, the grid of their rates, and how long they learn; see also :class:`Preset`.
+
+    Args:
+        method: some of :data:`METHODS`.
+        dropout: ``without``, ``with``, or both.
+        rate: the grid, the same for all methods.
+        search_epochs: of every method with every rate.
+        epochs: of every method with the rate that it does best with.
+        width: units of each of the two hidden layers.
+        weight_decay: of the L2 penalty, in the gradient of weights and biases (coupled). AdamW,
+            whose decay is decoupled, has its own, 0.01.
+    """
+
+    name = "optimizers"
+    title = "Adaptive methods"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "quick": {
+            "examples": 5000,
+            "validation": 1000,
+            "test_examples": 2000,
+            "size": 16,
+            "width": 250,
+            "rate": DECADES,
+            "search_epochs": 8,
+            "epochs": 25,
+            "seeds": 3,
+            "precision": "fp32",
+        },
+        "full": {
+            "examples": 0,
+            "validation": 5000,
+            "test_examples": 0,
+            "size": PIXELS,
+            "width": UNITS,
+            "rate": HALVES,
+            "search_epochs": 40,
+            "epochs": EPOCHS,
+            "seeds": 3,
+            "precision": "fp32",
+        },
+    }
+    dataset: str = "cifar10"
+    batch: int = 128
+    method: tuple[str, ...] = tuple(METHODS)
+    dropout: tuple[str, ...] = tuple(DROPPED)
+    rate: tuple[float, ...] = PRESET
+    search_epochs: int = PRESET
+    epochs: int = PRESET
+    width: int = PRESET
+    weight_decay: float = 1e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        choice("--method", self.method, METHODS)
+        choice("--dropout", self.dropout, DROPPED)
+        distinct("--rate", self.rate)
+        object.__setattr__(self, "rate", tuple(sorted(self.rate)))
+        whole("--search-epochs", self.search_epochs, 1, 10_000)
+        whole("--epochs", self.epochs, 1, 10_000)
+        whole("--width", self.width, 1, 100_000)
+        if not 0 <= self.weight_decay < math.inf:
+            raise TrainingError(f"--weight-decay: {self.weight_decay:g} is no penalty")
+
+    def rule(self, method: str) -> Rule:
+        """A method's rule, with the L2 penalty."""
+        rule = METHODS[method].rule
+        if isinstance(rule, AdamW):
+            return rule
+        return replace(rule, weight_decay=self.weight_decay)
+
+    # ------------------------------------------------------------------- how it is written
+
+    def full(self) -> str:
+        """The assignment."""
+        return f"archcalc training {self.name} --preset full"
+
+    @property
+    def assignment(self) -> bool:
+        """Whether the network, the images and the epochs are the assignment's."""
+        own = self.dataset == "cifar10" and not self.examples and not self.test_examples
+        return own and (self.width, self.size, self.epochs) == (UNITS, PIXELS, EPOCHS)
+
+    def short(self) -> str:
+        """What was trained, in a line below a figure."""
+        images = f"{self.examples + self.validation:,}" if self.examples else "all"
+        smaller = "" if self.assignment else f"; {NOT_ASSIGNED}"
+        return (
+            f"{datasets.title(self.dataset)}, {images} training images, {self.size}x{self.size}, "
+            f"{self.width:,} units a hidden layer, {self.epochs} epochs, {self._seeds()}{smaller}"
+        )
+
+    def remark(self) -> str:
+        """What is smaller than in the assignment."""
+        return "" if self.assignment else f"{self.short().rpartition(';')[0]}: {NOT_ASSIGNED}."
+
+    def text(self, dropout: str, channels: int, classes: int) -> str:
+        """The network in archcalc's notation."""
+        first, behind = (f"drop{p:g} ".replace("0.", ".") for p in (INPUT, HIDDEN))
+        if dropout == "without":
+            first = behind = ""
+        hidden = f"fc-{self.width} relu {behind}"
+        return f"{self.size}x{self.size}x{channels} flatten {first}{hidden}{hidden}fc-{classes}"
+
+    # ------------------------------------------------------------------- what is trained
+
+    def tasks(self) -> tuple[Task, ...]:
+        """The search without and with dropout; then every method with the rate that it chose."""
+        self.sets()  # what is not there is said before anything is kept
+        return (*map(self._search, self.dropout), *map(self._final, self.dropout))
+
+    def _search(self, dropout: str) -> Task:
+        # networks of a seed of their own, so that no final run is among those that were chosen from
+        members = tuple(
+            Member(self.seeds, rate=rate, variant=method, rule=self.rule(method))
+            for method in self.method
+            for rate in self.rate
+        )
+
+        def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
+            held = self.images(cohort.parameters.device)[1]
+            return dict(zip(WATCHED, probes.score(cohort, held), strict=True))
+
+        looks = tuple(map(epochs, range(self.search_epochs + 1)))
+        build = self._builder(dropout, 0)
+        until = epochs(self.search_epochs)
+        return Task(f"search-{dropout}", members, build, until, looks, probe)
+
+    def _final(self, dropout: str) -> Task:
+        members = tuple(
+            Member(number, variant=method, rule=self.rule(method))
+            for method in self.method
+            for number in range(self.seeds)
+        )
+
+        def rates(arrays: Mapping[str, Array]) -> list[float]:
+            places = self.chosen(dropout, arrays)
+            return [self.rate[places[member.variant]] for member in members]
+
+        def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
+            _, _, everything, test = self.images(cohort.parameters.device)
+            part = Images(everything.x[:MEASURED], everything.y[:MEASURED])
+            found = (*probes.score(cohort, part), *probes.score(cohort, test))
+            return dict(zip(SCORES, found, strict=True))
+
+        def last(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
+            _, _, everything, test = self.images(cohort.parameters.device)
+            loss, accuracy = probes.score(cohort, everything)
+            seen = {"final_train_loss": loss, "final_train_accuracy": accuracy}
+            seen["weights_sha256"] = probes.digest(cohort)
+            return seen | (two_forms(cohort, test) if dropout == "with" else {})
+
+        looks = tuple(map(epochs, range(self.epochs + 1)))
+        build, until = self._builder(dropout, 2), epochs(self.epochs)
+        return Task(f"final-{dropout}", members, build, until, looks, probe, last, rates)
+
+    def _builder(self, dropout: str, which: int) -> Callable[..., tuple[Cohort[Mlp], Data]]:
+        """What builds members that learn from one of :meth:`images`."""
+
+        def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Mlp], Data]:
+            sets = self.sets(str(device))
+            images = self.images(device)[which]
+            model = Mlp.read(self.text(dropout, sets.train.x.shape[1], sets.classes))
+            given: Any = {"rule": own[0].rule, "device": device, "precision": self.precision}
+            cohort = Cohort.born(model, own, self.seed, loss=losses.cross_entropy, **given)
+            root = streams.root(self.seed)
+            return cohort, Data(images.x[None], images.y[None], self.batch, root, cohort.keys)
+
+        return build
+
+    def images(self, device: torch.device) -> tuple[Images, Images, Images, Images]:
+        """Images to learn from, those held out, both together, and the test's, as rows."""
+        return in_rows(*self.drawn(str(device)))
+
+    # ------------------------------------------------------------------- what it costs
+
+    def forecast(self, device: str) -> str:
+        """Parameters, FLOPs and memory, as archcalc predicts them."""
+        counts = self.counts()
+        train, held = counts["train"], counts["validation"]
+        search = len(self.rate) * self.search_epochs * train
+        final = self.seeds * self.epochs * (train + held)
+        examples = len(self.dropout) * len(self.method) * (search + final)
+        return costs.forecast(self._predicted(counts, device), examples)
+
+    def _predicted(self, counts: Mapping[str, int], device: str) -> dict[str, int]:
+        text = self.text("without", counts["channels"], counts["classes"])
+        return costs.predicted(text, self.batch, self.precision, device, "adam")
+
+    def cost(self, device: str) -> dict[str, Any]:
+        """What is predicted, and how long an update of each method takes, measured in turns."""
+        counts = self.counts()
+        ceilings = ceilings_of(device, self.precision)
+        text = self.text("without", counts["channels"], counts["classes"])
+        return {
+            "predicted": self._predicted(counts, device),
+            "bandwidth": ceilings.bandwidth,
+            "peak": ceilings.peak,
+            "ceilings": ceilings.source,
+            "passes": {method: passes(Mlp.read(text), self.rule(method)) for method in self.method},
+            "updates": TIMED[device] * ROUNDS,
+            "seconds": self._timed(torch.device(device)),
+            "profile": {one: self._profiled(one, torch.device(device)) for one in self.dropout},
+        }
+
+    def _alone(self, dropout: str, method: str, device: torch.device) -> Callable[[], None]:
+        """Makes an update of all networks of a method, and no others'."""
+        rate = self.rate[len(self.rate) // 2]
+        members = tuple(
+            Member(number, rate=rate, variant=method, rule=self.rule(method))
+            for number in range(self.seeds)
+        )
+        cohort, data = self._builder(dropout, 2)(members, device)
+        read = data.reader()
+
+        def update() -> None:
+            cohort.advance(*read(cohort.updates))
+
+        return update
+
+    def _timed(self, device: torch.device) -> dict[str, dict[str, list[float]]]:
+        """Seconds an update takes a network, a number a round; in each round all take turns."""
+        keys = [(dropout, method) for dropout in self.dropout for method in self.method]
+        runs = {key: self._alone(*key, device) for key in keys}
+        found: dict[str, dict[str, list[float]]] = {
+            dropout: {method: [] for method in self.method} for dropout in self.dropout
+        }
+        for round_ in range(ROUNDS + 1):
+            for (dropout, method), update in runs.items():
+                seconds = _seconds(update, TIMED[device.type], device) / self.seeds
+                if round_:  # the first one is for warmth
+                    found[dropout][method].append(seconds)
+        return found
+
+    def _profiled(self, dropout: str, device: torch.device) -> dict[str, float]:
+        """Where the seconds of an update go, a network, as torch's profiler tells it."""
+        update = self._alone(dropout, PROFILED, device)
+        count = TIMED[device.type]
+        _seconds(update, 2, device)
+        cuda = device.type == "cuda"
+        with quiet(), profile(use_device="cuda" if cuda else None) as profiler:
+            wall = _seconds(update, count, device) * count
+        on = "device" if cuda else "cpu"
+        events = {event.key: event for event in profiler.key_averages()}
+        parts = {
+            "products": sum(
+                getattr(events[key], f"self_{on}_time_total") for key in PRODUCTS if key in events
+            ),
+            "dropout": getattr(events.get(DROPOUT), f"{on}_time_total", 0.0),
+            "update": getattr(events.get(UPDATE), f"{on}_time_total", 0.0),
+        }
+        found = {name: value / 1e6 for name, value in parts.items()}
+        found["rest"] = max(wall - sum(found.values()), 0.0)
+        return {name: value / count / self.seeds for name, value in found.items()}
+
+    # ------------------------------------------------------------------- what comes of it
+
+    def chosen(self, dropout: str, arrays: Mapping[str, Array]) -> dict[str, int]:
+        """The place in the grid of every method's rate.
+
+        The one with the highest accuracy on the held-out images after the search's last epoch; of
+        two with the same, the one with the lower loss. What has diverged is not chosen.
+        """
+        accuracy, loss = (self._searched(dropout, arrays, name)[..., -1] for name in WATCHED[::-1])
+        found = {}
+        for place, method in enumerate(self.method):
+            whole_ones = np.isfinite(loss[place])
+            score = np.where(whole_ones, accuracy[place], -1.0)
+            lost = np.where(whole_ones, loss[place], np.inf)
+            found[method] = int(np.lexsort((lost, -score))[0])
+        return found
+
+    def _searched(self, dropout: str, arrays: Mapping[str, Array], name: str) -> Array:
+        """A curve of the search, ``(methods, rates, looks)``."""
+        values = arrays[f"search-{dropout}/{name}"].astype(np.float64)
+        return values.reshape(len(self.method), len(self.rate), -1)
+
+    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """The search, the chosen rates, curves and scores of all, who is best by what."""
+        counts = dict(zip(COUNTS, map(int, arrays["counts"]), strict=True))
+        text = {one: self.text(one, counts["channels"], counts["classes"]) for one in self.dropout}
+        found = {dropout: self._setting(dropout, arrays) for dropout in self.dropout}
+        both = list(self._differences(found)) if len(found) > 1 else []
+        return {"counts": counts, "text": text, "settings": found, "differences": both}
+
+    def _setting(self, dropout: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        search = {name: self._searched(dropout, arrays, name)[..., -1] for name in WATCHED}
+        search["learning_loss"] = self._searched(dropout, arrays, "training_loss")[..., -1]
+        places = self.chosen(dropout, arrays)
+        methods = {
+            name: self._method(dropout, place, places[name], arrays)
+            for place, name in enumerate(self.method)
+        }
+        found: dict[str, Any] = {"search": search, "methods": methods}
+        found["best"] = {score: best(methods, score) for score in CRITERIA}
+        if dropout == "with":
+            found["forms"] = {
+                name: arrays[f"final-{dropout}/{name}"].astype(np.float64) for name in FORMS
+            }
+        return found
+
+    def _method(
+        self, dropout: str, place: int, chosen: int, arrays: Mapping[str, Array]
+    ) -> dict[str, Any]:
+        rows = slice(place * self.seeds, (place + 1) * self.seeds)
+
+        def of(name: str) -> Array:
+            return arrays[f"final-{dropout}/{name}"][rows].astype(np.float64)
+
+        curves = {"learning_loss": of("training_loss"), **{name: of(name) for name in SCORES}}
+        final = {name: curve[:, -1] for name, curve in curves.items()}
+        final |= {name: of(f"final_{name}") for name in ("train_loss", "train_accuracy")}
+        edges = {0: "lowest", len(self.rate) - 1: "highest"} if len(self.rate) > 1 else {}
+        return {
+            "rate": self.rate[chosen],
+            "edge": edges.get(chosen, ""),
+            "curves": curves,
+            "final": {
+                name: {"mean": statistics.student(values), "each": values}
+                for name, values in final.items()
+            },
+            "diverged": int((~np.isfinite(final["learning_loss"])).sum()),
+        }
+
+    def _differences(self, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """What dropout changes, in pairs: with it less without."""
+        for method in self.method:
+            with_, without = (found[one]["methods"][method]["final"] for one in ("with", "without"))
+            row: dict[str, Any] = {"method": method}
+            for score in with_:
+                row[score] = statistics.student(with_[score]["each"] - without[score]["each"])
+            yield row
+
+
+def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:
+    """The method with the best mean, and those of which the seeds do not tell it.
+
+    Two are told apart where the interval of their difference, in pairs, leaves out 0.
+    """
+    each = {name: np.asarray(one["final"][score]["each"]) for name, one in methods.items()}
+    sign = 1 if CRITERIA[score].highest else -1
+    means = {name: sign * values.mean() for name, values in each.items()}
+    there = {name: mean for name, mean in means.items() if np.isfinite(mean)}
+    if not there:
+        return {"name": "", "with": []}
+    first = max(there, key=lambda name: there[name])
+    apart = {
+        name: statistics.student(each[first] - each[name]).excludes(0)
+        for name in there
+        if name != first
+    }
+    return {"name": first, "with": [name for name, told in apart.items() if not told]}
+
+
+# What is seen of the two forms of dropout, each member a number.
+FORMS: Final = (
+    "same_masks",
+    "same_outputs",
+    "inverted_accuracy",
+    "scaled_accuracy",
+    "unscaled_accuracy",
+    "averaged_accuracy",
+)
+
+
+@torch.no_grad()
+def two_forms(cohort: Cohort[Mlp], test: Images) -> dict[str, Tensor]:
+    """Inverted dropout beside that of Srivastava et al. 2014, which scales weights at test time.
+
+    A network that has learnt weights W behind inverted dropout has in the other form the weights
+    W/(1 - p): while it learns, and the same units are left out, it gives the same outputs, and at
+    test time, when these weights are multiplied by 1 - p, likewise.
+
+    Args:
+        cohort: networks with dropout, trained.
+        test: images of which the first :data:`SAME` are looked at.
+
+    Returns:
+        By :data:`FORMS`, ``(members,)`` each: the largest difference of outputs with the same units
+        left out, and at test time, relative to the largest output; accuracies at test time: of the
+        network as it is, of the other form with its weights scaled, without that, and where the
+        probabilities of :data:`MASKS` random choices of units are averaged.
+    """
+    x, y = test.x[None, :SAME], test.y[:SAME]
+    model = cohort.model
+
+    def right(outputs: Tensor) -> Tensor:
+        return (outputs.argmax(2) == y).double().mean(1)
+
+    def one(own: Cohort[Mlp], _: slice) -> tuple[Tensor, ...]:
+        theta, keys = own.parameters, streams.fold(own.keys, "two forms")
+        other = model.scaled(theta, -1)
+        trained = model.forward(theta, x, own.activations, keys=keys)
+        plain = model.forward(other, x, own.activations, keys=keys, inverted=False)
+        inverted = own.predict(x)
+        scaled = model.forward(model.scaled(other), x, own.activations)
+        unscaled = model.forward(other, x, own.activations)
+        averaged = torch.zeros_like(inverted)
+        for number in range(MASKS):
+            mask = streams.fold(keys, "mask", number)
+            outputs = model.forward(theta, x, own.activations, keys=mask)
+            averaged += functional.softmax(outputs, 2)
+        pairs = ((trained, plain), (inverted, scaled))
+        differences = [(a - b).abs().amax((1, 2)) / a.abs().amax((1, 2)) for a, b in pairs]
+        accuracies = map(right, (inverted, scaled, unscaled, averaged))
+        return (*differences, *accuracies)
+
+    return dict(zip(FORMS, cohort.each(one), strict=True))
+
+
+@lru_cache(maxsize=2)
+def in_rows(*drawn: Any) -> tuple[Images, Images, Images, Images]:  # noqa: ANN401 - see Preset.drawn
+    """Images to learn from, those held out, both together, and the test's: a row an image."""
+    sets = prepared(*drawn)
+    train, held, test = (Images(one.x.flatten(1), one.y) for one in sets[:3])
+    both = Images(torch.cat([train.x, held.x]), torch.cat([train.y, held.y]))
+    return train, held, both, test
+
+
+def passes(model: Mlp, rule: Rule) -> float:
+    """How many times its parameters' bytes an update moves through memory, at the least.
+
+    The forward pass reads all weights; the backward pass reads all but the first layer's, and
+    writes the gradient; the update reads gradient, parameters and state, and writes the two last.
+    Examples and values between layers are left out.
+    """
+    first = model.layers[0].out * model.layers[0].fan_in / model.parameters
+    state = sum(value.shape[1] > 1 for value in rule.begin(torch.empty(1, 2)).values())
+    return 1 + (1 - first) + 2 + 2 * (1 + state)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the lines that the profiler's library writes past Python to the terminal."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - likewise
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _seconds(update: Callable[[], None], count: int, device: torch.device) -> float:
+    """Of one update, the mean of some."""
+    began = _now(device)
+    for _ in range(count):
+        update()
+    return (_now(device) - began) / count
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
