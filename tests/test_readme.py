@@ -1,4 +1,3 @@
-# ruff: noqa: TID253 - these tests are of what needs torch, too
 """The README shows what the commands really print."""
 
 import re
@@ -8,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 import archcalc
 from archcalc import profiling
@@ -45,15 +43,6 @@ SMALL = {
     "batch-finder": f"{MINI} --smallest 16 --largest 32 --trial 1",
     "cyclical-batch": f"{MINI} --epochs 2 --step 1 --b-min 8 --b-max 32",
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("command", "output"), SHOWN, ids=[command for command, _ in SHOWN])

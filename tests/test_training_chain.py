@@ -5,7 +5,6 @@ import json
 import shlex
 
 import pytest
-import torch
 from matplotlib.figure import Figure
 
 from archcalc import profiling
@@ -32,14 +31,10 @@ SHORT = {
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    """Parts of a second, one thread, ceilings that nobody measures."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Parts of a second, ceilings that nobody measures."""
     monkeypatch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
     parts = {name: (of, more | SHORT.get(name, {})) for name, (of, more) in chain.PARTS.items()}
     monkeypatch.setattr(chain, "PARTS", parts)
-    yield
-    torch.set_num_threads(before)
 
 
 def line(folder, *more):

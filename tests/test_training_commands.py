@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -160,14 +159,11 @@ every = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """One thread, as work so small waits for more than it gains; ceilings that nobody measures."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _ceilings():
+    """Ceilings that nobody measures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
         yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -45,15 +45,12 @@ def forget():
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch):
-    """Each test has loaded nothing, has one thread, no proxy, and no folder of its own."""
+    """Each test has loaded nothing, has no proxy, and no folder of its own."""
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("ARCHCALC_DATA", raising=False)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     forget()
     yield
     forget()
-    torch.set_num_threads(before)
 
 
 def refusal(function, *args, status=2, **options):

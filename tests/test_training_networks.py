@@ -46,15 +46,6 @@ every = pytest.mark.parametrize("notation", TEXTS)
 MEMBERS = 3
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def cohort(notation, members=MEMBERS, rule=None, per_unit=(), seed=1, first=0):
     """Members at birth; their numbers begin with ``first``."""
     net = Net.read(notation, per_unit)

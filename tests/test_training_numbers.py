@@ -24,15 +24,6 @@ def doubles(*shape, seed=0):
     )
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def refusal(function, *args):
     """The one line with which something is refused."""
     with pytest.raises(TrainingError) as caught:

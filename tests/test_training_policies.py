@@ -59,15 +59,6 @@ ALL = [LrFinder, CyclicalLr, BatchSize, BatchFinder, CyclicalBatch]
 experiments = pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.name)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def keys_of(count, seed=5):
     """The keys of as many members."""
     return streams.fold(streams.root(seed), torch.arange(count))

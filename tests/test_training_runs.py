@@ -111,14 +111,11 @@ def made(name, options):
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    """One thread, as work so small waits for more than it gains; ceilings that nobody measures."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _ceilings():
+    """Ceilings that nobody measures."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
         yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -265,7 +262,6 @@ def server():
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     ) as process:
 
         def ask(**job):

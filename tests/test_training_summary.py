@@ -32,15 +32,6 @@ laws = settings(max_examples=40, deadline=None, derandomize=True)
 DIGITS = ("digits", "--validation", "300")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """One thread, as work so small waits for more than it gains."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def _sketched(monkeypatch):
     """Figures are composed and not drawn, which takes long: their files are empty."""

@@ -59,11 +59,10 @@ def double():
     torch.set_default_dtype(before)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def threads():
-    """Sets the number of threads; one, as networks so small wait for more than they gain."""
+    """Sets the number of threads."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
     yield torch.set_num_threads
     torch.set_num_threads(before)
 
