@@ -7,13 +7,13 @@ import shlex
 import pytest
 from matplotlib.figure import Figure
 
-from archcalc import profiling
 from archcalc.cli import run
 from training import chain, cli, runner
 from training.errors import StoppedError
 from training.loop import Loop
 from training.record import FILE, Record
 
+pytestmark = pytest.mark.usefixtures("quick")
 MINI = (
     "--dataset digits --examples 64 --validation 32 --test-examples 32 --width 0.05 --size 8 "
     "--seeds 1 --data-dir unused"
@@ -31,8 +31,7 @@ SHORT = {
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    """Parts of a second, ceilings that nobody measures."""
-    monkeypatch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
+    """Parts of a second."""
     parts = {name: (of, more | SHORT.get(name, {})) for name, (of, more) in chain.PARTS.items()}
     monkeypatch.setattr(chain, "PARTS", parts)
 

@@ -18,18 +18,19 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from archcalc import profiling
 from archcalc.cli import run
 from training import chain, cli, datasets, runner
-from training.experiments import EXPERIMENTS, experiment
+from training.datasets import Images
+from training.experiments import EXPERIMENTS, batchnorm_dropout, experiment
 from training.record import FILE, Record
 
+pytestmark = pytest.mark.usefixtures("quick")
 MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
 TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation tanh --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 9",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 479 --variant plain,both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 53 --variant plain,both",
     "dataset": "digits --validation 300",
     "lr-finder": f"{MINI} --seeds 1 --candidates 3 --epochs 1 --sweep 1",
     "cyclical-lr": f"{MINI} --seeds 2 --epochs 2 --step 1 --policy exp_range,one-cycle",
@@ -156,14 +157,6 @@ ALONE = ("dataset", "dataset")
 # Options that say how and where, not what.
 COMMON = {"output", "device", "json", "resume", "overwrite", "checkpoint-every", "help"}
 every = pytest.mark.parametrize("name", EXPERIMENTS)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _ceilings():
-    """Ceilings that nobody measures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
-        yield
 
 
 @pytest.fixture
@@ -847,7 +840,20 @@ def test_a_folder_with_an_odd_name_is_said_in_print(tmp_path, monkeypatch, capsy
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def few():
+    """LeNet-5 has few images: it is measured on all of them at every look."""
+    whole = batchnorm_dropout.prepared
+
+    def prepared(*asked):
+        return tuple(Images(part.x[:158], part.y[:158]) for part in whole(*asked))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batchnorm_dropout, "prepared", prepared)
+        yield
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, quick, few):  # noqa: ARG001 - they hold for the runs
     """Each experiment, run with --json: its folder, and what was written to the two streams."""
     found = {}
     for name, args in TINY.items():
@@ -910,7 +916,7 @@ def test_no_names_of_people_or_places(outputs, name):
 
 
 @every
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("bare", "few")
 def test_the_command_makes_the_same_record(outputs, name, tmp_path, monkeypatch):
     """The command that a result names, run in another folder, makes the same arrays."""
     folder, out, _ = outputs[name]

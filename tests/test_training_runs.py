@@ -25,12 +25,12 @@ import numpy as np
 import pytest
 import torch
 
-from archcalc import profiling
 from archcalc.cli import run
 from training import kernel, losses, runner, streams
 from training.cohort import Cohort, Member
+from training.datasets import Images
 from training.errors import StoppedError, TrainingError
-from training.experiments import EXPERIMENTS, experiment
+from training.experiments import EXPERIMENTS, batchnorm_dropout, experiment
 from training.experiments.dying_relu import (
     END,
     DyingRelu,
@@ -46,6 +46,7 @@ from training.models import Mlp
 from training.record import DRAFT, FILE, SCHEMA, Record, plain, to_file
 from training.updates import Adam
 
+pytestmark = pytest.mark.usefixtures("quick")
 CPU = torch.device("cpu")
 FOLDER = "run"  # where a command keeps its record
 LIMIT = 60  # seconds until a process is taken for one that hangs
@@ -58,15 +59,16 @@ MINI = (
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 36 --variant both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 4 --variant both",
     "batch-size": f"{MINI} --smallest 8 --largest 32 --hold 4it --micro-batch 12",
 }
 OFTEN = "--checkpoint-every 0.01"
+FEW = 158  # images of each part for LeNet-5, which is measured on all of them at every look
 TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation relu --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 0",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 479 --variant both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 53 --variant both",
     "dataset": "digits --validation 300",
     "lr-finder": f"{MINI} --candidates 2 --epochs 1 --sweep 1",
     "cyclical-lr": f"{MINI} --epochs 2 --step 1 --policy exp_range",
@@ -111,11 +113,14 @@ def made(name, options):
 
 
 @pytest.fixture(autouse=True)
-def _ceilings():
-    """Ceilings that nobody measures."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
-        yield
+def _few(monkeypatch):
+    """LeNet-5 has few images."""
+    monkeypatch.setattr(batchnorm_dropout, "prepared", few)
+
+
+def few(*asked, prepared=batchnorm_dropout.prepared):
+    """The first images of both parts."""
+    return tuple(Images(part.x[:FEW], part.y[:FEW]) for part in prepared(*asked))
 
 
 @pytest.fixture
@@ -185,11 +190,16 @@ for line in sys.stdin:
     answers.write(json.dumps(answer) + "\\n")
     answers.flush()
 """
-# Neither page nor figures, neither tables nor answers.
-BARE = """
-import archcalc.profiling
+# Neither page nor figures, neither tables nor answers; no costs, and few images.
+BARE = f"""
+import training.costs
+from training.experiments import batchnorm_dropout
 training.runner.write = training.cli.deliver = lambda *_: None
-archcalc.profiling.measured_ceilings = lambda *_: (1e11, 1e10)
+training.costs.measured = lambda *_: {{}}
+prepared = batchnorm_dropout.prepared
+batchnorm_dropout.prepared = lambda *asked: tuple(
+    type(part)(part.x[:{FEW}], part.y[:{FEW}]) for part in prepared(*asked)
+)
 """
 SLOW = """
 import time
@@ -984,7 +994,7 @@ OTHERS = {
         "dropout_placement": "last",
         "seeds": "3",
         "epochs": "2",
-        "batch": "480",
+        "batch": "52",
         "rate": "0.5",
         "augment": "flip",
         "validation": "9",
