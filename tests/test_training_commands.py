@@ -30,7 +30,7 @@ TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation tanh --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 9",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 53 --variant plain,both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 26 --variant plain,both",
     "dataset": "digits --validation 300",
     "lr-finder": f"{MINI} --seeds 1 --candidates 3 --epochs 1 --sweep 1",
     "cyclical-lr": f"{MINI} --seeds 2 --epochs 2 --step 1 --policy exp_range,one-cycle",
@@ -845,7 +845,7 @@ def few():
     whole = batchnorm_dropout.prepared
 
     def prepared(*asked):
-        return tuple(Images(part.x[:158], part.y[:158]) for part in whole(*asked))
+        return tuple(Images(part.x[:78], part.y[:78]) for part in whole(*asked))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batchnorm_dropout, "prepared", prepared)

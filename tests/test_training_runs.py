@@ -55,20 +55,20 @@ MINI = (
     "--dataset digits --examples 48 --validation 32 --test-examples 32 --width 0.03 --size 7 "
     "--seeds 2 "
 )
-# Some ten or hundred updates each, in a second or so; OFTEN makes many checkpoints.
+# Six to four hundred updates each, in a second or so; OFTEN makes many checkpoints.
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
     "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 4 --variant both",
-    "batch-size": f"{MINI} --smallest 8 --largest 32 --hold 4it --micro-batch 12",
+    "batch-size": f"{MINI} --smallest 8 --largest 32 --hold 2it --micro-batch 12",
 }
 OFTEN = "--checkpoint-every 0.01"
-FEW = 158  # images of each part for LeNet-5, which is measured on all of them at every look
+FEW = 78  # images of each part for LeNet-5, which is measured on all of them at every look
 TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation relu --init he",
     "dying-relu": "--simulations 6 --points 64 --epochs 3 --hidden-layers 2,3 --born 0",
-    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 53 --variant both",
+    "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 26 --variant both",
     "dataset": "digits --validation 300",
     "lr-finder": f"{MINI} --candidates 2 --epochs 1 --sweep 1",
     "cyclical-lr": f"{MINI} --epochs 2 --step 1 --policy exp_range",
@@ -428,8 +428,8 @@ def test_what_others_put_there_stays(tmp_path, monkeypatch, name):
 WHEN = {
     "perceptron": (0, 250, 400),
     "dying-relu": (1, 50, 200),
-    "batchnorm-dropout": (0, 25, 40),
-    "batch-size": (0, 5, 12),
+    "batchnorm-dropout": (0, 12, 20),
+    "batch-size": (0, 3, 6),
 }
 STRUCK = """
 from training.cohort import Cohort
@@ -994,7 +994,7 @@ OTHERS = {
         "dropout_placement": "last",
         "seeds": "3",
         "epochs": "2",
-        "batch": "52",
+        "batch": "25",
         "rate": "0.5",
         "augment": "flip",
         "validation": "9",
