@@ -1,6 +1,7 @@
 """What holds for all tests: pages as wide as they have to be, one thread, whatever runs pytest."""
 
 import os
+from contextlib import contextmanager
 from functools import cache
 
 import pytest
@@ -11,19 +12,30 @@ os.environ.pop("COLUMNS", None)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 
-@cache
-def once(measured):
-    """A function that keeps what it gave: a network costs the same whenever it is measured."""
-    return cache(measured)
+@pytest.fixture(scope="session")
+def cheap():
+    """A context for runs: ceilings that nobody measures, costs measured once, few images.
 
+    A network costs the same whenever it is measured. LeNet-5, which is measured on all images at
+    every look, has 78 a part.
+    """
+    # Only here, as they load torch.
+    from archcalc import profiling  # noqa: PLC0415
+    from training import costs  # noqa: PLC0415
+    from training.datasets import Images  # noqa: PLC0415
+    from training.experiments import batchnorm_dropout  # noqa: PLC0415
 
-@pytest.fixture(scope="module")
-def quick():
-    """Ceilings that nobody measures, and each network's cost measured once."""
-    from archcalc import profiling  # noqa: PLC0415 - it loads torch, which few tests need
-    from training import costs  # noqa: PLC0415 - likewise
+    once, whole = cache(costs.measured), batchnorm_dropout.prepared
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
-        patch.setattr(costs, "measured", once(costs.measured))
-        yield
+    def few(*asked):
+        return tuple(Images(part.x[:78], part.y[:78]) for part in whole(*asked))
+
+    @contextmanager
+    def context():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
+            patch.setattr(costs, "measured", once)
+            patch.setattr(batchnorm_dropout, "prepared", few)
+            yield
+
+    return context

@@ -13,7 +13,6 @@ from training.errors import StoppedError
 from training.loop import Loop
 from training.record import FILE, Record
 
-pytestmark = pytest.mark.usefixtures("quick")
 MINI = (
     "--dataset digits --examples 64 --validation 32 --test-examples 32 --width 0.05 --size 8 "
     "--seeds 1 --data-dir unused"
@@ -30,10 +29,12 @@ SHORT = {
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
+def _quick(cheap, monkeypatch):
     """Parts of a second."""
     parts = {name: (of, more | SHORT.get(name, {})) for name, (of, more) in chain.PARTS.items()}
     monkeypatch.setattr(chain, "PARTS", parts)
+    with cheap():
+        yield
 
 
 def line(folder, *more):

@@ -20,11 +20,9 @@ from matplotlib.image import imread
 
 from archcalc.cli import run
 from training import chain, cli, datasets, runner
-from training.datasets import Images
-from training.experiments import EXPERIMENTS, batchnorm_dropout, experiment
+from training.experiments import EXPERIMENTS, experiment
 from training.record import FILE, Record
 
-pytestmark = pytest.mark.usefixtures("quick")
 MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
 TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
@@ -840,26 +838,13 @@ def test_a_folder_with_an_odd_name_is_said_in_print(tmp_path, monkeypatch, capsy
 
 
 @pytest.fixture(scope="module")
-def few():
-    """LeNet-5 has few images: it is measured on all of them at every look."""
-    whole = batchnorm_dropout.prepared
-
-    def prepared(*asked):
-        return tuple(Images(part.x[:78], part.y[:78]) for part in whole(*asked))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batchnorm_dropout, "prepared", prepared)
-        yield
-
-
-@pytest.fixture(scope="module")
-def outputs(tmp_path_factory, quick, few):  # noqa: ARG001 - they hold for the runs
+def outputs(tmp_path_factory, cheap):
     """Each experiment, run with --json: its folder, and what was written to the two streams."""
     found = {}
     for name, args in TINY.items():
         folder = tmp_path_factory.mktemp(name)
         out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out), redirect_stderr(err), cheap():
             command = ["training", name, *args.split(), "--output", str(folder), "--json"]
             assert run(command) == 0
         found[name] = folder, out.getvalue(), err.getvalue()
@@ -916,14 +901,15 @@ def test_no_names_of_people_or_places(outputs, name):
 
 
 @every
-@pytest.mark.usefixtures("bare", "few")
-def test_the_command_makes_the_same_record(outputs, name, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("bare")
+def test_the_command_makes_the_same_record(outputs, cheap, name, tmp_path, monkeypatch):
     """The command that a result names, run in another folder, makes the same arrays."""
     folder, out, _ = outputs[name]
     program, *args = shlex.split(strict(out)["command"])
     assert program == "archcalc"
     monkeypatch.chdir(tmp_path)
-    assert run(args) == 0
+    with cheap():
+        assert run(args) == 0
     (path,) = tmp_path.glob(f"runs/*/{FILE}")
     here, there = Record.read(path.parent).arrays, Record.read(folder).arrays
     assert here.keys() == there.keys()
