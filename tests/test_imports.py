@@ -203,6 +203,7 @@ GUESTS = {
     ("training.datasets", "platformdirs"),
     ("training.statistics", "scipy"),
     ("training.kernel", "numba"),
+    ("training.fused", "numba"),
     ("archcalc.render.style", "matplotlib"),
 }
 # Arrays are everywhere in training, save in what its commands load before one is run.
