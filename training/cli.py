@@ -473,6 +473,16 @@ def _deliver(record: Record, form: str) -> None:
     deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)
 
 
+def _explain(name: str, given: dict[str, Any], form: str) -> None:
+    """Show what an experiment's question asks for that is no result."""
+    need("training", "training", *NEEDED)
+    from training import runner  # noqa: PLC0415 - loads torch
+    from training.experiments import experiment  # noqa: PLC0415 - likewise
+
+    blocks, data = runner.explanation(experiment(name)(**given))
+    deliver(lambda: blocks, lambda: data, form, None)
+
+
 def _mount(name: str) -> None:
     """Make an experiment's command: its own options, then those of :func:`_run`."""
     command = COMMANDS[name]
@@ -480,13 +490,17 @@ def _mount(name: str) -> None:
     options = {field: known[field] for field in command.given}
 
     def typed(**texts: Any) -> None:  # noqa: ANN401 - a text, a flag or nothing
-        given = {}
+        given: dict[str, Any] = {}
+        explain = texts.pop("explain", False)
         for field, option in options.items():
             text = texts.pop(field)
             # None: not typed, and without a default text.
             if text is not None and (text or not option.optional):
                 given[field] = option.read(text, _flag(field))
-        _run(name, given, **texts)
+        if explain:
+            _explain(name, given, "json" if texts["json"] else "text")
+        else:
+            _run(name, given, **texts)
 
     own = [
         inspect.Parameter(
@@ -497,6 +511,10 @@ def _mount(name: str) -> None:
         )
         for field, option in options.items()
     ]
+    if command.explain:
+        flag = typer.Option("--explain", help="The theory: every equation and its terms; no run.")
+        one = inspect.Parameter("explain", inspect.Parameter.KEYWORD_ONLY, default=False)
+        own.append(one.replace(annotation=Annotated[bool, flag]))
     parameters = inspect.signature(_run, eval_str=True).parameters.values()
     common = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
     # Typer reads the options off the signature.

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from archcalc.render.table import Table
 from training import ranks
 from training.errors import TrainingError
 from training.loop import KEEP, Loop
@@ -19,6 +20,7 @@ from training.record import FILE, Record, plain, provenance, sweep, to_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from types import ModuleType
 
     import torch
 
@@ -199,13 +201,23 @@ def results(record: Record) -> dict[str, Any]:
 def blocks(record: Record) -> list[Block]:
     """Tables and answers of a finished record."""
     experiment = experiment_of(record)
-    answers = import_module(f"training.answers.{record.experiment.replace('-', '_')}")
     remarks = [one for one in (experiment.remark(),) if one]
     found = (
-        block if isinstance(block, str) else block._replace(notes=(*block.notes, *remarks))
-        for block in answers.blocks(experiment, _summary(record))
+        block._replace(notes=(*block.notes, *remarks)) if isinstance(block, Table) else block
+        for block in _answers(experiment).blocks(experiment, _summary(record))
     )
     return [*found, _source(record)]
+
+
+def explanation(experiment: Experiment) -> tuple[list[Block], dict[str, Any]]:
+    """What an experiment's question asks for that is no result: to be read, and as plain data."""
+    answers = _answers(experiment)
+    return list(answers.explanation(experiment)), answers.explained(experiment)
+
+
+def _answers(experiment: Experiment) -> ModuleType:
+    """The module of the answers to an experiment's question."""
+    return import_module(f"training.answers.{experiment.name.replace('-', '_')}")
 
 
 def _source(record: Record) -> str:

@@ -8,7 +8,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from archcalc.render.table import Table
+from archcalc.render.table import Formula, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,9 @@ def markdown(blocks: Sequence[Block]) -> str:
 def _markdown(block: Block) -> str:
     if isinstance(block, str):
         return _md(block) + "\n"
+    if isinstance(block, Formula):
+        texts = "\n".join(line for line, _ in block.lines)
+        return f"```math\n{block.latex()}\n```\n\n```text\n{texts}\n```\n"
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cells) + " |"
@@ -59,6 +62,8 @@ _PAGE: Final = 45  # rows that fit on one page
 def _latex(block: Block) -> str:
     if isinstance(block, str):
         return _tex(block) + "\n"
+    if isinstance(block, Formula):
+        return f"\\[\n{block.latex()}\n\\]\n"
 
     def line(cells: Sequence[Cell]) -> str:
         return " & ".join(cell.latex or _tex(cell.text) for cell in cells) + r" \\"
@@ -172,6 +177,8 @@ def html(blocks: Sequence[Block]) -> str:
 def _html(block: Block) -> str:
     if isinstance(block, str):
         return f"<p>{escape(block)}</p>"
+    if isinstance(block, Formula):
+        return "".join(f"<pre>{escape(line)}</pre>" for line, _ in block.lines)
 
     def row(cells: Sequence[Cell]) -> str:
         inside = []

@@ -46,7 +46,22 @@ class Table(NamedTuple):
     narrow: Table | None = None
 
 
-Block: TypeAlias = Table | str  # a string is a paragraph
+class Formula(NamedTuple):
+    """Equations, one a line.
+
+    Attributes:
+        lines: of each its text, with ``=`` in it, and its LaTeX, likewise.
+    """
+
+    lines: tuple[tuple[str, str], ...]
+
+    def latex(self) -> str:
+        """All of them, aligned; needs amsmath."""
+        lines = (latex.replace(" = ", " &= ", 1) for _, latex in self.lines)
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+Block: TypeAlias = Table | Formula | str  # a string is a paragraph
 
 
 def text(words: object) -> Cell:

@@ -12,7 +12,7 @@ from rich.constrain import Constrain
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archcalc.render.table import EMPTY, Cell, Column, Table
+from archcalc.render.table import EMPTY, Cell, Column, Formula, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,12 +39,22 @@ class Drawing:
             if isinstance(block, str):
                 yield _paragraph(block, options.max_width)
                 continue
+            if isinstance(block, Formula):
+                yield from _lines(block)
+                continue
             width = options.max_width
             table = _fitting(block, width)
             if block.title:
                 yield Text(block.title, style="bold")
             yield table
             yield from (_paragraph(note, width) for note in block.notes)
+
+
+def _lines(block: Formula) -> Iterator[Text]:
+    """All texts, then all LaTeX; no line is broken or cut, so that it can be copied."""
+    texts, latex = zip(*block.lines, strict=True)
+    for line in (*texts, "", *latex):
+        yield Text(f"    {line}", no_wrap=True, overflow="ignore")
 
 
 def _paragraph(words: str, width: int) -> Constrain:
@@ -122,12 +132,12 @@ def _stacked(block: Table) -> Table:
 
 def draw(blocks: Sequence[Block], stream: TextIO) -> None:
     """Draw in a terminal."""
-    Console(file=stream, highlight=False).print(Drawing(blocks))
+    Console(file=stream, highlight=False).print(Drawing(blocks), crop=False)
 
 
 def plain(blocks: Sequence[Block], width: int | None = None) -> str:
     """The text for a pipe or a file; as wide as it has to be where no width is given."""
     stream = io.StringIO()
     console = Console(file=stream, width=width or UNBOUNDED, height=25, color_system=None)
-    console.print(Drawing(blocks))
+    console.print(Drawing(blocks), crop=False)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"

@@ -2,28 +2,419 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import interval, short, table
-from training.experiments.optimizers import METHODS
+from archcalc.render.table import Formula
+from training.answers.words import interval, percent, points, short, signed, table, verdict
+from training.experiments.optimizers import (
+    CRITERIA,
+    HIDDEN,
+    INPUT,
+    MASKS,
+    METHODS,
+    PROFILED,
+    SAME,
+    counted,
+)
+from training.updates import AdamW, symbols, traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from archcalc.render.table import Block
+    from archcalc.render.table import Block, Table
     from training.experiments.optimizers import Optimizers
 
+SAID: Final = {"without": "without dropout", "with": "with dropout"}
+PARTS: Final = {
+    "products": "matrix products",
+    "dropout": "dropout: random numbers, and what they leave out",
+    "update": "the method's update",
+    "rest": "the rest: batch, activations, loss, their derivatives",
+}
 
-def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block]:  # noqa: ARG001
+
+def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block]:
     """Tables and paragraphs."""
-    for dropout, setting in results["settings"].items():
-        rows = [
+    settings = results["settings"]
+    for dropout, setting in settings.items():
+        yield _search(experiment, dropout, setting)
+    for dropout, setting in settings.items():
+        yield _scores(experiment, results, dropout, setting)
+    yield _best(settings)
+    yield from _conclusions(settings)
+    if results["differences"]:
+        yield _differences(experiment, results)
+    yield from _times(experiment, results)
+    if "with" in settings:
+        yield from _forms(settings["with"]["forms"])
+    yield _hyperparameters(experiment)
+    yield f"The network: {'; with dropout: '.join(results['text'].values())}"
+    yield "The equations, with every term explained: `archcalc training optimizers --explain`."
+
+
+def said(method: str) -> str:
+    """A method in words; a star where it is a reference that the assignment does not name."""
+    return METHODS[method].said + "*" * (not METHODS[method].asked)
+
+
+def _search(experiment: Optimizers, dropout: str, setting: Mapping[str, Any]) -> Table:
+    accuracy, losses = (setting["search"][name] for name in ("val_accuracy", "val_loss"))
+    rows = []
+    for place, rate in enumerate(experiment.rate):
+        row = [f"{rate:g}"]
+        for own, method in enumerate(experiment.method):
+            mark = "*" * (setting["methods"][method]["rate"] == rate)
+            lost = losses[own][place] is None
+            row.append("diverged" if lost else f"{100 * accuracy[own][place]:.1f}{mark}")
+        rows.append(row)
+    notes = (
+        f"Accuracy in per cent on the {experiment.validation:,} training images that are held out, "
+        f"after {counted(experiment.search_epochs)}, one network each. A star: the highest of a "
+        "method, whose rate is then used. AdaDelta's rate multiplies its step; the paper's is 1.",
+    )
+    title = f"The search {SAID[dropout]}: the same rates for all"
+    headings = ("rate", *(METHODS[method].said for method in experiment.method))
+    return table(title, headings, rows, notes)
+
+
+def _scores(
+    experiment: Optimizers, results: Mapping[str, Any], dropout: str, setting: Mapping[str, Any]
+) -> Table:
+    rows = []
+    for method, one in setting["methods"].items():
+        final = one["final"]
+        edge = f"the grid's {one['edge']} rate" if one["edge"] else ""
+        lost = f"{one['diverged']} of {experiment.seeds} diverged" if one["diverged"] else ""
+        rows.append(
             (
-                METHODS[name].said,
+                said(method),
                 f"{one['rate']:g}",
-                short(one["final"]["learning_loss"]["mean"][0]),
-                interval(one["final"]["test_accuracy"]["mean"], 2),
+                *(_spread(final[score]["mean"]) for score in list(CRITERIA)[:3]),
+                interval(final["test_accuracy"]["mean"], 2),
+                "; ".join(filter(None, (edge, lost))),
             )
-            for name, one in setting["methods"].items()
-        ]
-        yield table(f"{dropout} dropout", ("", "rate", "training loss", "test accuracy"), rows)
+        )
+    counts = results["counts"]
+    notes = (
+        f"After {counted(experiment.epochs)} on {counts['train'] + counts['validation']:,} images "
+        f"(those held out in the search among them), batch {experiment.batch}; "
+        f"{counts['test']:,} test images. Losses: mean cross-entropy in nats, without the L2 "
+        "penalty; as it learns: over the last epoch's batches, with dropout where there is some; "
+        "all units at work: of all training images, once it has learnt. In brackets: 95 % Student "
+        f"intervals of the mean of {experiment.seeds} seeds. *: not among the assignment's five.",
+    )
+    headings = ("", "rate", *(one.said for one in CRITERIA.values()), "")
+    return table(f"With the chosen rates, {SAID[dropout]}", headings, rows, notes)
+
+
+def _spread(found: Sequence[float | None]) -> str:
+    """``0.512 [0.498, 0.526]``."""
+    value, low, high = (short(one) for one in found)
+    return f"{value} [{low}, {high}]" if found[1] is not None else value
+
+
+def _best(settings: Mapping[str, Any]) -> Table:
+    rows = []
+    for score, criterion in CRITERIA.items():
+        cells = [_winner(setting["best"][score]) for setting in settings.values()]
+        rows.append((criterion.said, *cells))
+    notes = (
+        "By the mean, among the assignment's five; behind it those of them of which the seeds do "
+        "not tell it: the 95 % interval of the difference in pairs (same weights at birth, same "
+        "order of images) holds 0.",
+    )
+    headings = ("", *(SAID[dropout] for dropout in settings))
+    return table("Who is best", headings, rows, notes, words=1 + len(settings))
+
+
+def _winner(found: Mapping[str, Any]) -> str:
+    if not found["name"]:
+        return "all diverged"
+    others = ", ".join(METHODS[name].said for name in found["with"])
+    said_ = METHODS[found["name"]].said + (f" (not told from: {others})" if others else "")
+    if found["of_all"] == found["name"]:
+        return said_
+    return f"{said_}; a reference has the better mean: {METHODS[found['of_all']].said}"
+
+
+def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
+    """What the data allow to say."""
+    for dropout, setting in settings.items():
+        loss, accuracy = (setting["best"][name] for name in ("learning_loss", "test_accuracy"))
+        if not loss["name"]:
+            continue
+        lowest = setting["methods"][loss["name"]]["final"]["learning_loss"]["mean"][0]
+        highest = setting["methods"][accuracy["name"]]["final"]["test_accuracy"]["mean"][0]
+        yield (
+            f"{SAID[dropout].capitalize()} {METHODS[loss['name']].said} ends with the lowest "
+            f"training loss, {short(lowest)}{_told(loss)}; {METHODS[accuracy['name']].said} has "
+            f"the highest test accuracy, {percent(highest, 2)}{_told(accuracy)}."
+        )
+
+
+def _told(found: Mapping[str, Any]) -> str:
+    if found["with"]:
+        return f", of which the seeds do not tell {_listed(found['with'])}"
+    return ", and the seeds tell it from all others of the five"
+
+
+def _listed(methods: Sequence[str]) -> str:
+    words = [METHODS[name].said for name in methods]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _differences(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            said(row["method"]),
+            signed(row["learning_loss"], 3),
+            signed(row["train_loss"], 3),
+            signed(row["test_loss"], 3),
+            points(row["test_accuracy"], 2),
+            verdict(row["test_accuracy"]),
+        )
+        for row in results["differences"]
+    ]
+    notes = (
+        f"Networks with dropout ({INPUT:g} of the input, {HIDDEN:g} of hidden units) less those "
+        "without, in pairs, each with the rate chosen for it; accuracy in percentage points. A "
+        "training loss with dropout is that of networks half of whose units are gone, so it is "
+        "higher even where the whole network fits as well: the second column has all units at "
+        f"work. {counted(experiment.epochs)}; the verdict is that of the last interval.",
+    )
+    headings = ("", *(one.said for one in CRITERIA.values()), "dropout is")
+    return table("What dropout changes", headings, rows, notes)
+
+
+# --------------------------------------------------------------------------------------- time
+
+
+def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block]:
+    found = results.get("cost")
+    if not found:
+        return
+    counts = results["counts"]
+    images = counts["train"] + counts["validation"]
+    updates = experiment.epochs * -(-images // experiment.batch)
+    rows = []
+    for method in experiment.method:
+        each = [found["seconds"][dropout][method] for dropout in experiment.dropout]
+        middle = [median(seconds) for seconds in each]
+        row = [said(method)]
+        for seconds, one in zip(each, middle, strict=True):
+            spread = f"{1e3 * min(seconds):.2f} to {1e3 * max(seconds):.2f}"
+            row += [f"{1e3 * one:.2f} ({spread})", duration(one * updates)]
+        if len(middle) > 1:
+            row.append(f"{middle[1] / middle[0]:.2f}")
+        rows.append(row)
+    headings = [""]
+    for dropout in experiment.dropout:
+        headings += [f"ms an update, {SAID[dropout]}", counted(experiment.epochs)]
+    headings += ["ratio"] * (len(experiment.dropout) > 1)
+    notes = (
+        f"Of one network, {experiment.seeds} of a method learning together; medians (and range) of "
+        f"rounds in which all methods take turns in one process, {found['updates']} updates in "
+        f"all. Epochs: an update's time, times the {updates:,} updates of "
+        f"{counted(experiment.epochs)}, without looks.",
+    )
+    yield table("Training time", headings, rows, notes)
+    yield _parts(found["profile"])
+    yield from _why(found["profile"])
+    yield _bounds(experiment, results, updates)
+
+
+def _parts(profile: Mapping[str, Any]) -> Table:
+    rows = [
+        (words, *(f"{1e3 * profile[dropout][part]:.2f}" for dropout in profile))
+        for part, words in PARTS.items()
+    ]
+    rows.append(("all", *(f"{1e3 * sum(profile[dropout].values()):.2f}" for dropout in profile)))
+    notes = (f"torch's profiler, {METHODS[PROFILED].said}, a network; it takes time itself.",)
+    headings = ("ms an update", *(SAID[dropout] for dropout in profile))
+    return table("Where the time of an update goes", headings, rows, notes)
+
+
+def _why(profile: Mapping[str, Any]) -> Iterator[str]:
+    if len(profile) < 2:  # noqa: PLR2004 - nothing to compare
+        return
+    gap = {part: profile["with"][part] - profile["without"][part] for part in PARTS}
+    more = sum(gap.values())
+    if more <= 0:
+        yield "In this profile an update with dropout took no longer than one without."
+        return
+    yield (
+        f"With dropout an update takes {1e3 * more:.2f} ms longer in this profile, of which "
+        f"{1e3 * gap['dropout']:.2f} ms are the drawing of random numbers, one for every input and "
+        "hidden unit of every example, and the products with what they leave; "
+        f"{1e3 * gap['rest']:+.2f} ms are in the rest, where the derivatives of these products "
+        f"are; matrix products {1e3 * gap['products']:+.2f} ms and the update "
+        f"{1e3 * gap['update']:+.2f} ms do the same work in both cases. What is left out is "
+        "multiplied by 0, and no product of matrices is smaller for it."
+    )
+
+
+def _bounds(experiment: Optimizers, results: Mapping[str, Any], updates: int) -> Table:
+    """The populations' time beside what memory and arithmetic allow."""
+    found = results["cost"]
+    size, flops = found["predicted"]["parameters"], found["predicted"]["training"]
+    moved = sum(found["passes"].values()) / len(found["passes"]) * 4 * size  # bytes an update
+    memory, compute = moved / found["bandwidth"], flops * experiment.batch / found["peak"]
+    counts, methods = results["counts"], len(experiment.method)
+    search = experiment.search_epochs * -(-counts["train"] // experiment.batch)
+    rows = []
+    for task, seconds in results["learning"].items():
+        kind, _, dropout = task.partition("-")
+        networks = methods * (len(experiment.rate) if kind == "search" else experiment.seeds)
+        made = networks * (search if kind == "search" else updates)
+        times = (seconds, made * memory, made * compute)
+        rows.append((f"{kind}, {SAID[dropout]}", networks, f"{made:,}", *map(duration, times)))
+    notes = (
+        "Networks that learn together, all methods in one population. Memory: parameters, gradient "
+        f"and state cross the bus {moved / 4 / size:.1f} times an update in the mean of the "
+        f"methods, {moved / 1e6:,.1f} MB; arithmetic: {flops * experiment.batch:,} FLOPs. "
+        f"Ceilings: {found['bandwidth'] / 1e9:,.0f} GB/s, {found['peak'] / 1e9:,.0f} GFLOP/s "
+        f"({found['ceilings']}). In a cache what is small moves faster than that.",
+    )
+    headings = ("", "networks", "updates", "measured", "bound by memory", "by arithmetic")
+    return table("The populations' time beside their bounds", headings, rows, notes)
+
+
+def duration(seconds: float) -> str:
+    """``12.3 s``, ``4 min 5 s``, ``2 h 3 min``."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+# --------------------------------------------------------------------------------------- dropout
+
+
+def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
+    mean = {name: fmean(values) for name, values in forms.items()}
+    rows = (
+        ("inverted: nothing is scaled", percent(mean["inverted_accuracy"], 2)),
+        ("original form, weights times 1 - p", percent(mean["scaled_accuracy"], 2)),
+        ("original form, weights as they are", percent(mean["unscaled_accuracy"], 2)),
+        (f"mean of {MASKS} random choices of units", percent(mean["averaged_accuracy"], 2)),
+    )
+    notes = (
+        f"Mean test accuracy of all {len(forms['same_outputs'])} networks that learnt with "
+        f"dropout, on the first {SAME:,} test images at most.",
+    )
+    yield table("Dropout at test time", ("", "accuracy"), rows, notes)
+    yield (
+        "Here what dropout keeps is scaled by 1/(1 - p) while the network learns, and nothing is "
+        "scaled afterwards (inverted dropout). In the form of Srivastava et al. 2014, section 4, "
+        "nothing is scaled while it learns, and the weights behind dropout are multiplied by 1 - "
+        f"p at test time: by {1 - INPUT:g} behind the input, by {1 - HIDDEN:g} behind hidden "
+        "units. That is the probability to be kept, and not the dropout probability. A network "
+        "with weights W in the one form is the network with weights W/(1 - p) in the other: with "
+        "the same units left out their outputs differ by at most "
+        f"{max(forms['same_masks']):.1e} of the largest, at test time by "
+        f"{max(forms['same_outputs']):.1e}, which is rounding."
+    )
+
+
+# --------------------------------------------------------------------------------------- equations
+
+
+def _hyperparameters(experiment: Optimizers) -> Table:
+    rows = []
+    for method in experiment.method:
+        rule = experiment.rule(method)
+        settings = rule.settings()
+        own = [f"{name} {_plain(settings[name])}" for name in settings if _its_own(name)]
+        penalty = "decoupled" if isinstance(rule, AdamW) else "coupled"
+        rows.append((said(method), ", ".join(own), f"{rule.weight_decay:g} ({penalty})"))
+    notes = (
+        "Beside the rate. L2 regularization is coupled where its gradient is added to the loss's, "
+        "and goes through all that the method does with it, as in torch; AdamW's shrinks the "
+        "parameters beside it (Loshchilov, Hutter, arXiv 1711.05101). Weights and biases alike.",
+    )
+    return table("Hyperparameters", ("", "its own", "weight_decay"), rows, notes, words=3)
+
+
+def _its_own(name: str) -> bool:
+    return name not in {"name", "weight_decay"}
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def explanation(experiment: Optimizers) -> Iterator[Block]:
+    """Lab 3, problem 4.1: the equations, as the code has them, and every term of them."""
+    yield (
+        "Every equation below is what the code of the method does, run on letters in place of "
+        "numbers; g[t] is taken on a minibatch, and all operations are by element."
+    )
+    for method in experiment.method:
+        rule = experiment.rule(method)
+        lines = traced(rule).equations
+        yield f"{said(method)}: {rule.source}."
+        yield Formula(tuple((line.text(), line.latex()) for line in lines))
+        yield _terms(experiment, method)
+    yield from _comparisons()
+
+
+def _terms(experiment: Optimizers, method: str) -> Table:
+    rule = experiment.rule(method)
+    settings = {**rule.settings(), "rate": "chosen on a grid"}
+    printed = " ".join(line.text() for line in traced(rule).equations)
+    rows = []
+    for name, symbol in symbols(rule).items():
+        if name.removesuffix("[t]") in printed:
+            value = settings.get(name)
+            shown = "" if value is None else f"{_plain(value)}"
+            rows.append((name, symbol.latex, symbol.meaning, shown))
+    headings = ("term", "LaTeX", "meaning", "hyperparameter")
+    return table(f"The terms of {METHODS[method].said}", headings, rows, words=4)
+
+
+def _comparisons() -> Iterator[str]:
+    yield (
+        "What they have in common: each parameter has a step of its own, the gradient divided by "
+        "the root of what its squares have been. AdaGrad sums all squares since the first update, "
+        "so its steps only shrink; RMSProp takes a running mean, which forgets."
+    )
+    yield (
+        "AdaDelta beside RMSProp: the same running mean of squared gradients is in the "
+        "denominator, and in the numerator, where RMSProp has the rate, stands the root of a "
+        "running mean of its own squared steps. So a step has the units of the parameters, and "
+        "the rate is 1: there is nothing to choose but rho and eps, and eps decides how large "
+        "the first steps are."
+    )
+    yield (
+        "Adam beside RMSProp: the step is not the gradient's but that of a running mean of "
+        "gradients, which is a momentum; and both running means, which begin at 0, are divided "
+        "by 1 - beta^t, so that the first steps are neither too small nor, after division, too "
+        "large. RMSProp has neither."
+    )
+    yield (
+        "RMSProp with Nesterov momentum keeps a velocity, and looks at the gradient where the "
+        "velocity will have carried the parameters (Goodfellow et al., algorithm 8.6). torch's "
+        "RMSprop with momentum does not look ahead. NAdam is Adam's relative of it: it puts the "
+        "next update's momentum into this one's step, and looks at the gradient where it is."
+    )
+
+
+def explained(experiment: Optimizers) -> dict[str, Any]:
+    """The explanation as plain data."""
+    found = {}
+    for method in experiment.method:
+        rule = experiment.rule(method)
+        found[method] = {
+            "name": METHODS[method].said,
+            "source": rule.source,
+            "asked": METHODS[method].asked,
+            "hyperparameters": {k: v for k, v in rule.settings().items() if k != "name"},
+            "equations": [
+                {"text": line.text(), "latex": line.latex()} for line in traced(rule).equations
+            ],
+            "terms": {name: one._asdict() for name, one in symbols(rule).items()},
+        }
+    return {"schema": "archcalc.training.explanation/1", "methods": found}

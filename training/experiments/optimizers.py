@@ -212,7 +212,7 @@ class Optimizers(Preset):
         smaller = "" if self.assignment else f"; {NOT_ASSIGNED}"
         return (
             f"{datasets.title(self.dataset)}, {images} training images, {self.size}x{self.size}, "
-            f"{self.width:,} units a hidden layer, {self.epochs} epochs, {self._seeds()}{smaller}"
+            f"{self.width:,} units a hidden layer, {counted(self.epochs)}, {self._seeds()}{smaller}"
         )
 
     def remark(self) -> str:
@@ -458,23 +458,30 @@ class Optimizers(Preset):
 
 
 def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:
-    """The method with the best mean, and those of which the seeds do not tell it.
+    """The assigned method with the best mean, and those of which the seeds do not tell it.
 
-    Two are told apart where the interval of their difference, in pairs, leaves out 0.
+    Two are told apart where the interval of their difference, in pairs, leaves out 0. Where none of
+    the assignment's five is there, the references are compared.
+
+    Returns:
+        ``name``; ``with``: of the others that are compared; ``of_all``: the best mean, be it that
+        of a reference.
     """
     each = {name: np.asarray(one["final"][score]["each"]) for name, one in methods.items()}
     sign = 1 if CRITERIA[score].highest else -1
     means = {name: sign * values.mean() for name, values in each.items()}
     there = {name: mean for name, mean in means.items() if np.isfinite(mean)}
     if not there:
-        return {"name": "", "with": []}
-    first = max(there, key=lambda name: there[name])
+        return {"name": "", "with": [], "of_all": ""}
+    compared = [name for name in there if METHODS[name].asked] or list(there)
+    first = max(compared, key=lambda name: there[name])
     apart = {
         name: statistics.student(each[first] - each[name]).excludes(0)
-        for name in there
+        for name in compared
         if name != first
     }
-    return {"name": first, "with": [name for name, told in apart.items() if not told]}
+    near = [name for name, told in apart.items() if not told]
+    return {"name": first, "with": near, "of_all": max(there, key=lambda name: there[name])}
 
 
 # What is seen of the two forms of dropout, each member a number.
@@ -540,6 +547,11 @@ def in_rows(*drawn: Any) -> tuple[Images, Images, Images, Images]:  # noqa: ANN4
     train, held, test = (Images(one.x.flatten(1), one.y) for one in sets[:3])
     both = Images(torch.cat([train.x, held.x]), torch.cat([train.y, held.y]))
     return train, held, both, test
+
+
+def counted(epochs: int) -> str:
+    """``1 epoch``, ``25 epochs``."""
+    return f"{epochs} epoch{'s' * (epochs != 1)}"
 
 
 def passes(model: Mlp, rule: Rule) -> float:

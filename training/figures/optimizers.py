@@ -1,20 +1,205 @@
-"""The figures of adaptive methods."""
+"""The figures of adaptive methods: the grid of rates, losses, accuracies, time."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from archcalc.render.style import COLOURS, drawn
+from training.answers.optimizers import PARTS, SAID
+from training.experiments.optimizers import METHODS, counted
+from training.figures.minigooglenet import BANDS, GREY, Curve, band, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from training.experiments.optimizers import Optimizers
     from training.record import Array
 
+# The assignment's five are drawn through, the others dashed.
+LOOKS: Final = {
+    name: Curve(METHODS[name].said, colour, "-" if METHODS[name].asked else "--")
+    for name, colour in zip(METHODS, (*COLOURS, GREY), strict=True)
+}
+OUTSIDE: Final = "outside right center"
+
 
 def figures(
-    experiment: Optimizers,  # noqa: ARG001
-    arrays: Mapping[str, Array],  # noqa: ARG001
-    results: Mapping[str, Any],  # noqa: ARG001
+    experiment: Optimizers,
+    arrays: Mapping[str, Array],  # noqa: ARG001 - all that is drawn is in the results
+    results: Mapping[str, Any],
 ) -> Iterator[tuple[str, bytes]]:
-    """None yet."""
-    yield from ()
+    """The search, training losses, accuracies, and where the time goes."""
+    short, settings = experiment.short(), results["settings"]
+    wide = 4.6 * len(settings) + 2
+
+    def searched(figure: Figure) -> None:
+        _searched(figure, experiment, settings)
+
+    one = f"{short.partition(', ')[0]}; {counted(experiment.search_epochs)}, one network each"
+    said = f"{one}; circles: the rates that are used\n{short.rpartition('; ')[2]}"
+    if experiment.assignment:
+        said = said.partition("\n")[0]
+    yield "search", drawn(wide, 4.4, "Validation accuracy by rate", said, searched)
+
+    def lost(figure: Figure) -> None:
+        _curves(figure, settings, "learning_loss")
+
+    title = "Training loss, as the network learns"
+    yield "training-loss", drawn(wide, 4.6, title, f"{short}\n{BANDS}", lost)
+
+    def right(figure: Figure) -> None:
+        _curves(figure, settings, "test_accuracy")
+
+    yield "test-accuracy", drawn(wide, 4.6, "Test accuracy", f"{short}\n{BANDS}", right)
+
+    def scored(figure: Figure) -> None:
+        _scored(figure, settings)
+
+    said = f"{short}\ndots: networks, lines: means"
+    yield "scores", drawn(8.6, 4.4, "After the last epoch", said, scored)
+    if results.get("cost"):
+
+        def timed(figure: Figure) -> None:
+            _timed(figure, results["cost"])
+
+        said = f"{short}\nbars: medians of rounds in turn, lines: from the least to the largest"
+        yield "time", drawn(10, 4.4, "Time of an update of one network", said, timed)
+
+
+def _legend(figure: Figure, methods: Mapping[str, Any]) -> None:
+    axes = figure.axes[0]
+    handles = []
+    for name in methods:
+        label, colour, dashes = LOOKS[name]
+        handles += axes.plot([], [], dashes, color=colour, label=label)
+    figure.legend(handles=handles, loc=OUTSIDE)
+
+
+def _searched(figure: Figure, experiment: Optimizers, settings: Mapping[str, Any]) -> None:
+    panels = figure.subplots(1, len(settings), sharey=True, squeeze=False)[0]
+    for axes, (dropout, setting) in zip(panels, settings.items(), strict=True):
+        accuracy = 100 * numbers(setting["search"]["val_accuracy"])
+        lost = np.isnan(numbers(setting["search"]["val_loss"]))
+        for place, (name, one) in enumerate(setting["methods"].items()):
+            _, colour, dashes = LOOKS[name]
+            own = np.where(lost[place], np.nan, accuracy[place])
+            axes.plot(experiment.rate, own, dashes, color=colour, marker=".", markersize=4)
+            at = experiment.rate.index(one["rate"])
+            ring: Any = {"markersize": 8, "fillstyle": "none", "markeredgewidth": 1.6}
+            axes.plot(one["rate"], accuracy[place][at], "o", color=colour, **ring)
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_title(SAID[dropout])
+    panels[0].set_ylabel("validation accuracy, %")
+    _legend(figure, next(iter(settings.values()))["methods"])
+
+
+def _curves(figure: Figure, settings: Mapping[str, Any], score: str) -> None:
+    panels = figure.subplots(1, len(settings), sharey=True, squeeze=False)[0]
+    scale = 100 if score == "test_accuracy" else 1
+    for axes, (dropout, setting) in zip(panels, settings.items(), strict=True):
+        for place, (name, one) in enumerate(setting["methods"].items()):
+            rows = scale * numbers(one["curves"][score])
+            first = 1 if score == "learning_loss" else 0  # the mean of an epoch stands at its end
+            band(axes, range(first, first + rows.shape[1]), rows, LOOKS[name], place)
+        axes.set_xlabel("epochs")
+        axes.set_title(SAID[dropout])
+    if score == "learning_loss":
+        _loss_axis(panels[0], settings)
+    else:
+        panels[0].set_ylabel("accuracy, %")
+        panels[0].set_ylim(bottom=_least(settings, score, scale))
+    _legend(figure, next(iter(settings.values()))["methods"])
+
+
+def _all(settings: Mapping[str, Any], score: str) -> Array:
+    """Every value of a curve behind its first tenth."""
+    found = []
+    for setting in settings.values():
+        for one in setting["methods"].values():
+            rows = numbers(one["curves"][score])
+            found.append(rows[:, rows.shape[1] // 10 :].ravel())
+    return np.concatenate(found)
+
+
+def _least(settings: Mapping[str, Any], score: str, scale: float) -> float:
+    """A little below the least of what is drawn, the steep beginning left out."""
+    values = scale * _all(settings, score)
+    return max(float(np.nanmin(values)) - 2, 0.0)
+
+
+def _loss_axis(axes: Axes, settings: Mapping[str, Any]) -> None:
+    """Nats, on a logarithmic scale where losses differ by more than a factor of ten."""
+    values = _all(settings, "learning_loss")
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    axes.set_ylabel("loss, nats")
+    if high > 10 * low > 0:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.3, 1.15 * high)
+    else:
+        axes.set_ylim(max(low - 0.1 * (high - low), 0), 1.05 * high)
+
+
+def _scored(figure: Figure, settings: Mapping[str, Any]) -> None:
+    """A dot a network; methods one below the other, settings side by side in a row."""
+    panels = figure.subplots(1, 2, sharey=True)
+    names = list(next(iter(settings.values()))["methods"])
+    marks = {"without": "o", "with": "s"}
+    shown = {"learning_loss": "training loss, nats", "test_accuracy": "test accuracy, %"}
+    for axes, (score, label) in zip(panels, shown.items(), strict=True):
+        scale = 100 if score == "test_accuracy" else 1
+        for shift, (dropout, setting) in enumerate(settings.items()):
+            colour = COLOURS[shift]
+            for row, name in enumerate(names):
+                each = scale * numbers(setting["methods"][name]["final"][score]["each"])
+                height = row + 0.24 * (shift - (len(settings) - 1) / 2)
+                heights = [height] * len(each)
+                label_ = SAID[dropout] if not row and score == "learning_loss" else None
+                dot: Any = {"markersize": 4, "alpha": 0.7, "linestyle": "", "label": label_}
+                axes.plot(each, heights, marks[dropout], color=colour, **dot)
+                ends = [height - 0.1, height + 0.1]
+                axes.plot([each.mean()] * 2, ends, color=colour, linewidth=2)
+        axes.set_xlabel(label)
+    panels[0].set_yticks(range(len(names)), [METHODS[name].said for name in names])
+    panels[0].invert_yaxis()
+    if len(settings) > 1:
+        figure.legend(loc=OUTSIDE)
+
+
+def _timed(figure: Figure, cost: Mapping[str, Any]) -> None:
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    height = 0.8 / len(cost["seconds"])
+    for place, (dropout, methods) in enumerate(cost["seconds"].items()):
+        each = [1e3 * np.array(seconds) for seconds in methods.values()]
+        middle = np.array([median(seconds) for seconds in each])
+        rows = np.arange(len(each)) + (place - (len(cost["seconds"]) - 1) / 2) * height
+        spread = [
+            middle - [seconds.min() for seconds in each],
+            [seconds.max() for seconds in each] - middle,
+        ]
+        style: Any = {"color": COLOURS[place], "label": SAID[dropout], "ecolor": GREY}
+        left.barh(rows, middle, height, xerr=spread, **style)
+    names = [METHODS[name].said for name in next(iter(cost["seconds"].values()))]
+    left.set_yticks(range(len(names)), names)
+    left.invert_yaxis()
+    left.set_xlabel("ms an update")
+    left.legend()
+    left.grid(visible=False, axis="y")
+    profile = cost["profile"]
+    start = np.zeros(len(profile))
+    for part, colour in zip(PARTS, COLOURS[2:], strict=False):
+        values = np.array([1e3 * profile[dropout][part] for dropout in profile])
+        words = PARTS[part].partition(":")[0]
+        right.bar([SAID[one] for one in profile], values, 0.6, start, color=colour, label=words)
+        start += values
+    right.set_ylabel("ms an update, as the profiler has it")
+    right.set_title("what Adam's update is made of")
+    right.set_ylim(0, 1.45 * start.max())
+    right.legend(loc="upper center", ncols=2)
+    right.grid(visible=False, axis="x")
