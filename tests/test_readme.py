@@ -41,6 +41,8 @@ SMALL = {
     "batch-size": f"{MINI} --largest 64 --hold 1it",
     "batch-finder": f"{MINI} --smallest 16 --largest 32 --trial 1",
     "cyclical-batch": f"{MINI} --epochs 2 --step 1 --b-min 8 --b-max 32",
+    "optimizers": "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 5 "
+    "--size 8 --seeds 1 --method adam --rate 0.001,0.01 --search-epochs 1 --epochs 1",
 }
 
 

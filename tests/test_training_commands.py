@@ -24,6 +24,10 @@ from training.experiments import EXPERIMENTS, experiment
 from training.record import FILE, Record
 
 MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
+ROWS = (
+    "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 5 --size 8 "
+    "--method adagrad,adam --rate 0.001,0.1"
+)
 TINY = {
     "perceptron": "--sets 6 --points 4 --test-points 9 --epochs 3",
     "init": "--networks 2 --examples 30 --activation tanh --init he",
@@ -35,6 +39,7 @@ TINY = {
     "batch-size": f"{MINI} --seeds 1 --largest 64 --hold 1it",
     "batch-finder": f"{MINI} --seeds 1 --smallest 16 --largest 32 --trial 1",
     "cyclical-batch": f"{MINI} --seeds 1 --epochs 2 --step 1 --b-min 8 --b-max 32",
+    "optimizers": f"{ROWS} --seeds 2 --search-epochs 1 --epochs 2",
 }
 # The options of every experiment with MiniGoogLeNet.
 NETWORK = {
@@ -145,6 +150,16 @@ TYPED = {
         **NETWORK,
     },
 }
+TYPED["optimizers"] = {
+    "method": ("adam, sgd-nesterov", ("adam", "sgd-nesterov")),
+    "dropout": ("with", ("with",)),
+    "rate": ("0.1, 1e-3", (0.001, 0.1)),
+    "search_epochs": ("3", 3),
+    "epochs": ("4", 4),
+    "weight_decay": ("0", 0.0),
+    **{k: v for k, v in NETWORK.items() if k not in {"augment", "momentum", "micro_batch"}},
+    "width": ("20", 20),
+}
 # A folder of another run, whose results an option takes; a test of its own.
 FOUND = {"lr_finder", "batch_finder"}
 # An option that decides what others have where nothing is said.
@@ -154,6 +169,8 @@ FEW = {"perceptron", "init", "dying-relu", "batchnorm-dropout", "dataset"}
 ALONE = ("dataset", "dataset")
 # Options that say how and where, not what.
 COMMON = {"output", "device", "json", "resume", "overwrite", "checkpoint-every", "help"}
+# Those with a theory that needs no run.
+EXPLAINED = {"optimizers"}
 every = pytest.mark.parametrize("name", EXPERIMENTS)
 
 
@@ -234,7 +251,8 @@ def options(name):
 def test_every_setting_has_an_option(name):
     """The options of a command are the fields of its experiment, and those common to all."""
     settings = {one.name.replace("_", "-") for one in dataclasses.fields(experiment(name))}
-    assert settings == options(name).keys() - COMMON
+    assert settings == options(name).keys() - COMMON - {"explain"}
+    assert ("explain" in options(name)) == (name in EXPLAINED)
     assert options(name).keys() >= COMMON
     assert {one.replace("_", "-") for one in {*TYPED[name], *FOUND}} >= settings
     assert {one.replace("_", "-") for one in TYPED[name]} == settings - {
@@ -439,6 +457,7 @@ BASE = {
     "batch-size": f"{MINI} --largest 64 --hold 1it",
     "batch-finder": f"{MINI} --smallest 16 --largest 32 --trial 1",
     "cyclical-batch": f"{MINI} --epochs 2 --step 1 --b-min 8 --b-max 32",
+    "optimizers": f"{ROWS} --seeds 1 --search-epochs 1 --epochs 1",
 }
 
 COMMANDS = [
@@ -511,6 +530,10 @@ WORDS = [
     ("cyclical-batch", "policy", "growin", "growing"),
     ("cyclical-batch", "dataset", "fashion", "fashion-mnist"),
     ("batch-finder", "augment", "flop", "shift2,flip"),
+    ("optimizers", "method", "adagard", "adagrad"),
+    ("optimizers", "method", "rmsprop-momentum", "rmsprop"),
+    ("optimizers", "dropout", "witout", "without"),
+    ("optimizers", "dropout", "0.5", "without, with"),
     ("dying-relu", "device", "tpu", "auto, cpu or cuda"),
     ("dying-relu", "device", "", "auto, cpu or cuda"),
     ("dying-relu", "device", "CUDA", "cuda"),
@@ -555,8 +578,13 @@ WHOLE = [
     ("cyclical-lr", "step", 1, 10_000),
     ("batch-size", "sweep_epochs", 1, 1000),
     ("batch-finder", "trial", 1, 1000),
+    ("optimizers", "search_epochs", 1, 10_000),
+    ("optimizers", "epochs", 1, 10_000),
+    ("optimizers", "width", 1, 100_000),
+    ("optimizers", "size", 1, 10**7),
 ]
 OPTIONAL = {  # whose empty text is the preset's value
+    *(("optimizers", one) for one in ("search_epochs", "epochs", "width", "size")),
     *(("lr-finder", one) for one in ("sweep", "examples", "validation", "test_examples", "size")),
     *(("cyclical-lr", one) for one in ("seeds", "epochs", "step")),
     ("batch-finder", "trial"),
@@ -580,6 +608,8 @@ REALS = [
     *(("cyclical-lr", "decay", text) for text in NO_REALS),
     *(("cyclical-lr", "lr_min", text) for text in NO_REALS if text),
     *(("lr-finder", "width", text) for text in NO_REALS if text),
+    *(("optimizers", "rate", text) for text in NO_REALS if text),
+    *(("optimizers", "weight_decay", text) for text in NO_REALS if text not in {"0", "0.0"}),
     *((name, "checkpoint_every", text) for name in EXPERIMENTS for text in NO_REALS),
 ]
 # Lists with an item that is empty, or twice the same.
@@ -620,6 +650,12 @@ LISTS = [
     ("cyclical-lr", "policy", "one-cycle,,constant"),
     ("cyclical-lr", "policy", "constant,constant"),
     ("cyclical-batch", "policy", "growing,"),
+    ("optimizers", "method", ""),
+    ("optimizers", "method", "adam,,adagrad"),
+    ("optimizers", "method", "adam,adam"),
+    ("optimizers", "dropout", "with,with"),
+    ("optimizers", "rate", "0.1,0.10"),
+    ("optimizers", "rate", "0.1,,1"),
 ]
 FOLDERS = [
     ("", ["--output", "''"]),

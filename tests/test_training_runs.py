@@ -53,12 +53,17 @@ MINI = (
     "--dataset digits --examples 48 --validation 32 --test-examples 32 --width 0.03 --size 7 "
     "--seeds 2 "
 )
+ROWS = (
+    "--dataset digits --examples 48 --validation 32 --test-examples 32 --width 5 --size 7 "
+    "--seeds 2 --method rmsprop-nesterov,adam --rate 0.001,0.01 --search-epochs 1 "
+)
 # Six to four hundred updates each, in a second or so; OFTEN makes many checkpoints.
 RUNS = {
     "perceptron": "--sets 10 --points 10 --test-points 20 --epochs 40",
     "dying-relu": "--simulations 9 --points 99 --batch 10 --epochs 20 --hidden-layers 2,3 --born 0",
     "batchnorm-dropout": "--dataset digits --seeds 2 --epochs 1 --batch 4 --variant both",
     "batch-size": f"{MINI} --smallest 8 --largest 32 --hold 2it --micro-batch 12",
+    "optimizers": f"{ROWS} --epochs 6 --batch 8 --dropout with",
 }
 OFTEN = "--checkpoint-every 0.01"
 TINY = {
@@ -72,6 +77,7 @@ TINY = {
     "batch-size": f"{MINI} --smallest 16 --largest 32 --hold 1it",
     "batch-finder": f"{MINI} --smallest 16 --largest 32 --trial 1",
     "cyclical-batch": f"{MINI} --epochs 1 --step 1 --b-min 8 --b-max 32",
+    "optimizers": f"{ROWS} --epochs 1 --dropout without",
 }
 every = pytest.mark.parametrize("name", EXPERIMENTS)
 # Those that differ in how they run; the others share all of it with batch-size.
@@ -186,9 +192,11 @@ for line in sys.stdin:
 # Neither page nor figures, neither tables nor answers; no costs, and few images, as here.
 BARE = """
 import training.costs
+import training.experiments.optimizers
 from training.experiments import batchnorm_dropout
 training.runner.write = training.cli.deliver = lambda *_: None
 training.costs.measured = lambda *_: {}
+training.experiments.optimizers.Optimizers.cost = lambda *_: {}
 prepared = batchnorm_dropout.prepared
 batchnorm_dropout.prepared = lambda *asked: tuple(
     type(part)(part.x[:78], part.y[:78]) for part in prepared(*asked)
@@ -423,7 +431,9 @@ WHEN = {
     "dying-relu": (1, 50, 200),
     "batchnorm-dropout": (0, 12, 20),
     "batch-size": (0, 3, 6),
+    "optimizers": (1, 37, 60),
 }
+BEFORE = {"dying-relu": 200, "optimizers": 6}  # updates of the tasks before
 STRUCK = """
 from training.cohort import Cohort
 advance, left = Cohort.advance, [{after}]
@@ -446,7 +456,7 @@ def test_a_stopped_run_says_how_it_goes_on(start, name, number):
     """
     args = line(name, f"{RUNS[name]} --checkpoint-every 1000")
     task, updates, end = WHEN[name]
-    after = updates if task == 0 else 250
+    after = BEFORE.get(name, 0) + updates
     process = start(args, first=BARE + STRUCK.format(signals=[int(number)], after=after))
     assert process.wait() == 130
     kept, *predicted, stopped = process.said().splitlines()
@@ -1008,6 +1018,16 @@ OTHERS = {
     },
     "batch-finder": {"smallest": "8", "largest": "48", "trial": "2"} | RATES | NETWORK,
     "cyclical-batch": {"policy": "growing", "b_min": "6", "b_max": "48"} | RATES | NETWORK,
+    "optimizers": {
+        "method": "adam",
+        "dropout": "with",
+        "rate": "0.1",
+        "search_epochs": "2",
+        "epochs": "2",
+        "weight_decay": "0",
+        **{k: v for k, v in NETWORK.items() if k not in {"augment", "momentum", "micro_batch"}},
+        "width": "6",
+    },
 }
 SETTINGS_OF = [(name, setting) for name, others in OTHERS.items() for setting in others]
 
@@ -1619,7 +1639,8 @@ def test_the_summary_of_collapse_is_counted_again():
 PLACES = {
     "perceptron": set(),
     "dying-relu": set(),
-    **{key: {"data_dir"} for key in ("init", "batchnorm-dropout", "dataset", "lr-finder")},
+    **{key: {"data_dir"} for key in ("init", "batchnorm-dropout", "dataset")},
+    **{key: {"data_dir"} for key in ("lr-finder", "optimizers")},
     "cyclical-batch": {"data_dir", "lr_finder", "batch_finder"},
 }
 
