@@ -68,12 +68,13 @@ class Member(NamedTuple):
 class Cohort(Generic[M]):
     """Members in training; :meth:`advance` is one update of all.
 
-    A stack of linear layers is one program for all members. So is a :class:`Net` on a GPU. On a CPU
-    grouped convolutions are slower than one network after the other (`tests/benchmarks/lenet.py`):
-    there each member's batch is computed in turn, and its path does not depend on its company to
-    the last bit.
+    On a GPU all members are one program, and so are stacks of small linear layers on a CPU. There
+    grouped convolutions are slower than one network after the other (`tests/benchmarks/lenet.py`),
+    and large matrix products no faster: these members compute and are updated in turn, and their
+    paths do not depend on their company to the last bit.
 
     Attributes:
+        rates: of the members, ``(members, 1)``; on the CPU, wherever the rest is.
         parameters: ``(members, parameters)``.
         rule: of all members; :class:`training.updates.Mixed` where they differ in it.
         state: what the rule remembers.
@@ -116,7 +117,7 @@ class Cohort(Generic[M]):
         """Members at birth: parameters drawn, nothing learnt."""
         keys = member_keys(seed, members).to(device)
         parameters = model.draw(keys, [member.initializer for member in members])
-        rates = torch.tensor([[member.rate] for member in members], device=device)
+        rates = torch.tensor([[member.rate] for member in members])
         activations = Activations([member.activation for member in members], device)
         rule = updates.together([member.rule or rule for member in members] or [rule])
         return cls(
@@ -248,7 +249,7 @@ class Cohort(Generic[M]):
             rule=self.rule.part(own),
             keys=self.keys[own],
             activations=Activations([m.activation for m in members], self.parameters.device),
-            rates=self.rates[own],
+            rates=self.rates[own.cpu() if isinstance(own, torch.Tensor) else own],
             parameters=self.parameters[own],
             state={name: value[own] for name, value in self.state.items()},
             buffers={name: value[own] for name, value in self.buffers.items()},
@@ -289,7 +290,7 @@ class Cohort(Generic[M]):
         found = [schedule(self.updates) for schedule in distinct]
         if len(found) == 1:
             return found[0]
-        return torch.tensor(found, device=whose.device)[whose]
+        return torch.tensor(found)[whose]
 
     @cached_property
     def _schedules(self) -> tuple[list[Schedule], Tensor]:
@@ -297,7 +298,7 @@ class Cohort(Generic[M]):
         distinct = list(dict.fromkeys(member.schedule for member in self.members))
         places = {schedule: place for place, schedule in enumerate(distinct)}
         whose = [[places[member.schedule]] for member in self.members]
-        return distinct, torch.tensor(whose, device=self.parameters.device)
+        return distinct, torch.tensor(whose)
 
     def part(self, places: Sequence[int]) -> Cohort[M]:
         """Some of the members, by their places; they go on on their own from here."""

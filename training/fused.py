@@ -133,10 +133,12 @@ def update(rule: Rule, theta: Tensor, g: Tensor, state: State, rate: Rate, t: in
         theta: parameters ``(members, numbers)``.
         g: the gradient, of the same shape.
         state: what the last update returned.
-        rate: the learning rate, or one a member ``(members, 1)``.
+        rate: the learning rate, or one a member ``(members, 1)``, on the CPU: to ask a GPU for
+            them would be to wait for all that it has to do.
         t: the number of the update, counted from 1.
     """
     if theta.shape[1] < LARGE or not _there(theta):
+        rate = rate.to(theta.device) if isinstance(rate, torch.Tensor) else rate
         return rule.update(theta, g, state, rate, t)
     runs = rule.runs() if isinstance(rule, Mixed) else [(slice(None), rule, {})]
     for own, one, held in runs:
