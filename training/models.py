@@ -177,7 +177,8 @@ class Mlp:
                     own = streams.fold(keys, "drop", d.name)
                     kept = streams.kept(own, d.dropout, *h.shape[1:])
                     h = h * kept / (1 - d.dropout) if inverted else h * kept
-            z = torch.matmul(h, weight.mT)
+            # this way round the gradient of the weights comes as they lie, and is not transposed
+            z = torch.matmul(weight, h.mT).mT
             if d.bias:
                 z = z + bias.unsqueeze(1)
             hidden = activations is not None and d is not last and d.activation != "id"
