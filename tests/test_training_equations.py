@@ -681,7 +681,8 @@ def test_compiled_updates_are_made_in_place(rule):
 @pytest.mark.usefixtures("large")
 def test_compiled_updates_of_one_rate():
     """A rate that is a number is every member's."""
-    for rule in (SGD(momentum=0.9, weight_decay=0.1), NAdam(beta1=0.8)):
+    one, other = SGD(momentum=0.9, weight_decay=0.1), NAdam(beta1=0.8)
+    for rule in (one, other, Mixed(rules=(one, other, other))):
         theta = normal(3, 37)
         ours = fused.update(rule, theta.clone(), theta / 2, rule.begin(theta), 0.02, 1)
         near(ours.parameters, rule.update(theta, theta / 2, rule.begin(theta), 0.02, 1).parameters)

@@ -124,7 +124,7 @@ def text(term: Term, names: Mapping[Term, Letter]) -> str:
     if isinstance(term, Letter):
         return term.text
     if isinstance(term, Number):
-        return f"{term.value:g}"
+        return repr(term.value)
     assert isinstance(term, Operation)
     if term.operator == "sqrt":
         return f"sqrt({text(term.parts[0], names)})"
@@ -132,7 +132,7 @@ def text(term: Term, names: Mapping[Term, Letter]) -> str:
     # Python works from the left, and powers from the right
     strict = term.operator == "**"
     one = _held(left, term.binds + strict, names)
-    two = _held(right, term.binds + (not strict and term.operator != "+"), names)
+    two = _held(right, term.binds + (not strict), names)
     space = " " if term.binds == SUM else ""
     return f"{one}{space}{term.operator}{space}{two}"
 
@@ -149,7 +149,7 @@ def latex(term: Term, names: Mapping[Term, Letter]) -> str:
     if isinstance(term, Letter):
         return term.latex
     if isinstance(term, Number):
-        return f"{term.value:g}"
+        return repr(term.value)
     assert isinstance(term, Operation)
     first, *rest = term.parts
     if term.operator == "sqrt":
