@@ -143,8 +143,9 @@ def update(rule: Rule, theta: Tensor, g: Tensor, state: State, rate: Rate, t: in
     runs = rule.runs() if isinstance(rule, Mixed) else [(slice(None), rule, {})]
     for own, one, held in runs:
         mine = rule.of(state, own, held) if isinstance(rule, Mixed) else state
-        rates = rate[own, 0].tolist() if isinstance(rate, torch.Tensor) else [rate] * len(theta[own])
-        _run(one, {"theta": theta[own], "g": g[own], **mine}, rates, t)
+        some = theta[own]
+        rates = rate[own, 0].tolist() if isinstance(rate, torch.Tensor) else [rate] * len(some)
+        _run(one, {"theta": some, "g": g[own], **mine}, rates, t)
     return Updated(theta, state)
 
 

@@ -468,8 +468,8 @@ class Traced(NamedTuple):
 def traced(rule: Rule) -> Traced:
     """Run a rule on letters: its equations are what its code does.
 
-    A hyperparameter that is 0 or false is no letter. Where the code asks whether it is there at all,
-    as with momentum and weight_decay, its terms are not there either.
+    A hyperparameter that is 0 or false is no letter. Where the code asks whether it is there at
+    all, as with momentum and weight_decay, its terms are not there either.
 
     Args:
         rule: with its hyperparameters.
