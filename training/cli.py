@@ -64,7 +64,13 @@ def _number(text: str, option: str) -> float:
 
 
 def _from_zero(text: str, option: str) -> float:
-    return 0.0 if re.fullmatch(r"0+(\.0*)?", text.strip()) else _number(text, option)
+    if re.fullmatch(r"0+(\.0*)?", text.strip()):
+        return 0.0
+    try:
+        return _number(text, option)
+    except TrainingError:
+        fact = f"{option}: {quoted(text)} is neither 0 nor a positive number"
+        raise TrainingError(fact) from None
 
 
 def _several(read: Reader) -> Reader:

@@ -29,7 +29,8 @@ State: TypeAlias = "dict[str, Tensor]"  # the first axis of each is that of the 
 Rate: TypeAlias = "float | Tensor"
 
 THETA: Final = Symbol(r"\theta", "the parameters: weights and biases")
-G: Final = Symbol("g", "the gradient of the minibatch's mean loss, with that of the L2 penalty")
+G: Final = "the gradient of the minibatch's mean loss"
+PENALTY: Final = ", with that of the L2 penalty"
 RATE: Final = Symbol(r"\eta", "the learning rate: how far a step goes")
 DECAY: Final = Symbol(r"\lambda", "L2 regularization: pulls every parameter towards 0")
 EPS: Final = Symbol(r"\epsilon", "keeps the denominator from 0")
@@ -268,8 +269,10 @@ class Adam(Rule):
         "eps": EPS,
         "mean[t]": Symbol("m", "the running mean of gradients: the first moment"),
         "square[t]": Symbol("s", "the running mean of squared gradients: the second moment"),
-        "mean_hat[t]": Symbol(r"\hat{m}_{t}", "the same, without the pull of its first value, 0"),
-        "square_hat[t]": Symbol(r"\hat{s}_{t}", "likewise"),
+        "mean_hat[t]": Symbol(r"\hat{m}_{t}", "the mean, without the pull of its first value, 0"),
+        "square_hat[t]": Symbol(
+            r"\hat{s}_{t}", "the mean of squares, without the pull of its first value, 0"
+        ),
     }
     beta1: float = 0.9
     beta2: float = 0.999
@@ -512,7 +515,9 @@ def traced(rule: Rule) -> Traced:
 
 def symbols(rule: Rule) -> dict[str, Symbol]:
     """What the letters of a rule's equations mean, those of all rules among them."""
-    usual = {"theta[t]": THETA, "g[t]": G, "rate": RATE, "weight_decay": DECAY, "t": TIME}
+    coupled = bool(rule.weight_decay) and type(rule).decayed is Rule.decayed
+    gradient = Symbol("g", G + PENALTY * coupled)
+    usual = {"theta[t]": THETA, "g[t]": gradient, "rate": RATE, "weight_decay": DECAY, "t": TIME}
     return usual | rule.symbols
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.render.table import Block, Table
+    from training.equations import Symbol
     from training.experiments.optimizers import Optimizers
+    from training.updates import Rule
 
 SAID: Final = {"without": "without dropout", "with": "with dropout"}
 PARTS: Final = {
@@ -66,12 +69,15 @@ def _search(experiment: Optimizers, dropout: str, setting: Mapping[str, Any]) ->
         for own, method in enumerate(experiment.method):
             mark = "*" * (setting["methods"][method]["rate"] == rate)
             lost = losses[own][place] is None
-            row.append("diverged" if lost else f"{100 * accuracy[own][place]:.1f}{mark}")
+            row.append(("diverged" if lost else f"{100 * accuracy[own][place]:.1f}") + mark)
         rows.append(row)
     notes = (
         f"Accuracy in per cent on the {experiment.validation:,} training images that are held out, "
         f"after {counted(experiment.search_epochs)}, one network each. A star: the highest of a "
-        "method, whose rate is then used. AdaDelta's rate multiplies its step; the paper's is 1.",
+        "method, and of two the one with the lower loss, whose rate is then used. Another length, "
+        "or the training loss, might choose another."
+        + " AdaDelta's rate multiplies its step; the paper's is 1."
+        * ("adadelta" in experiment.method),
     )
     title = f"The search {SAID[dropout]}: the same rates for all"
     headings = ("rate", *(METHODS[method].said for method in experiment.method))
@@ -101,8 +107,9 @@ def _scores(
         f"(those held out in the search among them), batch {experiment.batch}; "
         f"{counts['test']:,} test images. Losses: mean cross-entropy in nats, without the L2 "
         "penalty; as it learns: over the last epoch's batches, with dropout where there is some; "
-        "all units at work: of all training images, once it has learnt. In brackets: 95 % Student "
-        f"intervals of the mean of {experiment.seeds} seeds. *: not among the assignment's five.",
+        "and for RMSProp + Nesterov where it looks ahead; all units at work: of all training "
+        "images, once it has learnt. In brackets: 95 % Student intervals of the mean of "
+        f"{counted(experiment.seeds, 'seed')}. *: not among the assignment's five.",
     )
     headings = ("", "rate", *(one.said for one in CRITERIA.values()), "")
     return table(f"With the chosen rates, {SAID[dropout]}", headings, rows, notes)
@@ -120,9 +127,9 @@ def _best(settings: Mapping[str, Any]) -> Table:
         cells = [_winner(setting["best"][score]) for setting in settings.values()]
         rows.append((criterion.said, *cells))
     notes = (
-        "By the mean, among the assignment's five; behind it those of them of which the seeds do "
-        "not tell it: the 95 % interval of the difference in pairs (same weights at birth, same "
-        "order of images) holds 0.",
+        "By the mean, among the assignment's five; behind it those of them from which the seeds do "
+        "not tell it apart: the 95 % interval of the difference in pairs (same weights at birth, "
+        "same order of images) holds 0, one comparison at a time.",
     )
     headings = ("", *(SAID[dropout] for dropout in settings))
     return table("Who is best", headings, rows, notes, words=1 + len(settings))
@@ -132,31 +139,39 @@ def _winner(found: Mapping[str, Any]) -> str:
     if not found["name"]:
         return "all diverged"
     others = ", ".join(METHODS[name].said for name in found["with"])
-    said_ = METHODS[found["name"]].said + (f" (not told from: {others})" if others else "")
-    if found["of_all"] == found["name"]:
-        return said_
-    return f"{said_}; a reference has the better mean: {METHODS[found['of_all']].said}"
+    words = METHODS[found["name"]].said + (f" (not told apart from: {others})" if others else "")
+    if found["lost"]:
+        words += f"; diverged: {', '.join(METHODS[name].said for name in found['lost'])}"
+    if found["of_all"] != found["name"]:
+        words += f"; a reference has the better mean: {METHODS[found['of_all']].said}"
+    return words
 
 
 def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
     """What the data allow to say."""
     for dropout, setting in settings.items():
-        loss, accuracy = (setting["best"][name] for name in ("learning_loss", "test_accuracy"))
-        if not loss["name"]:
+        loss, accuracy = (setting["best"][name] for name in ("train_loss", "test_accuracy"))
+        if not loss["name"] or not accuracy["name"]:
             continue
-        lowest = setting["methods"][loss["name"]]["final"]["learning_loss"]["mean"][0]
+        lowest = setting["methods"][loss["name"]]["final"]["train_loss"]["mean"][0]
         highest = setting["methods"][accuracy["name"]]["final"]["test_accuracy"]["mean"][0]
         yield (
             f"{SAID[dropout].capitalize()} {METHODS[loss['name']].said} ends with the lowest "
-            f"training loss, {short(lowest)}{_told(loss)}; {METHODS[accuracy['name']].said} has "
-            f"the highest test accuracy, {percent(highest, 2)}{_told(accuracy)}."
+            f"training loss, all units at work: {short(lowest)}{_told(loss)}. "
+            f"{METHODS[accuracy['name']].said} has the highest test accuracy: "
+            f"{percent(highest, 2)}{_told(accuracy)}."
         )
 
 
 def _told(found: Mapping[str, Any]) -> str:
+    if not found["against"]:
+        return ""
     if found["with"]:
-        return f", of which the seeds do not tell {_listed(found['with'])}"
-    return ", and the seeds tell it from all others of the five"
+        return f"; the seeds do not tell it apart from {_listed(found['with'])}"
+    five = sum(one.asked for one in METHODS.values())
+    everyone = len(found["against"]) == five - 1 and METHODS[found["name"]].asked
+    others = "all others of the five" if everyone else _listed(found["against"])
+    return f"; the seeds tell it apart from {others}"
 
 
 def _listed(methods: Sequence[str]) -> str:
@@ -213,7 +228,7 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block
         headings += [f"ms an update, {SAID[dropout]}", counted(experiment.epochs)]
     headings += ["ratio"] * (len(experiment.dropout) > 1)
     notes = (
-        f"Of one network, {experiment.seeds} of a method learning together; medians (and range) of "
+        f"Of one network, {experiment.seeds} of a method together; medians (and range) of "
         f"rounds in which all methods take turns in one process, {found['updates']} updates in "
         f"all. Epochs: an update's time, times the {updates:,} updates of "
         f"{counted(experiment.epochs)}, without looks.",
@@ -282,7 +297,7 @@ def _bounds(experiment: Optimizers, results: Mapping[str, Any], updates: int) ->
 
 def duration(seconds: float) -> str:
     """``12.3 s``, ``4 min 5 s``, ``2 h 3 min``."""
-    if seconds < 60:  # noqa: PLR2004 - a minute
+    if round(seconds, 1) < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:  # noqa: PLR2004 - an hour
@@ -294,6 +309,12 @@ def duration(seconds: float) -> str:
 
 
 def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
+    there = [place for place, value in enumerate(forms["same_masks"]) if value is not None]
+    gone = len(forms["same_masks"]) - len(there)
+    if not there:
+        yield "No network with dropout is left to compare the two forms of dropout with."
+        return
+    forms = {name: [values[place] for place in there] for name, values in forms.items()}
     mean = {name: fmean(values) for name, values in forms.items()}
     rows = (
         ("inverted: nothing is scaled", percent(mean["inverted_accuracy"], 2)),
@@ -302,8 +323,8 @@ def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
         (f"mean of {MASKS} random choices of units", percent(mean["averaged_accuracy"], 2)),
     )
     notes = (
-        f"Mean test accuracy of all {len(forms['same_outputs'])} networks that learnt with "
-        f"dropout, on the first {SAME:,} test images at most.",
+        f"Mean test accuracy of {counted(len(there), 'network')} that learnt with dropout, on the "
+        f"first {SAME:,} test images at most.{f' {gone} diverged.' if gone else ''}",
     )
     yield table("Dropout at test time", ("", "accuracy"), rows, notes)
     yield (
@@ -364,15 +385,20 @@ def explanation(experiment: Optimizers) -> Iterator[Block]:
 def _terms(experiment: Optimizers, method: str) -> Table:
     rule = experiment.rule(method)
     settings = {**rule.settings(), "rate": "chosen on a grid"}
-    printed = " ".join(line.text() for line in traced(rule).equations)
     rows = []
-    for name, symbol in symbols(rule).items():
-        if name.removesuffix("[t]") in printed:
-            value = settings.get(name)
-            shown = "" if value is None else f"{_plain(value)}"
-            rows.append((name, symbol.latex, symbol.meaning, shown))
+    for name, symbol in printed(rule).items():
+        value = settings.get(name)
+        shown = "" if value is None else f"{_plain(value)}"
+        rows.append((name, symbol.latex, symbol.meaning, shown))
     headings = ("term", "LaTeX", "meaning", "hyperparameter")
     return table(f"The terms of {METHODS[method].said}", headings, rows, words=4)
+
+
+def printed(rule: Rule) -> dict[str, Symbol]:
+    """The letters of a rule's equations, and what they mean."""
+    text = " ".join(line.text() for line in traced(rule).equations)
+    words = set(re.findall(r"[a-z_0-9]+(?:\[t(?:\+1)?\])?", text))
+    return {name: symbol for name, symbol in symbols(rule).items() if name in words}
 
 
 def _comparisons() -> Iterator[str]:
@@ -415,6 +441,7 @@ def explained(experiment: Optimizers) -> dict[str, Any]:
             "equations": [
                 {"text": line.text(), "latex": line.latex()} for line in traced(rule).equations
             ],
-            "terms": {name: one._asdict() for name, one in symbols(rule).items()},
+            "terms": {name: one._asdict() for name, one in printed(rule).items()},
         }
-    return {"schema": "archcalc.training.explanation/1", "methods": found}
+    schema = "archcalc.training.explanation/1"
+    return {"schema": schema, "methods": found, "comparisons": list(_comparisons())}

@@ -17,8 +17,10 @@ def percent(value: float, digits: int = 1) -> str:
 
 def interval(found: Sequence[float | None], digits: int = 1) -> str:
     """``91.4 % [89.5, 93.0]`` of value, lower and upper end."""
+    if found[0] is None:
+        return "not finite"
     if found[1] is None or found[2] is None:  # one observation has no spread
-        return percent(found[0] or 0.0, digits)
+        return percent(found[0], digits)
     value, low, high = (100 * one for one in found if one is not None)
     return f"{value:.{digits}f} % [{low:.{digits}f}, {high:.{digits}f}]"
 

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 PIXELS: Final = 32
 UNITS: Final = 1000  # of each hidden layer, in the assignment
 EPOCHS: Final = 200  # likewise
+BATCH: Final = 128  # likewise
+SEARCHER: Final = 2**20  # the number of networks that search, which no final one has
 INPUT: Final = 0.2  # what dropout leaves out of the input
 HIDDEN: Final = 0.5  # and of hidden units
 DECADES: Final = tuple(10.0**n for n in range(-5, 2))
@@ -166,7 +168,7 @@ class Optimizers(Preset):
         },
     }
     dataset: str = "cifar10"
-    batch: int = 128
+    batch: int = BATCH
     method: tuple[str, ...] = tuple(METHODS)
     dropout: tuple[str, ...] = tuple(DROPPED)
     rate: tuple[float, ...] = PRESET
@@ -181,6 +183,7 @@ class Optimizers(Preset):
         choice("--dropout", self.dropout, DROPPED)
         distinct("--rate", self.rate)
         object.__setattr__(self, "rate", tuple(sorted(self.rate)))
+        object.__setattr__(self, "dropout", tuple(one for one in DROPPED if one in self.dropout))
         whole("--search-epochs", self.search_epochs, 1, 10_000)
         whole("--epochs", self.epochs, 1, 10_000)
         whole("--width", self.width, 1, 100_000)
@@ -204,7 +207,8 @@ class Optimizers(Preset):
     def assignment(self) -> bool:
         """Whether the network, the images and the epochs are the assignment's."""
         own = self.dataset == "cifar10" and not self.examples and not self.test_examples
-        return own and (self.width, self.size, self.epochs) == (UNITS, PIXELS, EPOCHS)
+        given = (self.width, self.size, self.epochs, self.batch)
+        return own and given == (UNITS, PIXELS, EPOCHS, BATCH) and self.weight_decay > 0
 
     def short(self) -> str:
         """What was trained, in a line below a figure."""
@@ -237,7 +241,7 @@ class Optimizers(Preset):
     def _search(self, dropout: str) -> Task:
         # networks of a seed of their own, so that no final run is among those that were chosen from
         members = tuple(
-            Member(self.seeds, rate=rate, variant=method, rule=self.rule(method))
+            Member(SEARCHER, rate=rate, variant=method, rule=self.rule(method))
             for method in self.method
             for rate in self.rate
         )
@@ -430,7 +434,12 @@ class Optimizers(Preset):
         rows = slice(place * self.seeds, (place + 1) * self.seeds)
 
         def of(name: str) -> Array:
-            return arrays[f"final-{dropout}/{name}"][rows].astype(np.float64)
+            found = arrays[f"final-{dropout}/{name}"][rows].astype(np.float64)
+            if not name.endswith("accuracy"):
+                return found
+            # of numbers that are none the largest is the first: no answer, be it right by chance
+            lost = ~np.isfinite(of(f"{name.removesuffix('accuracy')}loss"))
+            return np.where(lost, np.nan, found)
 
         curves = {"learning_loss": of("training_loss"), **{name: of(name) for name in SCORES}}
         final = {name: curve[:, -1] for name, curve in curves.items()}
@@ -464,15 +473,15 @@ def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:
     the assignment's five is there, the references are compared.
 
     Returns:
-        ``name``; ``with``: of the others that are compared; ``of_all``: the best mean, be it that
-        of a reference.
+        ``name``; ``with``; ``against``: all others that are compared; ``lost``: those that are not,
+        as one of their networks diverged; ``of_all``: the best mean, be it that of a reference.
     """
     each = {name: np.asarray(one["final"][score]["each"]) for name, one in methods.items()}
     sign = 1 if CRITERIA[score].highest else -1
     means = {name: sign * values.mean() for name, values in each.items()}
     there = {name: mean for name, mean in means.items() if np.isfinite(mean)}
     if not there:
-        return {"name": "", "with": [], "of_all": ""}
+        return {"name": "", "with": [], "against": [], "lost": list(means), "of_all": ""}
     compared = [name for name in there if METHODS[name].asked] or list(there)
     first = max(compared, key=lambda name: there[name])
     apart = {
@@ -480,8 +489,13 @@ def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:
         for name in compared
         if name != first
     }
-    near = [name for name, told in apart.items() if not told]
-    return {"name": first, "with": near, "of_all": max(there, key=lambda name: there[name])}
+    return {
+        "name": first,
+        "with": [name for name, told in apart.items() if not told],
+        "against": list(apart),
+        "lost": [name for name in means if name not in there],
+        "of_all": max(there, key=lambda name: there[name]),
+    }
 
 
 # What is seen of the two forms of dropout, each member a number.
@@ -549,9 +563,9 @@ def in_rows(*drawn: Any) -> tuple[Images, Images, Images, Images]:  # noqa: ANN4
     return train, held, both, test
 
 
-def counted(epochs: int) -> str:
+def counted(count: int, noun: str = "epoch") -> str:
     """``1 epoch``, ``25 epochs``."""
-    return f"{epochs} epoch{'s' * (epochs != 1)}"
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def passes(model: Mlp, rule: Rule) -> float:

@@ -62,7 +62,8 @@ def figures(
         _scored(figure, settings)
 
     said = f"{short}\ndots: networks, lines: means"
-    yield "scores", drawn(8.6, 4.4, "After the last epoch", said, scored)
+    only = "" if len(settings) > 1 else f", {SAID[next(iter(settings))]}"
+    yield "scores", drawn(8.6, 4.4, f"After the last epoch{only}", said, scored)
     if results.get("cost"):
 
         def timed(figure: Figure) -> None:
@@ -109,6 +110,7 @@ def _curves(figure: Figure, settings: Mapping[str, Any], score: str) -> None:
             first = 1 if score == "learning_loss" else 0  # the mean of an epoch stands at its end
             band(axes, range(first, first + rows.shape[1]), rows, LOOKS[name], place)
         axes.set_xlabel("epochs")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(SAID[dropout])
     if score == "learning_loss":
         _loss_axis(panels[0], settings)
@@ -119,26 +121,29 @@ def _curves(figure: Figure, settings: Mapping[str, Any], score: str) -> None:
 
 
 def _all(settings: Mapping[str, Any], score: str) -> Array:
-    """Every value of a curve behind its first tenth."""
+    """Every finite value of a curve behind its first tenth."""
     found = []
     for setting in settings.values():
         for one in setting["methods"].values():
             rows = numbers(one["curves"][score])
             found.append(rows[:, rows.shape[1] // 10 :].ravel())
-    return np.concatenate(found)
+    every: Array = np.concatenate(found)
+    return every[np.isfinite(every)]
 
 
 def _least(settings: Mapping[str, Any], score: str, scale: float) -> float:
     """A little below the least of what is drawn, the steep beginning left out."""
     values = scale * _all(settings, score)
-    return max(float(np.nanmin(values)) - 2, 0.0)
+    return max(float(values.min(initial=100)) - 2, 0.0)
 
 
 def _loss_axis(axes: Axes, settings: Mapping[str, Any]) -> None:
     """Nats, on a logarithmic scale where losses differ by more than a factor of ten."""
     values = _all(settings, "learning_loss")
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     axes.set_ylabel("loss, nats")
+    if not values.size:
+        return
+    low, high = float(values.min()), float(values.max())
     if high > 10 * low > 0:
         axes.set_yscale("log")
         axes.set_ylim(low / 1.3, 1.15 * high)
