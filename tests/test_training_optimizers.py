@@ -714,7 +714,7 @@ def test_overlapping_methods_are_named():
 
 
 def test_numbers_of_a_conclusion_are_the_winners():
-    """The loss is the lowest mean of all training images, the accuracy the highest of the test's."""
+    """The loss is the lowest mean of all training images, the accuracy the test's highest."""
     said = conclusion(page(tiny(seeds=3), clear), "Without")
     loss, accuracy = (
         np.mean([clear("without", "adam", number, name) for number in range(3)])
