@@ -143,14 +143,14 @@ class Optimizers(Preset):
     title = "Adaptive methods"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {
-            "examples": 5000,
+            "examples": 3000,
             "validation": 1000,
             "test_examples": 2000,
             "size": 16,
             "width": 250,
             "rate": DECADES,
-            "search_epochs": 8,
-            "epochs": 25,
+            "search_epochs": 6,
+            "epochs": 15,
             "seeds": 3,
             "precision": "fp32",
         },
