@@ -91,6 +91,15 @@ def test_fractions_are_the_committed_results():
     assert numbers[2:] == re.findall(r"[0-9.]+ %", leaky)[2:4]
 
 
+def test_methods_are_the_committed_results():
+    """Every percentage that the README says of a method at full size stands on the page."""
+    (said,) = re.findall(r"\nNo rate serves all(.*?)not run\.", README, re.DOTALL)
+    page = (ROOT / "tables" / "training" / "optimizers-full-size" / "README.md").read_text()
+    found = dict(re.findall(r"^\| (AdaGrad|Adam|SGD)\b.*? ([0-9.]+ %) \|", page, re.MULTILINE))
+    order = [found[name] for name in ("AdaGrad", "Adam", "SGD")]
+    assert re.findall(r"[0-9.]+ %", said) == order
+
+
 def test_accuracies_are_the_committed_results():
     """Every percentage that the README says of LeNet-5 is that of its variant on the page."""
     (said,) = re.findall(r"\nLeNet-5 on MNIST(.*?)epochs\.", README, re.DOTALL)

@@ -843,9 +843,10 @@ def test_figures_of_what_diverged_are_drawn():
     experiment = tiny(method=("adam",), dropout=("without",))
     found = results(experiment)
     own = found["settings"]["without"]["methods"]["adam"]
-    own["curves"]["learning_loss"] = [[None] * 3] * 2
+    own["curves"] |= {"learning_loss": [[None] * 3] * 2, "test_accuracy": [[None] * 4] * 2}
     drawn = figures.figures(experiment, {}, found)
-    assert [next(drawn)[0] for _ in range(2)] == ["search", "training-loss"]
+    names = ["search", "training-loss", "test-accuracy"]
+    assert [next(drawn)[0] for _ in range(3)] == names
 
 
 def test_a_method_alone_is_told_from_nobody():
@@ -920,9 +921,9 @@ def test_why_says_what_the_profile_says():
     blocks = page(experiment, cost=paid(experiment))
     (said,) = (one for one in sentences(blocks) if "in this profile" in one)
     assert "takes 7.00 ms longer" in said
-    assert "of which 4.00 ms are the drawing of random numbers" in said
-    assert "+3.00 ms are in the rest" in said
-    assert "matrix products +0.50 ms and the update -0.50 ms" in said
+    assert "+4.00 ms for random numbers" in said
+    assert "+3.00 ms in the rest" in said
+    assert "+0.50 ms in matrix products and -0.50 ms in the method's update" in said
     rows = tables(blocks)["Where the time of an update goes"]
     assert rows["all"] == ["4.00", "11.00"]
     assert rows["matrix products"] == ["1.00", "1.50"]

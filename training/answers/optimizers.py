@@ -106,7 +106,7 @@ def _scores(
         f"After {counted(experiment.epochs)} on {counts['train'] + counts['validation']:,} images "
         f"(those held out in the search among them), batch {experiment.batch}; "
         f"{counts['test']:,} test images. Losses: mean cross-entropy in nats, without the L2 "
-        "penalty; as it learns: over the last epoch's batches, with dropout where there is some; "
+        "penalty; as it learns: over the last epoch's batches, with dropout where there is some, "
         "and for RMSProp + Nesterov where it looks ahead; all units at work: of all training "
         "images, once it has learnt. In brackets: 95 % Student intervals of the mean of "
         f"{counted(experiment.seeds, 'seed')}. *: not among the assignment's five.",
@@ -259,13 +259,13 @@ def _why(profile: Mapping[str, Any]) -> Iterator[str]:
         yield "In this profile an update with dropout took no longer than one without."
         return
     yield (
-        f"With dropout an update takes {1e3 * more:.2f} ms longer in this profile, of which "
-        f"{1e3 * gap['dropout']:.2f} ms are the drawing of random numbers, one for every input and "
-        "hidden unit of every example, and the products with what they leave; "
-        f"{1e3 * gap['rest']:+.2f} ms are in the rest, where the derivatives of these products "
-        f"are; matrix products {1e3 * gap['products']:+.2f} ms and the update "
-        f"{1e3 * gap['update']:+.2f} ms do the same work in both cases. What is left out is "
-        "multiplied by 0, and no product of matrices is smaller for it."
+        f"With dropout an update takes {1e3 * more:.2f} ms longer in this profile: "
+        f"{1e3 * gap['dropout']:+.2f} ms for random numbers, one for every input and hidden unit "
+        "of every example, and the products with what they leave; "
+        f"{1e3 * gap['rest']:+.2f} ms in the rest, where the derivatives of these products are; "
+        f"{1e3 * gap['products']:+.2f} ms in matrix products and {1e3 * gap['update']:+.2f} ms in "
+        "the method's update, which do the same work in both cases. What is left out is multiplied "
+        "by 0, and no product of matrices is smaller for it."
     )
 
 

@@ -103,11 +103,13 @@ def late(rows: object, first: int = 1) -> Array:
 
 def accuracy_axis(axes: Axes, rows: Sequence[object]) -> None:
     """Per cent, from a bit below the least to a bit above the highest."""
-    every = np.concatenate([100 * late(row).ravel() for row in rows])
-    low, high = np.nanmin(every), np.nanmax(every)
-    room = max(0.06 * (high - low), 1)
-    axes.set_ylim(max(low - room, -1), min(high + room, 101))
     axes.set_ylabel("accuracy, %")
+    every = np.concatenate([100 * late(row).ravel() for row in rows])
+    every = every[np.isfinite(every)]
+    if every.size:
+        low, high = every.min(), every.max()
+        room = max(0.06 * (high - low), 1)
+        axes.set_ylim(max(low - room, -1), min(high + room, 101))
 
 
 def read(plan: Plan, count: int) -> tuple[Array, Array]:

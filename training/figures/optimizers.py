@@ -10,12 +10,20 @@ import numpy as np
 from archcalc.render.style import COLOURS, drawn
 from training.answers.optimizers import PARTS, SAID
 from training.experiments.optimizers import METHODS, counted
-from training.figures.minigooglenet import BANDS, GREY, Curve, band, numbers
+from training.figures.minigooglenet import (
+    BANDS,
+    GREY,
+    Curve,
+    accuracy_axis,
+    band,
+    late,
+    loss_axis,
+    numbers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.experiments.optimizers import Optimizers
@@ -36,6 +44,7 @@ def figures(
 ) -> Iterator[tuple[str, bytes]]:
     """The search, training losses, accuracies, and where the time goes."""
     short, settings = experiment.short(), results["settings"]
+    classes = results["counts"]["classes"]
     wide = 4.6 * len(settings) + 2
 
     def searched(figure: Figure) -> None:
@@ -48,13 +57,13 @@ def figures(
     yield "search", drawn(wide, 4.4, "Validation accuracy by rate", said, searched)
 
     def lost(figure: Figure) -> None:
-        _curves(figure, settings, "learning_loss")
+        _curves(figure, settings, "learning_loss", classes)
 
     title = "Training loss, as the network learns"
     yield "training-loss", drawn(wide, 4.6, title, f"{short}\n{BANDS}", lost)
 
     def right(figure: Figure) -> None:
-        _curves(figure, settings, "test_accuracy")
+        _curves(figure, settings, "test_accuracy", classes)
 
     yield "test-accuracy", drawn(wide, 4.6, "Test accuracy", f"{short}\n{BANDS}", right)
 
@@ -101,54 +110,30 @@ def _searched(figure: Figure, experiment: Optimizers, settings: Mapping[str, Any
     _legend(figure, next(iter(settings.values()))["methods"])
 
 
-def _curves(figure: Figure, settings: Mapping[str, Any], score: str) -> None:
-    panels = figure.subplots(1, len(settings), sharey=True, squeeze=False)[0]
-    scale = 100 if score == "test_accuracy" else 1
+def _curves(figure: Figure, settings: Mapping[str, Any], score: str, classes: int) -> None:
+    """A panel a setting: of losses each has its own axis, as half of the units are gone in one."""
+    loss = score == "learning_loss"
+    panels = figure.subplots(1, len(settings), sharey=not loss, squeeze=False)[0]
+    every = []
     for axes, (dropout, setting) in zip(panels, settings.items(), strict=True):
+        drawn_ = []
         for place, (name, one) in enumerate(setting["methods"].items()):
-            rows = scale * numbers(one["curves"][score])
-            first = 1 if score == "learning_loss" else 0  # the mean of an epoch stands at its end
-            band(axes, range(first, first + rows.shape[1]), rows, LOOKS[name], place)
+            rows = numbers(one["curves"][score])
+            first = int(loss)  # the mean of an epoch stands at its end
+            scale = 1 if loss else 100
+            band(axes, range(first, first + rows.shape[1]), scale * rows, LOOKS[name], place)
+            drawn_.append(rows)
+        if loss:
+            loss_axis(axes, [late(rows) for rows in drawn_], classes)
+        every += drawn_
         axes.set_xlabel("epochs")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_title(SAID[dropout])
-    if score == "learning_loss":
-        _loss_axis(panels[0], settings)
+    if loss:
+        panels[0].set_ylabel("loss, nats")
     else:
-        panels[0].set_ylabel("accuracy, %")
-        panels[0].set_ylim(bottom=_least(settings, score, scale))
+        accuracy_axis(panels[0], every)
     _legend(figure, next(iter(settings.values()))["methods"])
-
-
-def _all(settings: Mapping[str, Any], score: str) -> Array:
-    """Every finite value of a curve behind its first tenth."""
-    found = []
-    for setting in settings.values():
-        for one in setting["methods"].values():
-            rows = numbers(one["curves"][score])
-            found.append(rows[:, rows.shape[1] // 10 :].ravel())
-    every: Array = np.concatenate(found)
-    return every[np.isfinite(every)]
-
-
-def _least(settings: Mapping[str, Any], score: str, scale: float) -> float:
-    """A little below the least of what is drawn, the steep beginning left out."""
-    values = scale * _all(settings, score)
-    return max(float(values.min(initial=100)) - 2, 0.0)
-
-
-def _loss_axis(axes: Axes, settings: Mapping[str, Any]) -> None:
-    """Nats, on a logarithmic scale where losses differ by more than a factor of ten."""
-    values = _all(settings, "learning_loss")
-    axes.set_ylabel("loss, nats")
-    if not values.size:
-        return
-    low, high = float(values.min()), float(values.max())
-    if high > 10 * low > 0:
-        axes.set_yscale("log")
-        axes.set_ylim(low / 1.3, 1.15 * high)
-    else:
-        axes.set_ylim(max(low - 0.1 * (high - low), 0), 1.05 * high)
 
 
 def _scored(figure: Figure, settings: Mapping[str, Any]) -> None:
