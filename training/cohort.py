@@ -226,17 +226,14 @@ class Cohort(Generic[M]):
         """
         if len(self) == 1 or not self.in_turn:
             return work(self, slice(None))
-        found: Any = [work(self._view(own, self.members[own]), own) for own in self._singly()]
+        places = [slice(place, place + 1) for place in range(len(self))]
+        found: Any = [work(self._view(own, self.members[own]), own) for own in places]
         whole: Any
         if isinstance(found[0], torch.Tensor):
             whole = torch.cat(found)
         else:
             whole = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
         return whole  # type: ignore[no-any-return]
-
-    def _singly(self) -> list[slice]:
-        """Every member's place."""
-        return [slice(place, place + 1) for place in range(len(self))]
 
     def _view(self, own: slice | Tensor, members: tuple[Member, ...]) -> Cohort[M]:
         """Some members; of a slice, with the very parameters, state and buffers of these members.

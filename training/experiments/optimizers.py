@@ -64,10 +64,7 @@ HALVES: Final = tuple(float(f"{10.0 ** (n / 2):.2g}") for n in range(-10, 3))
 MEASURED: Final = 5000  # training images that networks are scored on while they learn
 WATCHED: Final = ("val_loss", "val_accuracy")  # in the search
 SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-DROPPED: Final = {
-    "without": "no unit is left out",
-    "with": f"dropout: {INPUT:g} of the input, {HIDDEN:g} of the units of both hidden layers",
-}
+DROPPED: Final = ("without", "with")
 SAME: Final = 1000  # test images on which both forms of dropout are compared
 MASKS: Final = 30  # random choices of units whose outputs are averaged
 ROUNDS: Final = 5  # of timings, every method in each
@@ -170,7 +167,7 @@ class Optimizers(Preset):
     dataset: str = "cifar10"
     batch: int = BATCH
     method: tuple[str, ...] = tuple(METHODS)
-    dropout: tuple[str, ...] = tuple(DROPPED)
+    dropout: tuple[str, ...] = DROPPED
     rate: tuple[float, ...] = PRESET
     search_epochs: int = PRESET
     epochs: int = PRESET
