@@ -106,7 +106,7 @@ def _line(term: Operation, word: Callable[[Term], str]) -> str:
         assert isinstance(right, Number), "of what varies no power is one"
         assert right.value == 2, "and none but a square is taken"  # noqa: PLR2004
         return f"{word(left)} * {word(left)}"
-    if term.operator == "/" and not _varies(right):  # many products take no longer than one
+    if term.operator == "/" and not _varies(right):  # a product is faster
         return f"{word(left)} * {word(1 / right)}"
     return f"{word(left)} {term.operator} {word(right)}"
 
