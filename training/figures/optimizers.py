@@ -179,7 +179,8 @@ def _timed(figure: Figure, cost: Mapping[str, Any]) -> None:
     left.set_yticks(range(len(names)), names)
     left.invert_yaxis()
     left.set_xlabel("ms an update")
-    left.legend()
+    left.set_xlim(0, 1.25 * left.get_xlim()[1])  # room for the legend
+    left.legend(loc="upper right")
     left.grid(visible=False, axis="y")
     profile = cost["profile"]
     start = np.zeros(len(profile))
