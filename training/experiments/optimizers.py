@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
-from torch.autograd.profiler import profile
 from torch.nn import functional
+from torch.profiler import ProfilerActivity, profile
 
 from archcalc.profiling import ceilings_of
 from training import costs, datasets, losses, probes, statistics, streams
@@ -364,7 +364,8 @@ class Optimizers(Preset):
         count = TIMED[device.type]
         _seconds(update, 2, device)
         cuda = device.type == "cuda"
-        with quiet(), profile(use_device="cuda" if cuda else None) as profiler:
+        kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] * cuda)]
+        with quiet(), profile(activities=kinds) as profiler:
             wall = _seconds(update, count, device) * count
         on = "device" if cuda else "cpu"
         events = {event.key: event for event in profiler.key_averages()}
