@@ -556,7 +556,7 @@ def test_ceilings_of_a_table_or_measured(monkeypatch, device, dtype, calibrate, 
     monkeypatch.setattr(profiling, "_least", lambda *_: 2e-4)
     monkeypatch.setattr(profiling, "measured_ceilings", lambda *_: (12.0, 34.0))
     monkeypatch.setattr(torch, "zeros", lambda size, device: zeros(size, device=device and "cpu"))
-    found = profiling._ceilings("cuda", dtype, calibrate=calibrate)
+    found = profiling.ceilings_of("cuda", dtype, calibrate=calibrate)
     assert found.source == source
     row = known(device)
     asked = source == "measured here"

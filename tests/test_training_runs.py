@@ -1231,6 +1231,31 @@ def test_every_update_can_be_a_checkpoint(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("bare")
+def test_slow_checkpoints_are_few(tmp_path, monkeypatch):
+    """Where one takes a second and more, the next comes when twenty times as long has passed."""
+    now = [0.0]
+    monkeypatch.setattr("training.loop.time.monotonic", lambda: now[0])
+    save, saved = Record.save, []
+
+    def slow(self, folder):
+        saved.append(self.about.get("checkpoint", {}).get("updates"))
+        now[0] += 2.0 * ("checkpoint" in self.about)
+        save(self, folder)
+
+    advance = Cohort.advance
+
+    def taking(self, *args):
+        now[0] += 9.0
+        return advance(self, *args)
+
+    monkeypatch.setattr(Record, "save", slow)
+    monkeypatch.setattr(Cohort, "advance", taking)
+    runner.run(made("perceptron", TINY["perceptron"]), tmp_path, keep=5.0)
+    # five updates of nine seconds are the first that take forty
+    assert [update for update in saved if update] == [1, 6, 11]
+
+
+@pytest.mark.usefixtures("bare")
 def test_the_training_loss_is_the_mean_since_the_last_look(tmp_path, monkeypatch):
     """Between two looks the losses of all updates are averaged, each member's for itself."""
     losses_seen = []

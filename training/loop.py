@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
 
 KEEP: Final = 15.0  # seconds between checkpoints
-SHARE: Final = 20  # and so many times what the last one took
+SHARE: Final = 20  # and so many times what the last one took,
+SLOW: Final = 1.0  # if that was more than so many seconds
 AGREE: Final = 64  # updates after which ranks ask one another whether to stop
 
 
@@ -246,7 +247,8 @@ class Loop:
         return self.ranks.any(self._old())
 
     def _old(self) -> bool:
-        return time.monotonic() - self.kept >= max(self.keep, SHARE * self.took)
+        rest = SHARE * self.took if self.took > SLOW else 0.0
+        return time.monotonic() - self.kept >= max(self.keep, rest)
 
     def _checkpoint(self, course: _Course, place: int) -> None:
         found = {name: self.ranks.gather(value) for name, value in course.arrays().items()}
