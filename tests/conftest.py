@@ -40,3 +40,24 @@ def cheap():
             yield
 
     return context
+
+
+@pytest.fixture
+def double():
+    """Torch keeps what it is not told about in 64 bits: NAdam's product of momenta."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@pytest.fixture
+def threads():
+    """Sets the number of threads, for one test."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

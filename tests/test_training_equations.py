@@ -112,23 +112,6 @@ programs = pytest.mark.parametrize("rule", PROGRAMS, ids=label)
 
 
 @pytest.fixture
-def double():
-    """Torch keeps what it is not told about in 64 bits: NAdam's product of momenta."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-@pytest.fixture
-def threads():
-    """Sets the number of threads."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def large(monkeypatch):
     """Members of eight numbers are large."""
     monkeypatch.setattr(fused, "LARGE", 8)

@@ -13,6 +13,7 @@ that are shown and the code that :mod:`training.fused` compiles both come of the
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
@@ -389,7 +390,7 @@ class Mixed(Rule):
         first = 0
         for rule, members in groupby(self.rules):
             end = first + len(list(members))
-            held = {slot: str(place) for place, slot in enumerate(_slots(rule))}
+            held = {slot: str(place) for place, slot in enumerate(slots_of(rule))}
             yield slice(first, end), rule, held
             first = end
 
@@ -408,7 +409,7 @@ class Mixed(Rule):
         """As many slots as the rule with the most, and what rules have besides."""
         state: State = {}
         for rule in dict.fromkeys(self.rules):
-            held = _slots(rule)
+            held = slots_of(rule)
             state |= {str(place): torch.zeros_like(parameters) for place in range(len(held))}
             rest = rule.begin(parameters)
             state |= {name: rest[name] for name in rest if name not in held}
@@ -437,10 +438,11 @@ class Mixed(Rule):
         return after
 
 
-def _slots(rule: Rule) -> list[str]:
+@cache
+def slots_of(rule: Rule) -> tuple[str, ...]:
     """What a rule remembers of every parameter, with its hyperparameters as they are."""
     begun = rule.begin(torch.empty(1, 2, device="meta"))
-    return [slot for slot in rule.slots if slot in begun]
+    return tuple(slot for slot in rule.slots if slot in begun)
 
 
 def together(rules: Sequence[Rule]) -> Rule:
@@ -482,8 +484,8 @@ def traced(rule: Rule) -> Traced:
     letters = {name: Letter(name, found[name].latex) for name in [*mine, "rate", "t"]}
     given: Any = {name: letters[name] for name in mine}
     on_letters: Any = replace(rule, **given)
+    each = slots_of(rule)
     begun = rule.begin(torch.empty(1, 2))
-    each = [name for name, value in begun.items() if value.shape[1] > 1]
     state = {name: _at(name, "t-1", found, each=name in each) for name in begun}
     theta = _at("theta", "t-1", found, each=True)
     point = on_letters.point(theta, state)

@@ -97,7 +97,7 @@ def population(asked, dropout, updates, device):
         for method in RIVALS
         for number in range(asked.seeds)
     )
-    cohort, data = asked._builder(dropout, 2)(members, torch.device(device))
+    cohort, data = asked._builder(dropout, "both")(members, torch.device(device))
     read = data.reader()
     for _ in range(2):
         cohort.advance(*read(cohort.updates))

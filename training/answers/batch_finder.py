@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, range_of
 from training.answers.words import short, table
+from training.experiments.base import counted
 from training.experiments.batch_finder import TAIL
 from training.rules import SHARE
 
@@ -31,7 +32,7 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Bloc
         f"Rate {experiment.lr_min:g}; loss: the mean over the last 1/{TAIL} of the updates, as the "
         "network learns; a star: in the range.",
     )
-    title = f"Candidates, {experiment.trial} epoch{'s' * (experiment.trial != 1)} each"
+    title = f"Candidates, {counted(experiment.trial)} each"
     yield table(title, ("batch", "updates", "training loss", ""), rows, notes)
     if curve["b_min"] is None:
         yield f"The algorithm finds no range: {curve['basin']['why']}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
 from training.answers.words import interval, percent, points, short, signed, table, verdict
+from training.experiments.base import counted
 from training.experiments.optimizers import (
     CRITERIA,
     HIDDEN,
@@ -16,7 +17,6 @@ from training.experiments.optimizers import (
     METHODS,
     PROFILED,
     SAME,
-    counted,
 )
 from training.updates import AdamW, symbols, traced
 

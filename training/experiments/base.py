@@ -107,6 +107,11 @@ class Experiment:
         return " ".join(words)
 
 
+def counted(count: int, noun: str = "epoch") -> str:
+    """``1 epoch``, ``25 epochs``."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def whole(option: str, value: int, least: int = 1, most: int = LARGEST) -> None:
     """Refuse a number beyond its bounds.
 

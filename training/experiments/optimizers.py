@@ -28,7 +28,7 @@ from training.cohort import UPDATE, Cohort, Member
 from training.data import Data
 from training.datasets import Images
 from training.errors import TrainingError
-from training.experiments.base import choice, distinct, whole
+from training.experiments.base import choice, counted, distinct, whole
 from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset, prepared
 from training.loop import Task
 from training.models import DROPOUT, Mlp
@@ -43,6 +43,7 @@ from training.updates import (
     RMSprop,
     RMSpropNesterov,
     Rule,
+    slots_of,
 )
 
 if TYPE_CHECKING:
@@ -244,11 +245,11 @@ class Optimizers(Preset):
         )
 
         def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
-            held = self.images(cohort.parameters.device)[1]
+            held = self.images(cohort.parameters.device).held
             return dict(zip(WATCHED, probes.score(cohort, held), strict=True))
 
         looks = tuple(map(epochs, range(self.search_epochs + 1)))
-        build = self._builder(dropout, 0)
+        build = self._builder(dropout, "train")
         until = epochs(self.search_epochs)
         return Task(f"search-{dropout}", members, build, until, looks, probe)
 
@@ -264,28 +265,28 @@ class Optimizers(Preset):
             return [self.rate[places[member.variant]] for member in members]
 
         def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
-            _, _, everything, test = self.images(cohort.parameters.device)
-            part = Images(everything.x[:MEASURED], everything.y[:MEASURED])
-            found = (*probes.score(cohort, part), *probes.score(cohort, test))
+            images = self.images(cohort.parameters.device)
+            part = Images(images.both.x[:MEASURED], images.both.y[:MEASURED])
+            found = (*probes.score(cohort, part), *probes.score(cohort, images.test))
             return dict(zip(SCORES, found, strict=True))
 
         def last(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
-            _, _, everything, test = self.images(cohort.parameters.device)
-            loss, accuracy = probes.score(cohort, everything)
+            images = self.images(cohort.parameters.device)
+            loss, accuracy = probes.score(cohort, images.both)
             seen = {"final_train_loss": loss, "final_train_accuracy": accuracy}
             seen["weights_sha256"] = probes.digest(cohort)
-            return seen | (two_forms(cohort, test) if dropout == "with" else {})
+            return seen | (two_forms(cohort, images.test) if dropout == "with" else {})
 
         looks = tuple(map(epochs, range(self.epochs + 1)))
-        build, until = self._builder(dropout, 2), epochs(self.epochs)
+        build, until = self._builder(dropout, "both"), epochs(self.epochs)
         return Task(f"final-{dropout}", members, build, until, looks, probe, last, rates)
 
-    def _builder(self, dropout: str, which: int) -> Callable[..., tuple[Cohort[Mlp], Data]]:
-        """What builds members that learn from one of :meth:`images`."""
+    def _builder(self, dropout: str, which: str) -> Callable[..., tuple[Cohort[Mlp], Data]]:
+        """What builds members that learn from one of :class:`Rows`, by its name."""
 
         def build(own: tuple[Member, ...], device: torch.device) -> tuple[Cohort[Mlp], Data]:
             sets = self.sets(str(device))
-            images = self.images(device)[which]
+            images: Images = getattr(self.images(device), which)
             model = Mlp.read(self.text(dropout, sets.train.x.shape[1], sets.classes))
             given: Any = {"rule": own[0].rule, "device": device, "precision": self.precision}
             cohort = Cohort.born(model, own, self.seed, loss=losses.cross_entropy, **given)
@@ -294,8 +295,8 @@ class Optimizers(Preset):
 
         return build
 
-    def images(self, device: torch.device) -> tuple[Images, Images, Images, Images]:
-        """Images to learn from, those held out, both together, and the test's, as rows."""
+    def images(self, device: torch.device) -> Rows:
+        """The sets on a device."""
         return in_rows(*self.drawn(str(device)))
 
     # ------------------------------------------------------------------- what it costs
@@ -317,13 +318,13 @@ class Optimizers(Preset):
         """What is predicted, and how long an update of each method takes, measured in turns."""
         counts = self.counts()
         ceilings = ceilings_of(device, self.precision)
-        text = self.text("without", counts["channels"], counts["classes"])
+        model = Mlp.read(self.text("without", counts["channels"], counts["classes"]))
         return {
             "predicted": self._predicted(counts, device),
             "bandwidth": ceilings.bandwidth,
             "peak": ceilings.peak,
             "ceilings": ceilings.source,
-            "passes": {method: passes(Mlp.read(text), self.rule(method)) for method in self.method},
+            "passes": {method: passes(model, self.rule(method)) for method in self.method},
             "updates": TIMED[device] * ROUNDS,
             "seconds": self._timed(torch.device(device)),
             "profile": {one: self._profiled(one, torch.device(device)) for one in self.dropout},
@@ -336,7 +337,7 @@ class Optimizers(Preset):
             Member(number, rate=rate, variant=method, rule=self.rule(method))
             for number in range(self.seeds)
         )
-        cohort, data = self._builder(dropout, 2)(members, device)
+        cohort, data = self._builder(dropout, "both")(members, device)
         read = data.reader()
 
         def update() -> None:
@@ -552,18 +553,22 @@ def two_forms(cohort: Cohort[Mlp], test: Images) -> dict[str, Tensor]:
     return dict(zip(FORMS, cohort.each(one), strict=True))
 
 
-@lru_cache(maxsize=2)
-def in_rows(*drawn: Any) -> tuple[Images, Images, Images, Images]:  # noqa: ANN401 - see Preset.drawn
+class Rows(NamedTuple):
     """Images to learn from, those held out, both together, and the test's: a row an image."""
+
+    train: Images
+    held: Images
+    both: Images
+    test: Images
+
+
+@lru_cache(maxsize=2)
+def in_rows(*drawn: Any) -> Rows:  # noqa: ANN401 - see Preset.drawn
+    """The sets of :func:`training.experiments.preset.prepared`, a row an image."""
     sets = prepared(*drawn)
     train, held, test = (Images(one.x.flatten(1), one.y) for one in sets[:3])
     both = Images(torch.cat([train.x, held.x]), torch.cat([train.y, held.y]))
-    return train, held, both, test
-
-
-def counted(count: int, noun: str = "epoch") -> str:
-    """``1 epoch``, ``25 epochs``."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return Rows(train, held, both, test)
 
 
 def passes(model: Mlp, rule: Rule) -> float:
@@ -574,8 +579,7 @@ def passes(model: Mlp, rule: Rule) -> float:
     Examples and values between layers are left out.
     """
     first = model.layers[0].out * model.layers[0].fan_in / model.parameters
-    state = sum(value.shape[1] > 1 for value in rule.begin(torch.empty(1, 2)).values())
-    return 1 + (1 - first) + 2 + 2 * (1 + state)
+    return 1 + (1 - first) + 2 + 2 * (1 + len(slots_of(rule)))
 
 
 @contextmanager

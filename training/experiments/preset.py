@@ -12,7 +12,7 @@ from training import datasets
 from training.cohort import PRECISIONS
 from training.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, whole
+from training.experiments.base import PLACE, Experiment, choice, counted, whole
 
 if TYPE_CHECKING:
     from training.record import Array
@@ -103,7 +103,7 @@ class Preset(Experiment):
         return f"{head} --{decisive} {value}{command.removeprefix(head)}"
 
     def _seeds(self) -> str:
-        return f"{self.seeds} seed{'s' * (self.seeds != 1)}"
+        return counted(self.seeds, "seed")
 
     def sets(self, device: str = "cpu") -> Sets:
         """Images to learn from, for validation, and for the test."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
+from training.experiments.base import counted
 from training.experiments.batch_size import GROW
 from training.experiments.cyclical_lr import DECAYING
 from training.figures.minigooglenet import (
@@ -45,7 +46,7 @@ def figures(
         yield GROW, drawn(11, 7, title, said, lambda f: _grow(f, experiment, results))
     else:
         said = f"{experiment.short()}; rate {experiment.lr_min:g}; dots: seeds, lines: means"
-        passes = f"{experiment.sweep_epochs} epoch{'s' * (experiment.sweep_epochs != 1)}"
+        passes = counted(experiment.sweep_epochs)
         title = f"One network a batch, {passes} each"
         yield "sweep", drawn(11, 4.8, title, said, lambda f: _sweep(f, results))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
+from training.experiments.base import counted
 from training.figures.minigooglenet import (
     HUMAN,
     bounded,
@@ -99,6 +100,6 @@ def _sweep(axes: Axes, experiment: LrFinder, results: Mapping[str, Any]) -> None
     for marker, (name, rate) in zip(MARKERS, sweep["fastai"].items(), strict=True):
         if rate is not None:
             mark([rate], f"fastai, {name}: {rate:.2g}", marker, COLOURS[3])
-    passes = f"{experiment.sweep} epoch{'s' * (experiment.sweep != 1)}"
+    passes = counted(experiment.sweep)
     title = f"one network through all rates in {passes}"
     _titled(axes, title, results, sweep["basin"])

@@ -9,7 +9,8 @@ import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
 from training.answers.optimizers import PARTS, SAID
-from training.experiments.optimizers import METHODS, counted
+from training.experiments.base import counted
+from training.experiments.optimizers import METHODS
 from training.figures.minigooglenet import (
     BANDS,
     GREY,
