@@ -162,7 +162,7 @@ def results(experiment, score=usual, search=None, cost=None):
 
 def page(experiment, *args, **given):
     """The page's blocks."""
-    return list(answers.blocks(experiment, results(experiment, *args, **given)))
+    return [block for _, block in answers.blocks(experiment, results(experiment, *args, **given))]
 
 
 def tables(blocks):
@@ -898,7 +898,7 @@ def test_an_epochs_last_batch_counts():
     experiment = tiny(epochs=1000, dropout=("with",), method=("adam",))
     found = results(experiment, cost=paid(experiment))
     found["counts"]["train"] = 41
-    row = tables(answers.blocks(experiment, found))["Training time"]["Adam"]
+    row = tables(block for _, block in answers.blocks(experiment, found))["Training time"]["Adam"]
     assert row == ["3.00 (1.00 to 9.00)", "15.0 s"]
 
 
@@ -962,7 +962,7 @@ def test_forms_are_means_of_networks():
     arrays = record(experiment, usual)
     for name in FORMS:
         arrays[f"final-with/{name}"] = arrays[f"final-with/{name}"] + np.array([0, 0, 0, 0.125])
-    blocks = list(answers.blocks(experiment, plain(experiment.summarise(arrays))))
+    blocks = [block for _, block in answers.blocks(experiment, plain(experiment.summarise(arrays)))]
     rows = [row[0] for row in tables(blocks)["Dropout at test time"].values()]
     means = [100 * (place / 16 + 0.125 / 4) for place in (3, 4, 5, 6)]
     assert rows == [f"{one:.2f} %" for one in means]

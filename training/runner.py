@@ -19,12 +19,13 @@ from training.progress import say
 from training.record import FILE, Record, plain, provenance, sweep, to_file
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from types import ModuleType
 
     import torch
 
     from archcalc.render.table import Block
+    from training.answers.words import Named
     from training.experiments.base import Experiment
     from training.ranks import Ranks
 
@@ -204,9 +205,16 @@ def blocks(record: Record) -> list[Block]:
     remarks = [one for one in (experiment.remark(),) if one]
     found = (
         block._replace(notes=(*block.notes, *remarks)) if isinstance(block, Table) else block
-        for block in _answers(experiment).blocks(experiment, _summary(record))
+        for _, block in named(record)
     )
     return [*found, _source(record)]
+
+
+def named(record: Record) -> Iterator[Named]:
+    """Tables and answers of a finished record, each under its name."""
+    experiment = experiment_of(record)
+    found: Iterator[Named] = _answers(experiment).blocks(experiment, _summary(record))
+    return found
 
 
 def explanation(experiment: Experiment) -> tuple[list[Block], dict[str, Any]]:

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 def markdown(blocks: Sequence[Block]) -> str:
     """GitHub's Markdown: a heading, a pipe table and the notes for each table."""
-    return "\n".join(_markdown(block) for block in blocks)
+    return "\n".join(markdown_of(block) for block in blocks)
 
 
-def _markdown(block: Block) -> str:
+def markdown_of(block: Block, title: str = "### {}") -> str:
+    """One of them, a table's title in a form of its own."""
     if isinstance(block, str):
-        return _md(block) + "\n"
+        return escaped(block) + "\n"
     if isinstance(block, Formula):
         texts = "\n".join(line for line, _ in block.lines)
         return f"```math\n{block.latex()}\n```\n\n```text\n{texts}\n```\n"
@@ -31,15 +32,20 @@ def _markdown(block: Block) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
-    lines = [f"### {_md(block.title)}", "", line([_md(c.heading) for c in block.columns])]
+    lines = [
+        title.format(escaped(block.title)),
+        "",
+        line([escaped(c.heading) for c in block.columns]),
+    ]
     lines.append(line(["--:" if column.right else "---" for column in block.columns]))
-    lines += [line([_md(cell.text) for cell in row]) for row in block.rows]
-    lines += [line([_bold(_md(cell.text)) for cell in row]) for row in block.footer]
-    lines += [f"\n{_md(note)}" for note in block.notes]
+    lines += [line([escaped(cell.text) for cell in row]) for row in block.rows]
+    lines += [line([_bold(escaped(cell.text)) for cell in row]) for row in block.footer]
+    lines += [f"\n{escaped(note)}" for note in block.notes]
     return "\n".join(lines) + "\n"
 
 
-def _md(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text in which Markdown finds no marks."""
     # A pipe ends a cell, a star starts emphasis, a bracket a link.
     return re.sub(r"([\\|*_<>\[\]`])", r"\\\1", text)
 
@@ -135,7 +141,7 @@ def comma_separated(blocks: Sequence[Block]) -> str:
     return stream.getvalue()
 
 
-_STYLE: Final = """
+STYLE: Final = """
 .archcalc{font:15px/1.5 system-ui,sans-serif;color:#1a1a1a;background:#fff}
 .archcalc .wide{overflow-x:auto}
 .archcalc table{border-collapse:collapse;margin:.4em 0 .8em;font-variant-numeric:tabular-nums}
@@ -158,8 +164,8 @@ _LONG: Final = 48  # characters of a cell that may be wrapped
 
 def html_fragment(blocks: Sequence[Block]) -> str:
     """HTML for a notebook or to be put into a page: one ``div`` with its own style."""
-    inside = "".join(_html(block) for block in blocks)
-    return f'<div class="archcalc"><style>{_STYLE}</style>{inside}</div>'
+    inside = "".join(map(html_of, blocks))
+    return f'<div class="archcalc"><style>{STYLE}</style>{inside}</div>'
 
 
 def html(blocks: Sequence[Block]) -> str:
@@ -174,7 +180,8 @@ def html(blocks: Sequence[Block]) -> str:
     )
 
 
-def _html(block: Block) -> str:
+def html_of(block: Block) -> str:
+    """One block, without the style."""
     if isinstance(block, str):
         return f"<p>{escape(block)}</p>"
     if isinstance(block, Formula):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, range_of
-from training.answers.words import short, table
+from training.answers.words import short, table, under
 from training.experiments.base import counted
 from training.experiments.batch_finder import TAIL
 from training.rules import SHARE
@@ -13,12 +13,12 @@ from training.rules import SHARE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archcalc.render.table import Block
+    from training.answers.words import Named
     from training.experiments.batch_finder import BatchFinder
 
 
-def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     curve = results["curve"]
     rows = []
     for place, (name, arm) in enumerate(results["arms"].items()):
@@ -33,19 +33,21 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Bloc
         "network learns; a star: in the range.",
     )
     title = f"Candidates, {counted(experiment.trial)} each"
-    yield table(title, ("batch", "updates", "training loss", ""), rows, notes)
+    yield "candidates", table(title, ("batch", "updates", "training loss", ""), rows, notes)
     if curve["b_min"] is None:
-        yield f"The algorithm finds no range: {curve['basin']['why']}."
+        yield "range", f"The algorithm finds no range: {curve['basin']['why']}."
     else:
         basin = curve["basin"]
         yield (
+            "range",
             f"The algorithm finds b-min = {curve['b_min']:,} and b-max = {curve['b_max']:,}: the "
             f"smallest and largest candidate in the range of {range_of(basin, 'batches')}, in "
             f"which the loss stays below {basin['level']:.3g}."
             + " The range begins at the smallest candidate." * basin["open_low"]
-            + " It ends at the largest candidate." * basin["open_high"]
+            + " It ends at the largest candidate." * basin["open_high"],
         )
     yield (
+        "algorithm",
         "The algorithm: 1. fix the rate at lr-min. 2. Take powers of two as candidates. 3. Train "
         "one network (or some seeds) with each, from the same weights, for the same number of "
         f"images. 4. Take the mean training loss of the last 1/{TAIL} of the updates; one that is "
@@ -54,12 +56,13 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Bloc
         "6. From the least, walk to both sides as long as the loss is within. 7. b-min and b-max "
         "are the ends. Where the loss hardly falls, there is no answer but to raise the rate or "
         "to train for longer. The block diagram (block-diagram.png, block-diagram.svg) shows the "
-        "same steps."
+        "same steps.",
     )
     yield (
+        "meaning",
         "What the range means: all its batches learn about as much from the same images, so the "
         "smallest is the noisiest that still learns well, and the largest the one of fewest "
         "updates; beyond it images are wasted (McCandlish, Kaplan, Amodei, arXiv 1812.06162, call "
-        "it the critical batch size)."
+        "it the critical batch size).",
     )
-    yield from cost(results, experiment.momentum)
+    yield from under("cost", cost(results, experiment.momentum))

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, pairs, range_of, scores
-from training.answers.words import percent, points, short, table, verdict
+from training.answers.words import percent, points, short, table, under, verdict
 from training.experiments.batch_size import GROW, WHOLE
 from training.experiments.cyclical_lr import DECAYING
 from training.rules import SHARE
@@ -14,17 +14,18 @@ from training.rules import SHARE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archcalc.render.table import Block, Table
+    from archcalc.render.table import Table
+    from training.answers.words import Named
     from training.experiments.batch_size import BatchSize
 
 
-def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     yield from (_grown if experiment.policy == GROW else _swept)(experiment, results)
-    yield from cost(results, experiment.momentum)
+    yield from under("cost", cost(results, experiment.momentum))
 
 
-def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]:
+def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:
     rows = [
         (
             f"{stage['batch']:,}",
@@ -43,22 +44,23 @@ def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]
         "section 2; it holds for B much less than N). Loss: the mean over the last quarter of the "
         "updates with that batch.",
     )
-    yield table(f"A batch that grows, {experiment.hold} each", headings, rows, notes)
+    yield "stages", table(f"A batch that grows, {experiment.hold} each", headings, rows, notes)
     title = f"The growing batch beside a rate in cycles ({DECAYING}, batch {experiment.batch})"
-    yield scores(experiment, results, title)
+    yield "scores", scores(experiment, results, title)
     if results["pairs"]:
-        yield pairs(results)
+        yield "pairs", pairs(results)
         (row,) = results["pairs"]
         yield (
+            "generalization",
             "Does growing the batch at a fixed rate generalize like a cyclical rate that decays? "
             f"In validation accuracy after the last update: {points(row['val_accuracy'], 2)} "
             f"points, {verdict(row['val_accuracy'])}; in test accuracy: "
             f"{points(row['test_accuracy'], 2)}. Both policies lower the noise scale, one by B in "
             f"the denominator and one by the rate above it; the growing batch took "
             f"{_last(results, GROW):,} updates, the cyclical rate {_last(results, DECAYING):,}, "
-            "for about as many images."
+            "for about as many images.",
         )
-    yield _parts(experiment, results)
+    yield "parts", _parts(experiment, results)
 
 
 def _last(results: Mapping[str, Any], name: str) -> int:
@@ -96,7 +98,7 @@ def _parts(experiment: BatchSize, results: Mapping[str, Any]) -> Table:
     return table("A large batch in parts", headings, rows, notes)
 
 
-def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]:
+def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:
     curve = results["curve"]
     rows = []
     for place, (name, arm) in enumerate(results["arms"].items()):
@@ -123,8 +125,8 @@ def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Block]
         "large batches, it says more of these than of the weights.",
     )
     title = f"One network a batch, {experiment.sweep_epochs} epochs each"
-    yield table(title, headings, rows, notes)
-    yield _like(curve)
+    yield "sweep", table(title, headings, rows, notes)
+    yield "like", _like(curve)
 
 
 def _like(curve: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import datasets
-from training.answers.words import interval, percent, points, short, signed, table, verdict
+from training.answers.words import interval, percent, points, short, signed, table, under, verdict
 from training.experiments.batchnorm_dropout import (
     HIDDEN,
     HIDDEN_LAYERS,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.render.table import Block, Table
+    from training.answers.words import Named
     from training.experiments.batchnorm_dropout import BatchnormDropout
 
     Found = Sequence[float | None]
@@ -32,19 +33,19 @@ if TYPE_CHECKING:
 HALF: Final = SHARES.index(0.5)
 
 
-def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     groups = {group["name"]: group for group in results["groups"]}
-    yield _final(experiment, groups)
+    yield "final", _final(experiment, groups)
     if results["pairs"]:
-        yield _pairs(experiment, results["pairs"])
-    yield from _coadaptation(experiment, groups)
-    yield from _covariate_shift(experiment, groups)
+        yield "pairs", _pairs(experiment, results["pairs"])
+    yield from under("co-adaptation", _coadaptation(experiment, groups))
+    yield from under("covariate-shift", _covariate_shift(experiment, groups))
     yield from _learnt(experiment, groups)
-    yield from _input(results["pairs"])
+    yield from under("input", _input(results["pairs"]))
     yield from _dropout(results["pairs"], experiment)
-    yield from _placements(groups, results["pairs"])
-    yield from _where(experiment)
+    yield from under("placements", _placements(groups, results["pairs"]))
+    yield from under("where", _where(experiment))
 
 
 def _seeds(experiment: BatchnormDropout) -> str:
@@ -214,7 +215,7 @@ def _layers(one: list[float], two: list[float]) -> str:
     return ", ".join(found) or "no layer"
 
 
-def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Named]:
     """Parts 2 and 3: what batch norm has learnt."""
     for group in groups.values():
         if not group["norms"]:
@@ -247,7 +248,7 @@ def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator
                 "of it shows the seeds and nothing else. bn-pixel has one of each for each pixel."
             )
         title = f"What {group['name']} has learnt"
-        yield table(title, headings, rows, notes, words=2)
+        yield f"learnt/{group['name']}", table(title, headings, rows, notes, words=2)
 
 
 def _row(pairs: list[Any], one: str, two: str) -> Any:  # noqa: ANN401 - a row of results
@@ -276,10 +277,11 @@ def _input(pairs: list[Any]) -> Iterator[Block]:
             )
 
 
-def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Block]:
+def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Named]:
     """Parts 4 and 5."""
     asked = (
         ("dropout", "bn", "Dropout in place of batch norm"),
+        ("dropout", "bn-input", "Dropout in place of batch norm, that of the input too"),
         ("dropout", "plain", "Dropout against neither"),
         ("both", "bn", "Both against batch norm alone"),
         ("both", "dropout", "Both against dropout alone"),
@@ -288,16 +290,18 @@ def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Block]:
         row = _row(pairs, one, two)
         if row and row["one"].partition("/")[0] != row["two"].partition("/")[0]:
             yield (
+                one,
                 f"{said}: test accuracy {points(row['test_accuracy'], 2)} percentage points, "
                 f"{verdict(row['test_accuracy'])}; training accuracy "
                 f"{points(row['train_accuracy'], 2)}, so the gap between training and test "
-                f"accuracy {_gap(row)}."
+                f"accuracy {_gap(row)}.",
             )
     if any(VARIANTS[name].drop for name in experiment.variant):
         yield (
+            "scaling",
             "At test time nothing is scaled: dropout is inverted, what it keeps is multiplied by "
             "1/(1 - p) in training. Weights of a network that was trained without that would have "
-            "to be multiplied by 1 - p, with the same outputs."
+            "to be multiplied by 1 - p, with the same outputs.",
         )
 
 

@@ -5,42 +5,45 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, pairs, scores
-from training.answers.words import percent, points, table, verdict
+from training.answers.words import percent, points, table, under, verdict
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from archcalc.render.table import Block, Table
+    from training.answers.words import Named
     from training.experiments.cyclical_batch import CyclicalBatch
 
 
-def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     title = (
         f"Batches between {experiment.b_min:,} and {experiment.b_max:,} at rate "
         f"{experiment.lr_min:g}, and rates between {experiment.lr_min:g} and {experiment.lr_max:g} "
         f"at batch {experiment.batch}, {experiment.epochs} epochs"
     )
-    yield scores(experiment, results, title)
-    yield _spent(experiment, results)
-    yield pairs(results)
-    yield from _which(results)
+    yield "scores", scores(experiment, results, title)
+    yield "spent", _spent(experiment, results)
+    yield "pairs", pairs(results)
+    yield from under("which", _which(results))
     yield (
+        "trajectory",
         "Which trajectory is the analogue of a rate that decays? The noise of SGD grows with "
         "rate/batch (Smith, Kindermans, Ying, Le, arXiv 1711.00489): a falling rate and a growing "
         "batch both lower it. So the cycles' lower end rises to b-max. A decaying batch, whose "
         "cycles sink to b-min, raises the noise towards the end; it is here for comparison. "
-        "Cyclical batch sizes have been published: Smith, arXiv 2202.08835."
+        "Cyclical batch sizes have been published: Smith, arXiv 2202.08835.",
     )
     yield (
+        "formula",
         "With e epochs read, step half a cycle, cycle = floor(1 + e/(2 step)), "
         "x = |e/step - 2 cycle + 1| and height = decay^(e/epochs), the batch is "
         "b-min (b-max/b-min)^share, rounded; share is 1 - x height for the growing batch and "
         "(1 - x) height for the decaying one. A cycle is measured in images, not in updates, so "
-        "that it is as long as that of the rate."
+        "that it is as long as that of the rate.",
     )
-    yield from cost(results, experiment.momentum)
+    yield from under("cost", cost(results, experiment.momentum))
 
 
 def _spent(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Table:

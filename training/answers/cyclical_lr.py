@@ -5,28 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, pairs, scores
-from training.answers.words import percent
+from training.answers.words import percent, under
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from archcalc.render.table import Block
+    from training.answers.words import Named
     from training.experiments.cyclical_lr import CyclicalLr
 
 
-def blocks(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     title = (
         f"Rates between {experiment.lr_min:g} and {experiment.lr_max:g}, {experiment.epochs} "
         f"epochs, batch {experiment.batch}"
     )
-    yield scores(experiment, results, title)
+    yield "scores", scores(experiment, results, title)
     if results["pairs"]:
-        yield pairs(results)
-    yield from _best(results)
-    yield from _formula(experiment, results)
-    yield from cost(results, experiment.momentum)
+        yield "pairs", pairs(results)
+    yield from under("best", _best(results))
+    yield from under("formula", _formula(experiment, results))
+    yield from under("cost", cost(results, experiment.momentum))
 
 
 def _best(results: Mapping[str, Any]) -> Iterator[Block]:

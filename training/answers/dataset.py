@@ -13,21 +13,22 @@ from training.experiments.minigooglenet import MiniGoogLeNet
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from archcalc.render.table import Block, Table
+    from archcalc.render.table import Table
+    from training.answers.words import Named
     from training.experiments.dataset import Dataset
 
 COLOURS: Final = {1: "grey", 3: "red, green and blue"}
 SAID: Final = {"train": "to learn from", "validation": "for validation", "test": "test set"}
 
 
-def blocks(experiment: Dataset, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
-    yield _sizes(experiment, results)
-    yield _classes(results)
-    yield _balance(results["classes"])
-    yield _split(experiment, results)
-    yield _pixels(results)
-    yield _shown(results["shown"])
+def blocks(experiment: Dataset, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
+    yield "sizes", _sizes(experiment, results)
+    yield "classes", _classes(results)
+    yield "balance", _balance(results["classes"])
+    yield "split", _split(experiment, results)
+    yield "pixels", _pixels(results)
+    yield "shown", _shown(results["shown"])
 
 
 def _sizes(experiment: Dataset, results: Mapping[str, Any]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import interval, percent, short, table
+from training.answers.words import interval, percent, short, table, under
 from training.experiments.base import spaced
 from training.experiments.dying_relu import GRID, NEARLY, PUBLISHED, DyingRelu
 
@@ -12,21 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from archcalc.render.table import Block, Table
+    from training.answers.words import Named
 
 SHOWN_LAYERS: Final = (2, 3, 5, 8, 10, 11, 15, 20, 31)
 NINETY: Final = 0.9  # the paper's "over 90 %"
 
 
-def blocks(experiment: DyingRelu, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: DyingRelu, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     groups = results["groups"]
-    yield _final(experiment, groups)
-    yield from _relu(experiment, groups)
-    yield from _leaky(groups)
-    yield _published(groups)
-    yield _epochs(experiment, groups)
+    yield "final", _final(experiment, groups)
+    yield from under("relu", _relu(experiment, groups))
+    yield from under("leaky", _leaky(groups))
+    yield "published", _published(groups)
+    yield "epochs", _epochs(experiment, groups)
     if results["birth"]:
-        yield _birth(results["birth"])
+        yield "birth", _birth(results["birth"])
 
 
 def _name(group: Mapping[str, Any]) -> tuple[str, ...]:
@@ -161,7 +162,7 @@ def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[Block]:
         "off everywhere: training moves only what lies behind it, and all that can be learnt is a "
         "constant, the mean of the target.",
     )
-    yield table("Problem 1.2: is it over 90 %, as Lu et al. report?", headings, rows, notes, 3)
+    yield table("Is it over 90 %, as Lu et al. report?", headings, rows, notes, 3)
 
 
 def _leaky(groups: list[Any]) -> Iterator[Block]:
@@ -203,4 +204,4 @@ def _leaky(groups: list[Any]) -> Iterator[Block]:
         "It helps where the two 95 % intervals do not meet. Where a whole layer is on its left "
         "branch the slope is 0.01 and not 0: the gradient shrinks, but arrives.",
     )
-    yield table("Problem 1.3: leaky ReLU beside ReLU", headings, rows, notes, 3)
+    yield table("Leaky ReLU beside ReLU", headings, rows, notes, 3)

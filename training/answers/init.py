@@ -10,7 +10,8 @@ from training.experiments.init import LAYERS, MEASURES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archcalc.render.table import Block, Table
+    from archcalc.render.table import Table
+    from training.answers.words import Named
     from training.experiments.init import Init
 
 VANISHED: Final = 0.1  # of a spread, from one end of the five layers to the other
@@ -34,15 +35,15 @@ WHAT: Final = {
 }
 
 
-def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
-    yield _fates(experiment, results["groups"])
+def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
+    yield "fates", _fates(experiment, results["groups"])
     for measure, meaning in MEASURES.items():
         if measure != "weight_std":
-            yield _measure(experiment, results["groups"], measure, meaning)
+            yield measure, _measure(experiment, results["groups"], measure, meaning)
     for activation in experiment.activation:
         own = [g for g in results["groups"] if g["activation"] == activation]
-        yield _answer(activation, own)
+        yield "even", _answer(activation, own)
 
 
 def _measure(experiment: Init, groups: list[Any], measure: str, meaning: str) -> Table:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, diverged, range_of, shown
-from training.answers.words import percent, short, table
+from training.answers.words import percent, short, table, under
 from training.rules import SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from archcalc.render.table import Block, Table
+    from training.answers.words import Named
     from training.experiments.lr_finder import LrFinder
 
 
-def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
-    yield _candidates(experiment, results)
-    yield _rules(results)
-    yield from _chosen(experiment, results)
-    yield _method(experiment)
-    yield from cost(results, experiment.momentum)
-    yield f"The network: {results['text']}"
+def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
+    yield "candidates", _candidates(experiment, results)
+    yield "rules", _rules(results)
+    yield from under("chosen", _chosen(experiment, results))
+    yield "method", _method(experiment)
+    yield from under("cost", cost(results, experiment.momentum))
+    yield "network", f"The network: {results['text']}"
 
 
 def _candidates(experiment: LrFinder, results: Mapping[str, Any]) -> Table:

@@ -7,7 +7,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
-from training.answers.words import interval, percent, points, short, signed, table, verdict
+from training.answers.words import interval, percent, points, short, signed, table, under, verdict
 from training.experiments.base import counted
 from training.experiments.optimizers import (
     CRITERIA,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from archcalc.render.table import Block, Table
+    from training.answers.words import Named
     from training.equations import Symbol
     from training.experiments.optimizers import Optimizers
     from training.updates import Rule
@@ -37,23 +38,26 @@ PARTS: Final = {
 }
 
 
-def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     settings = results["settings"]
     for dropout, setting in settings.items():
-        yield _search(experiment, dropout, setting)
+        yield f"search/{dropout}", _search(experiment, dropout, setting)
     for dropout, setting in settings.items():
-        yield _scores(experiment, results, dropout, setting)
-    yield _best(settings)
+        yield f"scores/{dropout}", _scores(experiment, results, dropout, setting)
+    yield "best", _best(settings)
     yield from _conclusions(settings)
     if results["differences"]:
-        yield _differences(experiment, results)
-    yield from _times(experiment, results)
+        yield "differences", _differences(experiment, results)
+    yield from under("times", _times(experiment, results))
     if "with" in settings:
-        yield from _forms(settings["with"]["forms"])
-    yield _hyperparameters(experiment)
-    yield f"The network: {'; with dropout: '.join(results['text'].values())}"
-    yield "The equations, with every term explained: `archcalc training optimizers --explain`."
+        yield from under("forms", _forms(settings["with"]["forms"]))
+    yield "hyperparameters", _hyperparameters(experiment)
+    yield "network", f"The network: {'; with dropout: '.join(results['text'].values())}"
+    yield (
+        "equations",
+        "The equations, with every term explained: `archcalc training optimizers --explain`.",
+    )
 
 
 def said(method: str) -> str:
@@ -147,7 +151,7 @@ def _winner(found: Mapping[str, Any]) -> str:
     return words
 
 
-def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
+def _conclusions(settings: Mapping[str, Any]) -> Iterator[Named]:
     """What the data allow to say."""
     for dropout, setting in settings.items():
         loss, accuracy = (setting["best"][name] for name in ("train_loss", "test_accuracy"))
@@ -156,10 +160,11 @@ def _conclusions(settings: Mapping[str, Any]) -> Iterator[str]:
         lowest = setting["methods"][loss["name"]]["final"]["train_loss"]["mean"][0]
         highest = setting["methods"][accuracy["name"]]["final"]["test_accuracy"]["mean"][0]
         yield (
+            f"conclusions/{dropout}",
             f"{SAID[dropout].capitalize()} {METHODS[loss['name']].said} ends with the lowest "
             f"training loss, all units at work: {short(lowest)}{_told(loss)}. "
             f"{METHODS[accuracy['name']].said} has the highest test accuracy: "
-            f"{percent(highest, 2)}{_told(accuracy)}."
+            f"{percent(highest, 2)}{_told(accuracy)}.",
         )
 
 

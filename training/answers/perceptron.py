@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import interval, percent, points, table
+from training.answers.words import interval, percent, points, table, under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archcalc.render.table import Block, Table
+    from archcalc.render.table import Table
+    from training.answers.words import Named
     from training.experiments.perceptron import Perceptron
 
 EARLY: Final = 10  # epochs after which many stop
 
 
-def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Block]:
-    """Tables and paragraphs."""
+def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Named]:
+    """Tables and paragraphs, each under a name."""
     groups = results["groups"]
-    yield _one(experiment, groups)
-    yield _final(experiment, groups)
-    yield _epochs(groups, "accuracy", "Mean test accuracy over epochs")
-    yield _epochs(groups, "disagreement", "Disagreement between training sets over epochs")
+    yield "one", _one(experiment, groups)
+    yield "final", _final(experiment, groups)
+    yield "accuracy", _epochs(groups, "accuracy", "Mean test accuracy over epochs")
+    yield (
+        "disagreement",
+        _epochs(groups, "disagreement", "Disagreement between training sets over epochs"),
+    )
     pairs = results["hinge_minus_perceptron"]
-    yield from (_better(experiment, pair) for pair in pairs)
+    yield from under("better", (_better(experiment, pair) for pair in pairs))
     if pairs:
-        yield WHY
-    yield from (_steadier(experiment, groups, pair) for pair in pairs)
+        yield "why", WHY
+    yield from under("steadier", (_steadier(experiment, groups, pair) for pair in pairs))
 
 
 def name(group: Mapping[str, Any]) -> str:
@@ -123,7 +127,7 @@ def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
             )
             said.append(f"after {point['epochs']:,} epochs {verdict}: {points(gain, 2)}")
     return (
-        f"Part 3, rate {pair['rate']:g}: {'; '.join(said)} percentage points, hinge less "
+        f"Which is better? Rate {pair['rate']:g}: {'; '.join(said)} percentage points, hinge less "
         f"perceptron, mean over {experiment.sets:,} training sets with its 95 % interval."
     )
 
@@ -135,7 +139,7 @@ def _steadier(experiment: Perceptron, groups: list[Any], pair: Mapping[str, Any]
     hinge = of["hinge", pair["rate"]]
     other = next(value for (loss, _), value in of.items() if loss == "perceptron")
     if hinge is None or other is None:
-        return "Part 4 needs two training sets or more."
+        return "Which changes less is seen with two training sets or more."
     ends = [gain["value"], gain["low"], gain["high"]]
     verdict = _verdict(
         ends,
@@ -144,7 +148,7 @@ def _steadier(experiment: Perceptron, groups: list[Any], pair: Mapping[str, Any]
         "neither classification changes less, as far as these training sets tell",
     )
     return (
-        f"Part 4, rate {pair['rate']:g}: {verdict}. Two sets of "
+        f"Which changes less? Rate {pair['rate']:g}: {verdict}. Two sets of "
         f"{experiment.points} points disagree on {percent(hinge, 2)} of the test points with the "
         f"hinge loss and on {percent(other, 2)} with the perceptron criterion; the difference is "
         f"{points(ends, 2)} percentage points (95 % bootstrap interval over the training sets)."

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archcalc.render.table import Cell, Column, Table, text
+from archcalc.render.table import Block, Cell, Column, Table, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+Named: TypeAlias = tuple[str, Block]  # an answer's block, and what the report calls it
+
+
+def under(name: str, blocks: Iterable[Block]) -> Iterator[Named]:
+    """Blocks that have one name."""
+    return ((name, block) for block in blocks)
 
 
 def percent(value: float, digits: int = 1) -> str:

@@ -128,6 +128,7 @@ PAIRS: Final = (
     ("bn-pixel", "bn"),
     ("dropout", "plain"),
     ("dropout", "bn"),
+    ("dropout", "bn-input"),
     ("both", "bn"),
     ("both", "dropout"),
     ("both", "plain"),

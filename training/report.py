@@ -1,0 +1,223 @@
+"""Floor 7: the lab report: every question of the assignments, and its answer.
+
+An answer is a block of a Jinja template that lies beside the answers' tables, in Markdown. What it
+shows comes from the record of a run or from archcalc, and the page says from which; what no record
+holds is not run, and in its place stands the command that fills it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from archcalc import __version__
+from archcalc.render import formats
+from archcalc.render.deliver import UndeliveredError, to_file
+from archcalc.render.table import Formula
+from training.errors import TrainingError
+from training.experiments.base import choice
+from training.questions import ASSIGNMENTS, BOTH
+from training.record import to_file as kept
+from training.sources import Computed, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archcalc.render.table import Block
+    from training.questions import Assignment, Question
+    from training.sources import Source
+
+FORMS: Final = {"html": "report.html", "markdown": "report.md"}  # and what a page is called
+RECORDS: Final = Path("tables/training")
+
+
+def write(records: Path, output: Path, form: str = "html", assignment: str = BOTH) -> None:
+    """Write the report.
+
+    Args:
+        records: the folder whose folders hold the records; what is not there is not run.
+        output: the page; the figures of a Markdown page that are in no record lie beside it.
+        form: one of :data:`FORMS`.
+        assignment: one of :data:`training.questions.ASSIGNMENTS`, or both.
+
+    Raises:
+        TrainingError: a word that is none of these, a damaged record, or a page that cannot be
+            written.
+    """
+    choice("--format", [form], FORMS)
+    choice("--assignment", [assignment], [*ASSIGNMENTS, BOTH])
+    asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
+    page = Page(records, output, form)
+    text = page.text(asked)
+    try:
+        for name, data in page.drawn.items():
+            kept(data, output.parent / name)
+        to_file(text, output)
+    except UndeliveredError as error:
+        raise TrainingError(str(error), status=1) from None
+
+
+class Page:
+    """A page while it is written.
+
+    Args:
+        records: see :func:`write`.
+        output: likewise.
+        form: likewise.
+    """
+
+    def __init__(self, records: Path, output: Path, form: str) -> None:
+        self.records, self.output, self.form = records, output, form
+        self.drawn: dict[str, bytes] = {}  # figures that have to lie beside the page
+        self.runs: dict[str, Shown] = {}
+        self.computed = Shown(self, Computed())
+        self.answered: dict[str, str] = {}  # an answer, and the question below which it stands
+        self.absent: dict[str, list[str]] = {}  # what is not run, and the questions that it is of
+        self.sources: list[str] = []  # of the present answer
+        self.here = ""  # the present question
+        self.words = Environment(  # noqa: S701 - Markdown is written, in which Shown escapes
+            loader=PackageLoader("training", "answers"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def text(self, asked: list[Assignment]) -> str:
+        """The whole page."""
+        body = self.words.get_template("report.md.jinja").render(
+            page=self, assignments=asked, version=__version__
+        )
+        body = re.sub(r"\n{3,}", "\n\n", body).strip() + "\n"
+        if self.form == "markdown":
+            return body
+        shell = self.words.get_template("report.html.jinja")
+        title = " and ".join(one.title for one in asked)
+        return shell.render(title=title, body=rendered(body), style=formats.STYLE) + "\n"
+
+    def run(self, name: str) -> Shown:
+        """A run, for the templates."""
+        if name not in self.runs:
+            self.runs[name] = Shown(self, Run(name, self.records))
+        return self.runs[name]
+
+    def answer(self, assignment: Assignment, question: Question) -> str:
+        """A question's answer and its sources; where it has been given, where that was."""
+        self.here = self.anchor(assignment, question)
+        said = f"[{assignment.title}, {question.number}](#{self.here})"
+        if before := self.answered.get(question.answer):
+            return f"The question is that of {before}, and answered there."
+        self.answered[question.answer] = said
+        self.sources = []
+        name, _, block = question.answer.partition(":")
+        template = self.words.get_template(f"{name}.md.jinja")
+        context = template.new_context({"run": self.run, "computed": self.computed})
+        text = "".join(template.blocks[block](context))
+        return f"{text}\n\nFrom: {'; '.join(self.sources)}.\n"
+
+    def anchor(self, assignment: Assignment, question: Question) -> str:
+        """``lab3-1.1``."""
+        return f"{assignment.name}-{question.number}"
+
+    def lacks(self, command: str) -> str:
+        """Take down that something is not run, and say so."""
+        questions = self.absent.setdefault(command, [])
+        if self.here not in questions:
+            questions.append(self.here)
+        return f"**not run**: `{command}`"
+
+    def link(self, path: Path) -> str:
+        """A file's address, seen from the page."""
+        return quote(os.path.relpath(path, self.output.parent).replace(os.sep, "/"))
+
+
+class Shown:
+    """What a template sees of a source.
+
+    Args:
+        page: on which it is shown.
+        source: what is.
+    """
+
+    def __init__(self, page: Page, source: Source) -> None:
+        self.page, self.source = page, source
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - there, experiment, results
+        return getattr(self.source, name)
+
+    def show(self, *names: str) -> str:
+        """Tables and paragraphs, in the page's form."""
+        found = []
+        for name in names:
+            blocks = self.source.blocks.get(name, ())
+            self._told(name, there=bool(blocks))
+            found += [self._block(block) for block in blocks] or [self._lacking(name)]
+        return "\n\n".join(found)
+
+    def figure(self, name: str, caption: str) -> str:
+        """A figure, and what is to be seen in it.
+
+        Args:
+            name: of its file, without ``.png``.
+            caption: in Markdown; no line breaks.
+        """
+        picture = self.source.picture(name)
+        self._told(name, there=picture is not None)
+        if picture is None:
+            return self._lacking(name)
+        if self.page.form == "html":
+            data = picture if isinstance(picture, bytes) else picture.read_bytes()
+            address = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+            image = f'<img src="{address}" alt="{escape(caption)}">'
+            return f'<figure><div class="wide">{image}</div><figcaption>{escape(caption)}</figcaption></figure>'
+        if isinstance(picture, bytes):
+            self.page.drawn[f"{name}.png"] = picture
+            picture = self.page.output.parent / f"{name}.png"
+        return f"![{caption}]({self.page.link(picture)})\n\n*{caption}*"
+
+    def _block(self, block: Block) -> str:
+        if isinstance(block, Formula):
+            return f"$$\n{block.latex()}\n$$"
+        return (
+            formats.html_of(block)
+            if self.page.form == "html"
+            else formats.markdown_of(block, title="**{}**")
+        )
+
+    def _told(self, name: str, *, there: bool) -> None:
+        """Take down where the present answer comes from."""
+        if there:
+            said = self._origin(name)
+            if said not in self.page.sources:
+                self.page.sources.append(said)
+
+    def _origin(self, name: str) -> str:
+        if isinstance(self.source, Run):
+            return f"the run [{self.source.name}](#run-{self.source.name})"
+        return f"`{self.source.command(name)}`, computed with this page"
+
+    def _lacking(self, name: str) -> str:
+        return self.page.lacks(self.source.command(name))
+
+
+def rendered(body: str) -> str:
+    """Markdown as HTML, formulas as MathML."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.use(dollarmath_plugin, renderer=_math, double_inline=False)
+    return str(parser.render(body))
+
+
+def _math(latex: str, how: Mapping[str, Any]) -> str:
+    """MathML of a formula; what is aligned is a table of it."""
+    # The converter knows align*, which Markdown has no place for, and not aligned.
+    lines = latex.strip().replace("{aligned}", "{align*}")
+    return convert(lines, display="block" if how["display_mode"] else "inline")

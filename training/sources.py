@@ -1,0 +1,138 @@
+"""Floor 7: where the numbers of a written answer come from: records of runs, and archcalc itself."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from training import chain, runner
+from training.answers import architectures
+from training.errors import TrainingError
+from training.record import FILE, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from archcalc.render.table import Block
+    from training.answers.words import Named
+    from training.experiments.base import Experiment
+
+Blocks = dict[str, list["Block"]]
+
+# Runs that say more than the assignments ask for, and are shown where their records are.
+MORE: Final = {
+    "dying-relu-functions": "dying-relu",
+    "batchnorm-dropout-placement": "batchnorm-dropout",
+    "optimizers-full-size": "optimizers",
+}
+
+
+class Source(Protocol):
+    """What an answer can show."""
+
+    name: str
+
+    @property
+    def there(self) -> bool:
+        """Whether there is anything to show."""
+
+    @property
+    def blocks(self) -> Mapping[str, Sequence[Block]]:
+        """Tables and paragraphs by their names."""
+
+    def picture(self, name: str) -> Path | bytes | None:
+        """A figure, or the file that it is in; None if there is none."""
+
+    def command(self, name: str) -> str:
+        """What makes a block or a figure."""
+
+
+def by_name(found: Iterable[Named]) -> Blocks:
+    """Blocks with the same name together, in their order."""
+    blocks: Blocks = {}
+    for name, block in found:
+        blocks.setdefault(name, []).append(block)
+    return blocks
+
+
+class Run:
+    """A run's record in its folder; or that there is none.
+
+    Args:
+        name: of the part of ``archcalc training all``, or one of :data:`MORE`.
+        records: the folder in which its own lies.
+
+    Raises:
+        TrainingError: the record is damaged, or of another experiment.
+    """
+
+    def __init__(self, name: str, records: Path) -> None:
+        self.name, self.folder = name, records / name
+        self.record: Record | None = None
+        kind = MORE.get(name) or chain.PARTS[name][0]
+        if (self.folder / FILE).exists():
+            found = Record.read(self.folder)
+            if found.experiment != kind:
+                fact = f"{self.folder} holds a record of {found.experiment}, not of {kind}"
+                raise TrainingError(fact)
+            self.record = found if found.finished else None
+
+    @property
+    def there(self) -> bool:
+        """Whether the run is finished."""
+        return self.record is not None
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """With its configuration; of a run that is there."""
+        assert self.record is not None
+        return runner.experiment_of(self.record)
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """All its numbers; none if it is not there."""
+        return runner.results(self.record)["results"] if self.record else {}
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """See :class:`Source`."""
+        return by_name(runner.named(self.record)) if self.record else {}
+
+    def picture(self, name: str) -> Path | None:
+        """See :class:`Source`."""
+        path = self.folder / f"{name}.png"
+        return path if self.there and path.exists() else None
+
+    def command(self, name: str = "") -> str:  # noqa: ARG002 - one makes all
+        """The line that fills this run's place."""
+        if self.record is not None:
+            return str(self.record.about["command"])
+        return f"{chain.command(self.name)} --output {self.folder}"
+
+
+class Computed:
+    """What archcalc computes while the page is made."""
+
+    name = "archcalc"
+    there = True
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """See :class:`Source`."""
+        return by_name(architectures.blocks())
+
+    @cached_property
+    def pictures(self) -> dict[str, bytes]:
+        """All figures."""
+        drawn = import_module("training.figures.architectures")
+        return dict(drawn.figures())
+
+    def picture(self, name: str) -> bytes | None:
+        """See :class:`Source`."""
+        return self.pictures.get(name)
+
+    def command(self, name: str) -> str:
+        """See :class:`Source`."""
+        return architectures.COMMANDS[name]
