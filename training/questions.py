@@ -62,7 +62,7 @@ def _initialization(number: str) -> Problem:
             "init:layers",
         ),
         ("2", "What fraction of 1,000 deep, narrow ReLU networks collapses", "relu"),
-        ("3", "What fraction does with leaky ReLU", "leaky"),
+        ("3", "What fraction of them collapses with leaky ReLU", "leaky"),
     )
 
 

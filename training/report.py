@@ -24,14 +24,16 @@ from archcalc import __version__
 from archcalc.render import formats
 from archcalc.render.deliver import UndeliveredError, to_file
 from archcalc.render.table import Formula
+from training import runner
 from training.errors import TrainingError
+from training.experiments import experiment
 from training.experiments.base import choice
 from training.questions import ASSIGNMENTS, BOTH
 from training.record import to_file as kept
 from training.sources import Computed, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from archcalc.render.table import Block
     from training.questions import Assignment, Question
@@ -120,13 +122,25 @@ class Page:
         self.sources = []
         name, _, block = question.answer.partition(":")
         template = self.words.get_template(f"{name}.md.jinja")
-        context = template.new_context({"run": self.run, "computed": self.computed})
+        given = {"run": self.run, "computed": self.computed, "from_": self.told, "here": self.here}
+        explained = runner.explanation(experiment("optimizers")())[1]
+        context = template.new_context({**given, "explained": explained})
         text = "".join(template.blocks[block](context))
         return f"{text}\n\nFrom: {'; '.join(self.sources)}.\n"
 
     def anchor(self, assignment: Assignment, question: Question) -> str:
         """``lab3-1.1``."""
         return f"{assignment.name}-{question.number}"
+
+    def told(self, command: str) -> str:
+        """Take down that a command makes what is shown; nothing is written in its place."""
+        self.cites(f"`{command}`, computed with this page")
+        return ""
+
+    def cites(self, source: str) -> None:
+        """Take down where the present answer comes from."""
+        if source not in self.sources:
+            self.sources.append(source)
 
     def lacks(self, command: str) -> str:
         """Take down that something is not run, and say so."""
@@ -159,7 +173,8 @@ class Shown:
         found = []
         for name in names:
             blocks = self.source.blocks.get(name, ())
-            self._told(name, there=bool(blocks))
+            if blocks:
+                self._cite(name)
             found += [self._block(block) for block in blocks] or [self._lacking(name)]
         return "\n\n".join(found)
 
@@ -171,14 +186,15 @@ class Shown:
             caption: in Markdown; no line breaks.
         """
         picture = self.source.picture(name)
-        self._told(name, there=picture is not None)
         if picture is None:
             return self._lacking(name)
+        self._cite(name)
         if self.page.form == "html":
             data = picture if isinstance(picture, bytes) else picture.read_bytes()
             address = f"data:image/png;base64,{base64.b64encode(data).decode()}"
             image = f'<img src="{address}" alt="{escape(caption)}">'
-            return f'<figure><div class="wide">{image}</div><figcaption>{escape(caption)}</figcaption></figure>'
+            said = f"<figcaption>{escape(caption)}</figcaption>"
+            return f'<figure><div class="wide">{image}</div>{said}</figure>'
         if isinstance(picture, bytes):
             self.page.drawn[f"{name}.png"] = picture
             picture = self.page.output.parent / f"{name}.png"
@@ -193,17 +209,11 @@ class Shown:
             else formats.markdown_of(block, title="**{}**")
         )
 
-    def _told(self, name: str, *, there: bool) -> None:
-        """Take down where the present answer comes from."""
-        if there:
-            said = self._origin(name)
-            if said not in self.page.sources:
-                self.page.sources.append(said)
-
-    def _origin(self, name: str) -> str:
+    def _cite(self, name: str) -> None:
         if isinstance(self.source, Run):
-            return f"the run [{self.source.name}](#run-{self.source.name})"
-        return f"`{self.source.command(name)}`, computed with this page"
+            self.page.cites(f"the run [{self.source.name}](#run-{self.source.name})")
+        else:
+            self.page.told(self.source.command(name))
 
     def _lacking(self, name: str) -> str:
         return self.page.lacks(self.source.command(name))

@@ -154,8 +154,10 @@ STYLE: Final = """
 .archcalc tbody tr:nth-child(even){background:#f5f6f8}
 .archcalc tfoot td{border-top:1.5px solid #444;font-weight:600}
 .archcalc p{max-width:46em;margin:.4em 0}
+.archcalc .note{font-size:.88em;color:#555}
 @media (prefers-color-scheme:dark){.archcalc{color:#e6e6e6;background:#1b1d21}
-.archcalc tbody tr:nth-child(even){background:#24272c}.archcalc th,.archcalc tfoot td{border-color:#999}}
+.archcalc tbody tr:nth-child(even){background:#24272c}.archcalc th,.archcalc tfoot td{border-color:#999}
+.archcalc .note{color:#aaa}}
 """
 
 
@@ -200,7 +202,7 @@ def html_of(block: Block) -> str:
     )
     body = "".join(row(cells) for cells in block.rows)
     foot = "".join(row(cells) for cells in block.footer)
-    notes = "".join(f"<p>{escape(note)}</p>" for note in block.notes)
+    notes = "".join(f"<p class=note>{escape(note)}</p>" for note in block.notes)
     return (
         f'<div class="wide"><table><caption>{escape(block.title)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"

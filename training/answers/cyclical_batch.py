@@ -27,6 +27,7 @@ def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Na
     yield "spent", _spent(experiment, results)
     yield "pairs", pairs(results)
     yield from under("which", _which(results))
+    yield "winner", _winner(results)
     yield (
         "trajectory",
         "Which trajectory is the analogue of a rate that decays? The noise of SGD grows with "
@@ -73,6 +74,27 @@ def _which(results: Mapping[str, Any]) -> Iterator[Block]:
                 f"the rate ({DECAYING})? The batch's less the rate's: {points(found, 2)} "
                 f"percentage points; the batch is {_said(verdict(found))}."
             )
+
+
+def _winner(results: Mapping[str, Any]) -> str:
+    """The highest of the best accuracies, and from which it is told apart."""
+    scores = {
+        name: arm["final"]["best_val_accuracy"]["mean"][0] or 0.0
+        for name, arm in results["arms"].items()
+    }
+    best = max(scores, key=lambda name: scores[name])
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for row in results["pairs"]:
+        if best in {row["one"], row["two"]}:
+            other = row["two"] if row["one"] == best else row["one"]
+            told[verdict(row["best_val_accuracy"]) in {"better", "worse"}].append(other)
+    apart = f"told apart from {' and '.join(told[True])}" if told[True] else ""
+    not_apart = f"not told apart from {' and '.join(told[False])}" if told[False] else ""
+    return (
+        f"The highest mean of the best validation accuracies is that of {best}, "
+        f"{percent(scores[best], 2)}; by these seeds it is "
+        f"{', and '.join(filter(None, (apart, not_apart))) or 'alone'}."
+    )
 
 
 def _said(found: str) -> str:

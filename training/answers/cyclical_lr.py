@@ -26,7 +26,7 @@ def blocks(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Named
     if results["pairs"]:
         yield "pairs", pairs(results)
     yield from under("best", _best(results))
-    yield from under("formula", _formula(experiment, results))
+    yield from _formula(experiment, results)
     yield from under("cost", cost(results, experiment.momentum))
 
 
@@ -43,18 +43,20 @@ def _best(results: Mapping[str, Any]) -> Iterator[Block]:
     )
 
 
-def _formula(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Block]:
+def _formula(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Named]:
     yield (
+        "formula",
         "With it updates read and s updates in half a cycle (here "
         f"{experiment.step} epochs): cycle = floor(1 + it/(2s)), x = |it/s - 2 cycle + 1|, "
         "rate = lr-min + (lr-max - lr-min) max(0, 1 - x) scale; scale is 1 for triangular, "
         "2^-(cycle - 1) for triangular2, gamma^it for exp_range (Smith, arXiv 1506.01186). With "
-        "gamma = 1, which code that is passed around has, exp_range does not decay at all."
+        "gamma = 1, which code that is passed around has, exp_range does not decay at all.",
     )
     if DECAYING in results["arms"]:
         updates = results["arms"][DECAYING]["updates"][-1]
         yield (
+            "gamma",
             f"Here gamma = {experiment.decay:g}^(1/{updates:,}) = "
             f"{experiment.decay ** (1 / updates):.6g}: with the last update, number {updates:,}, "
-            f"the height of a cycle has come to {experiment.decay:g} of its first."
+            f"the height of a cycle has come to {experiment.decay:g} of its first.",
         )

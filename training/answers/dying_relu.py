@@ -22,7 +22,9 @@ def blocks(experiment: DyingRelu, results: Mapping[str, Any]) -> Iterator[Named]
     """Tables and paragraphs, each under a name."""
     groups = results["groups"]
     yield "final", _final(experiment, groups)
+    yield from under("fraction", _fraction(experiment, groups))
     yield from under("relu", _relu(experiment, groups))
+    yield from under("help", _help(groups))
     yield from under("leaky", _leaky(groups))
     yield "published", _published(groups)
     yield "epochs", _epochs(experiment, groups)
@@ -140,9 +142,6 @@ def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[Block]:
     own = [group for group in groups if group["activation"] == "relu"]
     rows = []
     for group in own:
-        _, low, high = group["curve"][-1]["collapsed"]
-        told = "no" if high < NINETY else "cannot be told from 90 %"
-        verdict = "yes" if low > NINETY else told
         rows.append(
             (
                 *_name(group)[1:],
@@ -150,7 +149,7 @@ def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[Block]:
                 at_birth(group),
                 f"{group['died_in_training']:,}",
                 f"{group['born_dead_and_revived']:,}",
-                verdict,
+                _over(group),
             )
         )
     if not rows:
@@ -165,29 +164,83 @@ def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[Block]:
     yield table("Is it over 90 %, as Lu et al. report?", headings, rows, notes, 3)
 
 
-def _leaky(groups: list[Any]) -> Iterator[Block]:
-    """Problem 1.3: does leaky ReLU help?"""
+def _fraction(experiment: DyingRelu, groups: list[Any]) -> Iterator[str]:
+    """The fraction, and whether it is over 90 %, in a sentence."""
+    for group in groups:
+        if group["activation"] == "relu":
+            yield (
+                f"Of {experiment.simulations:,} ReLU networks with {group['hidden']} hidden layers "
+                f"of width {experiment.width} ({group['function']}, {group['init']}), "
+                f"{at_end(group)} are constant after {experiment.epochs} epochs and "
+                f"{at_birth(group)} at birth. {OVER[_over(group)]}"
+            )
+
+
+def _help(groups: list[Any]) -> Iterator[str]:
+    """Whether leaky ReLU helps, in a sentence."""
+    for group, twin in _twins(groups):
+        answer = HELPS[_better(group, twin)]
+        yield (
+            f"{group['hidden']} hidden layers ({group['function']}, {group['init']}): "
+            f"{at_end(group)} of the leaky networks are constant and {at_end(twin)} of the ReLU "
+            f"ones; nearly constant are {interval(group['curve'][-1]['nearly_constant'])} and "
+            f"{interval(twin['curve'][-1]['nearly_constant'])}. Does leaky ReLU help? "
+            f"{answer.capitalize()}."
+        )
+
+
+UNTOLD: Final = "cannot be told from 90 %"
+OVER: Final = {
+    "yes": "The interval lies above 90 %: it is over 90 %, as the paper says.",
+    "no": "The interval lies below 90 %: it is not over 90 %.",
+    UNTOLD: "The interval holds 90 %: close to it, and on which side cannot be told.",
+}
+
+
+def _over(group: Mapping[str, Any]) -> str:
+    """Whether the interval of the collapsed fraction lies above 90 %."""
+    _, low, high = group["curve"][-1]["collapsed"]
+    if low > NINETY:
+        return "yes"
+    return "no" if high < NINETY else UNTOLD
+
+
+HELPS: Final = {
+    (True, True): "yes, by both criteria",
+    (True, False): "only by the exact criterion",
+    (False, True): "only by the near one",
+    (False, False): "not shown",
+}
+
+
+def _better(group: Mapping[str, Any], twin: Mapping[str, Any]) -> tuple[bool, bool]:
+    """By which criterion a group's interval lies below its twin's."""
+    ours, theirs = group["curve"][-1], twin["curve"][-1]
+    exact, near = (ours[what][2] < theirs[what][1] for what in ("collapsed", "nearly_constant"))
+    return exact, near
+
+
+def _twins(groups: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each group of leaky networks, and that of ReLU networks which is like it."""
     twins = {_name(g)[1:]: g for g in groups if g["activation"] == "relu"}
-    rows = []
     for group in groups:
         twin = twins.get(_name(group)[1:])
-        if group["activation"] != "leaky" or twin is None:
-            continue
-        ours, theirs = group["curve"][-1], twin["curve"][-1]
-        helps = [ours[what][2] < theirs[what][1] for what in ("collapsed", "nearly_constant")]
-        verdict = {
-            (True, True): "yes, by both criteria",
-            (True, False): "only by the exact criterion",
-            (False, True): "only by the near one",
-        }.get((helps[0], helps[1]), "not shown")
+        if group["activation"] == "leaky" and twin is not None:
+            yield group, twin
+
+
+def _leaky(groups: list[Any]) -> Iterator[Block]:
+    """Problem 1.3: does leaky ReLU help?"""
+    rows = []
+    for group, twin in _twins(groups):
         rows.append(
             (
                 *_name(group)[1:],
                 at_end(group),
                 at_end(twin),
-                interval(ours["nearly_constant"]),
-                interval(theirs["nearly_constant"]),
-                verdict,
+                interval(group["curve"][-1]["nearly_constant"]),
+                interval(twin["curve"][-1]["nearly_constant"]),
+                HELPS[_better(group, twin)],
             )
         )
     if not rows:

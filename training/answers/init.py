@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import percent, short, table
+from training.answers.words import percent, short, table, under
 from training.experiments.init import LAYERS, MEASURES
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Named]:
     for activation in experiment.activation:
         own = [g for g in results["groups"] if g["activation"] == activation]
         yield "even", _answer(activation, own)
+        yield "fates in words", _said(activation, own)
+    yield from under("beside", _beside(results["groups"]))
 
 
 def _measure(experiment: Init, groups: list[Any], measure: str, meaning: str) -> Table:
@@ -70,19 +72,13 @@ def change(group: Mapping[str, Any], measure: str) -> float | None:
     return last / first if first and last is not None else None
 
 
-def _fate(forward: float | None, backward: float | None) -> str:
-    """What becomes of signals and gradients on their way, by :data:`VANISHED`, :data:`EXPLODED`."""
-    words = []
-    for what, ratio in (("the signal", forward), ("the gradient", backward)):
-        if ratio is None:
-            words.append(f"{what} is gone")
-        elif ratio < VANISHED:
-            words.append(f"{what} vanishes")
-        elif ratio > EXPLODED:
-            words.append(f"{what} explodes")
-        else:
-            words.append(f"{what} lasts")
-    return " and ".join(words)
+def _fate(ratio: float | None) -> str:
+    """What becomes of a signal or gradient on its way, by :data:`VANISHED`, :data:`EXPLODED`."""
+    if ratio is None:
+        return "is gone"
+    if ratio < VANISHED:
+        return "vanishes"
+    return "explodes" if ratio > EXPLODED else "lasts"
 
 
 def _fates(experiment: Init, groups: list[Any]) -> Table:
@@ -94,7 +90,7 @@ def _fates(experiment: Init, groups: list[Any]) -> Table:
             (
                 group["activation"],
                 group["init"],
-                f"{_fate(forward, backward)}",
+                f"the signal {_fate(forward)} and the gradient {_fate(backward)}",
                 f"x {short(forward)}",
                 f"x {short(backward)}",
             )
@@ -106,6 +102,42 @@ def _fates(experiment: Init, groups: list[Any]) -> Table:
         f"vanishes, above {EXPLODED:g} it explodes.",
     )
     return table("What becomes of signals and gradients", headings, rows, notes, words=3)
+
+
+def _said(activation: str, groups: list[Any]) -> str:
+    """Which initializations keep an activation's gradient, and which do not."""
+    fates: dict[str, list[str]] = {}
+    for group in groups:
+        back = change(group, LEVEL[1])
+        ratio = 1 / back if back else None
+        fates.setdefault(_fate(ratio), []).append(f"{group['init']} (x {short(ratio)})")
+    said = "; ".join(f"{fate} with {', '.join(inits)}" for fate, inits in fates.items())
+    return f"{activation}: from layer {LAYERS} to layer 1 the gradient {said}."
+
+
+# Activation, initialization, and the other one that it is said to be better than.
+ASKED: Final = (
+    ("sigmoid", "glorot", "normal.01"),
+    ("tanh", "glorot", "normal.01"),
+    ("tanh", "glorot", "normal1"),
+    ("relu", "he", "glorot"),
+)
+
+
+def _beside(groups: list[Any]) -> Iterator[str]:
+    """Two initializations each, and which of them keeps signal and gradient more even."""
+    found = {(g["activation"], g["init"]): g for g in groups}
+    for activation, one, two in ASKED:
+        pair = [found.get((activation, init)) for init in (one, two)]
+        if None in pair:
+            continue
+        ours, theirs = (_unevenness(group) for group in pair if group is not None)
+        better = one if ours < theirs else two
+        told = "neither is more even" if ours == theirs else f"{better} is more even"
+        yield (
+            f"{activation}, {one} beside {two}: at worst, signal or gradient changes over the five "
+            f"layers by a factor of {short(ours)} and {short(theirs)}; {told}."
+        )
 
 
 def _answer(activation: str, groups: list[Any]) -> str:
