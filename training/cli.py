@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 
 NEEDED: Final = ("torch", "numpy", "scipy", "matplotlib")
+WRITING: Final = ("jinja2", "markdown_it", "mdit_py_plugins", "latex2mathml")  # the report
 
 
 def _text(text: str, _option: str) -> str:
@@ -543,6 +544,30 @@ def tables(
     from training import runner  # noqa: PLC0415 - loads torch
 
     runner.redraw(Path(directory))
+
+
+@app.command("report")
+def _report(
+    directory: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Whose folders hold records.")
+    ] = "tables/training",
+    assignment: Annotated[
+        str, _declared("assignment", "WORD", "lab3, homework2 or both.")
+    ] = "both",
+    form: Annotated[str, _declared("format", "WORD", "html or markdown.")] = "html",
+    output: Annotated[
+        str | None, _declared("output", "FILE", "The page; report.html or report.md if not said.")
+    ] = None,
+) -> None:
+    """Answer every question of both assignments from finished records; nothing is trained."""
+    need("training", "training", *NEEDED, *WRITING)
+    from training import report  # noqa: PLC0415 - loads torch
+    from training.progress import say  # noqa: PLC0415 - loads rich
+
+    place = report.write(
+        Path(directory), None if output is None else Path(output), form, assignment
+    )
+    say(f"{place}: the report")
 
 
 def run(args: Sequence[str], name: str = "python -m training") -> int:

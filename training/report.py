@@ -43,12 +43,15 @@ FORMS: Final = {"html": "report.html", "markdown": "report.md"}  # and what a pa
 RECORDS: Final = Path("tables/training")
 
 
-def write(records: Path, output: Path, form: str = "html", assignment: str = BOTH) -> None:
-    """Write the report.
+def write(
+    records: Path, output: Path | None = None, form: str = "html", assignment: str = BOTH
+) -> Path:
+    """Write the report, and say where.
 
     Args:
         records: the folder whose folders hold the records; what is not there is not run.
-        output: the page; the figures of a Markdown page that are in no record lie beside it.
+        output: the page, ``report.html`` or ``report.md`` if not said; the figures of a Markdown
+            page that are in no record lie beside it.
         form: one of :data:`FORMS`.
         assignment: one of :data:`training.questions.ASSIGNMENTS`, or both.
 
@@ -58,6 +61,10 @@ def write(records: Path, output: Path, form: str = "html", assignment: str = BOT
     """
     choice("--format", [form], FORMS)
     choice("--assignment", [assignment], [*ASSIGNMENTS, BOTH])
+    if not records.is_dir():
+        hint = "archcalc training all makes one below runs/"
+        raise TrainingError(f"{records}: no such folder of records", hint=hint)
+    output = output or Path(FORMS[form])
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
     text = page.text(asked)
@@ -67,6 +74,7 @@ def write(records: Path, output: Path, form: str = "html", assignment: str = BOT
         to_file(text, output)
     except UndeliveredError as error:
         raise TrainingError(str(error), status=1) from None
+    return output
 
 
 class Page:
@@ -86,7 +94,7 @@ class Page:
         self.answered: dict[str, str] = {}  # an answer, and the question below which it stands
         self.absent: dict[str, list[str]] = {}  # what is not run, and the questions that it is of
         self.sources: list[str] = []  # of the present answer
-        self.here = ""  # the present question
+        self.here = self.said = ""  # the present question: its anchor, and a link to it
         self.words = Environment(  # noqa: S701 - Markdown is written, in which Shown escapes
             loader=PackageLoader("training", "answers"),
             undefined=StrictUndefined,
@@ -115,10 +123,10 @@ class Page:
     def answer(self, assignment: Assignment, question: Question) -> str:
         """A question's answer and its sources; where it has been given, where that was."""
         self.here = self.anchor(assignment, question)
-        said = f"[{assignment.title}, {question.number}](#{self.here})"
+        self.said = f"[{assignment.title}, {question.number}](#{self.here})"
         if before := self.answered.get(question.answer):
             return f"The question is that of {before}, and answered there."
-        self.answered[question.answer] = said
+        self.answered[question.answer] = self.said
         self.sources = []
         name, _, block = question.answer.partition(":")
         template = self.words.get_template(f"{name}.md.jinja")
@@ -126,7 +134,7 @@ class Page:
         explained = runner.explanation(experiment("optimizers")())[1]
         context = template.new_context({**given, "explained": explained})
         text = "".join(template.blocks[block](context))
-        return f"{text}\n\nFrom: {'; '.join(self.sources)}.\n"
+        return f"{text}\n\nFrom: {'; '.join(self.sources)}.\n" if self.sources else text
 
     def anchor(self, assignment: Assignment, question: Question) -> str:
         """``lab3-1.1``."""
@@ -143,10 +151,11 @@ class Page:
             self.sources.append(source)
 
     def lacks(self, command: str) -> str:
-        """Take down that something is not run, and say so."""
+        """Take down that something is not run, and say so, with the command once an answer."""
         questions = self.absent.setdefault(command, [])
-        if self.here not in questions:
-            questions.append(self.here)
+        if self.said in questions:
+            return "**not run**, as above"
+        questions.append(self.said)
         return f"**not run**: `{command}`"
 
     def link(self, path: Path) -> str:
@@ -211,9 +220,17 @@ class Shown:
 
     def _cite(self, name: str) -> None:
         if isinstance(self.source, Run):
-            self.page.cites(f"the run [{self.source.name}](#run-{self.source.name})")
+            link = f"the run [{self.source.name}](#run-{self.source.name})"
+            self.page.cites(f"{link}{self._size(self.source)}")
         else:
             self.page.told(self.source.command(name))
+
+    def _size(self, run: Run) -> str:
+        """What is smaller than in the assignment, and what would not be."""
+        if not run.remark:
+            return ""
+        full = f"{run.experiment.full()} --device cuda"
+        return f" ({run.remark}; at full size {self.page.lacks(full)})"
 
     def _lacking(self, name: str) -> str:
         return self.page.lacks(self.source.command(name))

@@ -1,12 +1,12 @@
-"""Floor 7: where the numbers of a written answer come from: records of runs, and archcalc itself."""
+"""Floor 7: where the numbers of a written answer come from: records of runs, and archcalc."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from training import chain, runner
+from training import datasets, parts, runner
 from training.answers import architectures
 from training.errors import TrainingError
 from training.record import FILE, Record
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from training.experiments.base import Experiment
 
 Blocks = dict[str, list["Block"]]
-
-# Runs that say more than the assignments ask for, and are shown where their records are.
-MORE: Final = {
-    "dying-relu-functions": "dying-relu",
-    "batchnorm-dropout-placement": "batchnorm-dropout",
-    "optimizers-full-size": "optimizers",
-}
 
 
 class Source(Protocol):
@@ -61,7 +54,7 @@ class Run:
     """A run's record in its folder; or that there is none.
 
     Args:
-        name: of the part of ``archcalc training all``, or one of :data:`MORE`.
+        name: one of :data:`training.parts.EVERY`.
         records: the folder in which its own lies.
 
     Raises:
@@ -71,7 +64,7 @@ class Run:
     def __init__(self, name: str, records: Path) -> None:
         self.name, self.folder = name, records / name
         self.record: Record | None = None
-        kind = MORE.get(name) or chain.PARTS[name][0]
+        kind = parts.EVERY[name].of
         if (self.folder / FILE).exists():
             found = Record.read(self.folder)
             if found.experiment != kind:
@@ -107,9 +100,19 @@ class Run:
 
     def command(self, name: str = "") -> str:  # noqa: ARG002 - one makes all
         """The line that fills this run's place."""
-        if self.record is not None:
-            return str(self.record.about["command"])
-        return f"{chain.command(self.name)} --output {self.folder}"
+        line = f"{parts.command(self.name)} --output {self.folder}"
+        return f"{line} --overwrite" if self.there else line
+
+    @property
+    def remark(self) -> str:
+        """What is other than in the assignment, of a run that is there; empty for nothing."""
+        found = self.experiment.configuration()
+        asked = parts.EVERY[self.name].images
+        made = found.get("dataset", found.get("setting", asked))
+        said = [self.experiment.remark().removesuffix(".")]
+        if asked not in {"", made}:
+            said.insert(0, f"{datasets.title(made)} in place of {datasets.title(asked)}")
+        return "; ".join(filter(None, said))
 
 
 class Computed:

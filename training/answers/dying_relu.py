@@ -140,18 +140,17 @@ def at_end(group: Mapping[str, Any]) -> str:
 def _relu(experiment: DyingRelu, groups: list[Any]) -> Iterator[Block]:
     """Problem 1.2: what fraction, and is it the paper's?"""
     own = [group for group in groups if group["activation"] == "relu"]
-    rows = []
-    for group in own:
-        rows.append(
-            (
-                *_name(group)[1:],
-                at_end(group),
-                at_birth(group),
-                f"{group['died_in_training']:,}",
-                f"{group['born_dead_and_revived']:,}",
-                _over(group),
-            )
+    rows = [
+        (
+            *_name(group)[1:],
+            at_end(group),
+            at_birth(group),
+            f"{group['died_in_training']:,}",
+            f"{group['born_dead_and_revived']:,}",
+            _over(group),
         )
+        for group in own
+    ]
     if not rows:
         return
     headings = (*NAMES[1:], "collapsed", "at birth", "died in training", "came back", "over 90 %?")
