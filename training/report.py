@@ -24,9 +24,7 @@ from archcalc import __version__
 from archcalc.render import formats
 from archcalc.render.deliver import UndeliveredError, to_file
 from archcalc.render.table import Formula
-from training import runner
 from training.errors import TrainingError
-from training.experiments import experiment
 from training.experiments.base import choice
 from training.questions import ASSIGNMENTS, BOTH
 from training.record import to_file as kept
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from training.sources import Source
 
 FORMS: Final = {"html": "report.html", "markdown": "report.md"}  # and what a page is called
-RECORDS: Final = Path("tables/training")
+WIDE: Final = '<div class="wide">'  # what may be wider than the page moves in it
 
 
 def write(
@@ -93,7 +91,7 @@ class Page:
         self.computed = Shown(self, Computed())
         self.answered: dict[str, str] = {}  # an answer, and the question below which it stands
         self.absent: dict[str, list[str]] = {}  # what is not run, and the questions that it is of
-        self.sources: list[str] = []  # of the present answer
+        self.sources: dict[str, str] = {}  # of the present answer, and what is said of them
         self.here = self.said = ""  # the present question: its anchor, and a link to it
         self.words = Environment(  # noqa: S701 - Markdown is written, in which Shown escapes
             loader=PackageLoader("training", "answers"),
@@ -127,14 +125,12 @@ class Page:
         if before := self.answered.get(question.answer):
             return f"The question is that of {before}, and answered there."
         self.answered[question.answer] = self.said
-        self.sources = []
+        self.sources = {}
         name, _, block = question.answer.partition(":")
         template = self.words.get_template(f"{name}.md.jinja")
         given = {"run": self.run, "computed": self.computed, "from_": self.told, "here": self.here}
-        explained = runner.explanation(experiment("optimizers")())[1]
-        context = template.new_context({**given, "explained": explained})
-        text = "".join(template.blocks[block](context))
-        return f"{text}\n\nFrom: {'; '.join(self.sources)}.\n" if self.sources else text
+        text = "".join(template.blocks[block](template.new_context(given)))
+        return f"{text}\n\nFrom: {_listed(self.sources)}.\n" if self.sources else text
 
     def anchor(self, assignment: Assignment, question: Question) -> str:
         """``lab3-1.1``."""
@@ -142,13 +138,8 @@ class Page:
 
     def told(self, command: str) -> str:
         """Take down that a command makes what is shown; nothing is written in its place."""
-        self.cites(f"`{command}`, computed with this page")
+        self.sources[f"`{command}`, computed with this page"] = ""
         return ""
-
-    def cites(self, source: str) -> None:
-        """Take down where the present answer comes from."""
-        if source not in self.sources:
-            self.sources.append(source)
 
     def lacks(self, command: str) -> str:
         """Take down that something is not run, and say so, with the command once an answer."""
@@ -174,7 +165,7 @@ class Shown:
     def __init__(self, page: Page, source: Source) -> None:
         self.page, self.source = page, source
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - there, experiment, results
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - what the source has
         return getattr(self.source, name)
 
     def show(self, *names: str) -> str:
@@ -203,8 +194,8 @@ class Shown:
             address = f"data:image/png;base64,{base64.b64encode(data).decode()}"
             image = f'<img src="{address}" alt="{escape(caption)}">'
             said = f"<figcaption>{escape(caption)}</figcaption>"
-            return f'<figure><div class="wide">{image}</div>{said}</figure>'
-        if isinstance(picture, bytes):
+            return f"<figure>{WIDE}{image}</div>{said}</figure>"
+        if isinstance(picture, bytes):  # in no folder of records
             self.page.drawn[f"{name}.png"] = picture
             picture = self.page.output.parent / f"{name}.png"
         return f"![{caption}]({self.page.link(picture)})\n\n*{caption}*"
@@ -212,16 +203,15 @@ class Shown:
     def _block(self, block: Block) -> str:
         if isinstance(block, Formula):
             return f"$$\n{block.latex()}\n$$"
-        return (
-            formats.html_of(block)
-            if self.page.form == "html"
-            else formats.markdown_of(block, title="**{}**")
-        )
+        if self.page.form == "html":
+            return formats.html_of(block)
+        return formats.markdown_of(block, title="**{}**")
 
     def _cite(self, name: str) -> None:
         if isinstance(self.source, Run):
             link = f"the run [{self.source.name}](#run-{self.source.name})"
-            self.page.cites(f"{link}{self._size(self.source)}")
+            if link not in self.page.sources:
+                self.page.sources[link] = self._size(self.source)
         else:
             self.page.told(self.source.command(name))
 
@@ -236,11 +226,16 @@ class Shown:
         return self.page.lacks(self.source.command(name))
 
 
+def _listed(sources: Mapping[str, str]) -> str:
+    return "; ".join(f"{source}{remark}" for source, remark in sources.items())
+
+
 def rendered(body: str) -> str:
     """Markdown as HTML, formulas as MathML."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     parser.use(dollarmath_plugin, renderer=_math, double_inline=False)
-    return str(parser.render(body))
+    html = str(parser.render(body))
+    return html.replace("<table>\n", f"{WIDE}<table>\n").replace("</table>\n", "</table></div>\n")
 
 
 def _math(latex: str, how: Mapping[str, Any]) -> str:

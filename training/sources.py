@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from training import datasets, parts, runner
 from training.answers import architectures
 from training.errors import TrainingError
+from training.experiments import experiment
 from training.record import FILE, Record
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class Computed:
     def blocks(self) -> Blocks:
         """See :class:`Source`."""
         return by_name(architectures.blocks())
+
+    @cached_property
+    def explained(self) -> dict[str, Any]:
+        """The equations of the adaptive methods: what ``optimizers --explain --json`` prints."""
+        return runner.explanation(experiment("optimizers")())[1]
 
     @cached_property
     def pictures(self) -> dict[str, bytes]:
