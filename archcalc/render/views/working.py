@@ -54,9 +54,9 @@ def _sum(report: Report, quantity: str) -> Cell:
 def _workings(row: Row) -> Iterable[tuple[str, Cell]]:
     if row.layer is not None:
         yield "layer", text(row.word)
-    if geometry := _geometry(row):
-        yield "filters" if "filters" in geometry else "window", text(geometry)
-    yield from _sizes(row)
+    if window := geometry(row):
+        yield "filters" if "filters" in window else "window", text(window)
+    yield from output_sizes(row)
     cost = row.cost
     yield "output", text(row.output)
     if cost.parameters.value != 0:
@@ -70,7 +70,7 @@ def _workings(row: Row) -> Iterable[tuple[str, Cell]]:
         yield "activations", working(cost.activations)
 
 
-def _geometry(row: Row) -> str:
+def geometry(row: Row) -> str:
     """``96 filters of 11x11x3, stride 4, padding 0``."""
     layer = row.layer
     if not isinstance(layer, Convolution | TransposedConvolution | Pool):
@@ -93,7 +93,7 @@ def _geometry(row: Row) -> str:
     return f"{layer.out_channels} filters of {sizes}x{seen}{groups}, {moves}"
 
 
-def _sizes(row: Row) -> Iterable[tuple[str, Cell]]:
+def output_sizes(row: Row) -> Iterable[tuple[str, Cell]]:
     """How each axis of the output comes out of the input's, once where all are alike."""
     if row.layer is None or not isinstance(
         row.layer, Convolution | TransposedConvolution | Pool | AdaptivePool | GlobalPool
