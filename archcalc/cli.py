@@ -284,6 +284,8 @@ MEASURED: Final = (
     "  gradient: `archcalc verify zoo --against torch,fvcore,torchinfo,gradient --format markdown`",
     "- [profile/](profile/README.md): time and memory of every layer: `archcalc profile`",
     "- [training/](training/README.md): the experiments: `archcalc training`",
+    "- [report/](report/README.md): both assignments of the course, every question answered from",
+    "  the records of the experiments: `archcalc training report`",
 )
 SUFFIXES: Final = {"txt": "text", "csv": "csv", "tex": "latex"}
 

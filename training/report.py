@@ -91,7 +91,8 @@ class Page:
         self.computed = Shown(self, Computed())
         self.answered: dict[str, str] = {}  # an answer, and the question below which it stands
         self.absent: dict[str, list[str]] = {}  # what is not run, and the questions that it is of
-        self.sources: dict[str, str] = {}  # of the present answer, and what is said of them
+        self.made: dict[str, str] = {}  # runs of the present answer, and what is said of them
+        self.making: list[str] = []  # commands that compute for it while the page is written
         self.here = self.said = ""  # the present question: its anchor, and a link to it
         self.words = Environment(  # noqa: S701 - Markdown is written, in which Shown escapes
             loader=PackageLoader("training", "answers"),
@@ -125,12 +126,12 @@ class Page:
         if before := self.answered.get(question.answer):
             return f"The question is that of {before}, and answered there."
         self.answered[question.answer] = self.said
-        self.sources = {}
+        self.made, self.making = {}, []
         name, _, block = question.answer.partition(":")
         template = self.words.get_template(f"{name}.md.jinja")
         given = {"run": self.run, "computed": self.computed, "from_": self.told, "here": self.here}
         text = "".join(template.blocks[block](template.new_context(given)))
-        return f"{text}\n\nFrom: {_listed(self.sources)}.\n" if self.sources else text
+        return f"{text}\n\n{self._sources()}\n"
 
     def anchor(self, assignment: Assignment, question: Question) -> str:
         """``lab3-1.1``."""
@@ -138,8 +139,17 @@ class Page:
 
     def told(self, command: str) -> str:
         """Take down that a command makes what is shown; nothing is written in its place."""
-        self.sources[f"`{command}`, computed with this page"] = ""
+        if command not in self.making:
+            self.making.append(command)
         return ""
+
+    def _sources(self) -> str:
+        """Where the present answer comes from."""
+        said = [f"the run {link}{remark}" for link, remark in self.made.items()]
+        if self.making:
+            commands = ", ".join(f"`{command}`" for command in self.making)
+            said.append(f"archcalc, while this page was made: {commands}")
+        return f"From: {'; '.join(said)}." if said else ""
 
     def lacks(self, command: str) -> str:
         """Take down that something is not run, and say so, with the command once an answer."""
@@ -209,9 +219,9 @@ class Shown:
 
     def _cite(self, name: str) -> None:
         if isinstance(self.source, Run):
-            link = f"the run [{self.source.name}](#run-{self.source.name})"
-            if link not in self.page.sources:
-                self.page.sources[link] = self._size(self.source)
+            link = f"[{self.source.name}](#run-{self.source.name})"
+            if link not in self.page.made:
+                self.page.made[link] = self._size(self.source)
         else:
             self.page.told(self.source.command(name))
 
@@ -224,10 +234,6 @@ class Shown:
 
     def _lacking(self, name: str) -> str:
         return self.page.lacks(self.source.command(name))
-
-
-def _listed(sources: Mapping[str, str]) -> str:
-    return "; ".join(f"{source}{remark}" for source, remark in sources.items())
 
 
 def rendered(body: str) -> str:
