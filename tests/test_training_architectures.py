@@ -176,7 +176,7 @@ def test_answers_have_the_known_numbers(name, form):
     answer = answered(form)[name].replace("\\", "")
     assert [number for number in KNOWN[name] if number not in answer] == []
     assert "**Conclusion.**" in answer
-    assert "From: `archcalc " in answer
+    assert "made: `archcalc " in answer
     assert "not run" not in answer
 
 
