@@ -56,7 +56,9 @@ class Formula(NamedTuple):
     lines: tuple[tuple[str, str], ...]
 
     def latex(self) -> str:
-        """All of them, aligned; needs amsmath."""
+        """All of them; where they are several, aligned, which needs amsmath."""
+        if len(self.lines) == 1:
+            return self.lines[0][1]
         lines = (latex.replace(" = ", " &= ", 1) for _, latex in self.lines)
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
