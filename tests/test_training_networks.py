@@ -18,6 +18,7 @@ from training.cohort import Cohort, Member
 from training.data import Augmentation, Data
 from training.datasets import Images
 from training.errors import TrainingError
+from training.experiments import batchnorm_dropout
 from training.experiments.batchnorm_dropout import (
     PLACEMENTS,
     VARIANTS,
@@ -715,3 +716,38 @@ def test_full_size_is_ten_seeds_and_twenty_epochs():
     asked = BatchnormDropout(seeds=3, epochs=2, rate=0.5)
     assert asked.full() == BatchnormDropout(rate=0.5).command()
     assert BatchnormDropout(seeds=30, epochs=9).full() == BatchnormDropout(seeds=30).command()
+
+
+def some(examples, tested, *, seed, standard=False):
+    """Digits to learn from and to test on, 37 of them held out."""
+    counts = {"examples": examples, "held": 37, "tested": tested}
+    given = {"seed": seed, "standard": standard, "device": "cpu"}
+    return batchnorm_dropout.prepared("digits", None, **counts, **given)
+
+
+def test_a_part_of_the_images_is_learnt_from_and_tested_on():
+    """Training images are drawn with the seed from those not held out, test images the first."""
+    whole = some(0, 0, seed=3)
+    train, test = some(99, 9, seed=3)
+    again, _ = some(99, 0, seed=3)
+    other, _ = some(99, 0, seed=4)
+    assert [len(part.x) for part in whole] == [1400, 37]
+    assert (len(train.x), len(test.x)) == (99, 9)
+    assert torch.equal(test.x, whole[1].x[:9])
+    assert torch.equal(train.x, again.x)
+    assert not torch.equal(train.x, other.x)
+    there = {one.numpy().tobytes() for one in whole[0].x}
+    drawn = [one.numpy().tobytes() for one in train.x]
+    assert {*drawn} <= there
+    assert drawn != [one.numpy().tobytes() for one in whole[0].x[:99]]
+    normal, _ = some(99, 0, seed=3, standard=True)
+    assert abs(float(normal.x.mean())) < 1e-5  # by the mean of what is learnt from
+
+
+def test_a_page_says_that_not_all_images_were_there():
+    """Where a part of the images stands for all, it is said below every table, with both counts."""
+    assert BatchnormDropout().remark() == ""
+    few = BatchnormDropout(examples=3000, test_examples=2000, seed=3, seeds=2)
+    said = "MNIST: 3,000 training images, drawn with seed 3, and 2,000 test images stand for all."
+    assert few.remark() == said
+    assert few.full() == BatchnormDropout(seed=3).command()

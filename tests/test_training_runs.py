@@ -1000,7 +1000,9 @@ OTHERS = {
         "batch": "25",
         "rate": "0.5",
         "augment": "flip",
+        "examples": "99",
         "validation": "9",
+        "test_examples": "8",
         "seed": "1",
     },
     "dataset": {"dataset": "own.npz", "validation": "299", "classes": "3", "seed": "1"},
@@ -1065,6 +1067,35 @@ def test_a_record_of_another_configuration(tmp_path, monkeypatch, capsys, name, 
     assert f"{option} {typed[0]}, not {typed[1]};" in err
     assert "--output" in err
     assert contents(tmp_path) == before
+
+
+def test_a_record_that_is_older_than_an_option(tmp_path, monkeypatch, capsys):
+    """A record without an option that came later has its default: the same run, or another one."""
+    monkeypatch.chdir(tmp_path)
+    unfinished("batchnorm-dropout", tmp_path / FOLDER)
+    record = Record.read(tmp_path / FOLDER)
+    for name in ("examples", "test_examples"):
+        assert record.configuration.pop(name) == 0
+    record.about["finished"] = "then"
+    record.save(tmp_path / FOLDER)
+    monkeypatch.setattr(runner, "write", lambda *_: None)
+    monkeypatch.setattr("training.cli._deliver", lambda *_: None)
+    assert run(["training", *line("batchnorm-dropout", TINY["batchnorm-dropout"])]) == 0
+    assert "this run is finished" in capsys.readouterr().err
+    other = f"{TINY['batchnorm-dropout']} --examples 99"
+    assert run(["training", *line("batchnorm-dropout", other)]) == 2
+    assert f"{FOLDER} holds a record with --examples 0, not 99;" in capsys.readouterr().err
+
+
+def test_a_record_of_another_release_names_the_option(tmp_path, monkeypatch, capsys):
+    """An option that this release does not know is a difference, and is told as one."""
+    monkeypatch.chdir(tmp_path)
+    unfinished("perceptron", tmp_path / FOLDER)
+    record = Record.read(tmp_path / FOLDER)
+    record.configuration["colour"] = "red"
+    record.save(tmp_path / FOLDER)
+    assert run(["training", *line("perceptron", TINY["perceptron"]), "--resume"]) == 2
+    assert f"{FOLDER} holds a record with --colour red, not None;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("resume", ["", "--resume"], ids=["", "resumed"])

@@ -266,10 +266,16 @@ COMMANDS: Final = {
             "batch": "128",
             "rate": "0.003",
             "augment": "",
+            "examples": "0",
             "validation": "0",
+            "test_examples": "0",
             "data_dir": None,
         },
-        {"rate": _Option(_number, "N", "Adam's learning rate, at its height.")},
+        {
+            "examples": _Option(_whole, "N", "Training images; 0 takes all."),
+            "rate": _Option(_number, "N", "Adam's learning rate, at its height."),
+            "test_examples": _Option(_whole, "N", "Test images; 0 takes all."),
+        },
     ),
     "dataset": _Command(
         "How large a data set is, its classes, and images of some (homework 2, problem 4.1).",

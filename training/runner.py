@@ -119,15 +119,10 @@ def _opened(
             fact = f"{folder} has a {name} that belongs to no record"
             raise TrainingError(fact, hint="name another folder with --output")
     if (folder / FILE).exists() and not overwrite:
-        record = Record.read(folder)
-        _same(experiment, record, folder)
-        if not record.finished and not resume:
-            hint = "--resume goes on with it, --overwrite starts anew"
-            raise TrainingError(f"{folder} holds an unfinished record of this run", hint=hint)
+        record = kept(experiment, folder, resume=resume)
         if not record.finished:
             now = provenance(device, own.world)
-            kept = record.about
-            kept["resumed"] = [*kept.get("resumed", []), now]
+            record.about["resumed"] = [*record.about.get("resumed", []), now]
         return record
     record = Record(experiment.name, experiment.configuration())
     record.about = {
@@ -142,14 +137,34 @@ def _opened(
     return record
 
 
+def kept(experiment: Experiment, folder: Path, *, resume: bool) -> Record:
+    """The record that a folder holds of an experiment.
+
+    Raises:
+        TrainingError: it is of another run, damaged, or unfinished and not to be gone on with.
+    """
+    record = Record.read(folder)
+    _same(experiment, record, folder)
+    if not record.finished and not resume:
+        hint = "--resume goes on with it, --overwrite starts anew"
+        raise TrainingError(f"{folder} holds an unfinished record of this run", hint=hint)
+    return record
+
+
 def _same(experiment: Experiment, record: Record, folder: Path) -> None:
-    """Refuse a record of another run, naming the first difference."""
+    """Refuse a record of another run, naming the first difference.
+
+    Options that came after the record was made have their defaults in it.
+    """
     fact = ""
     if record.experiment != experiment.name:
         fact = f"{folder} holds a record of {record.experiment}, not of {experiment.name}"
-    mine = experiment.configuration()
-    for key in {**mine, **record.configuration}:
-        there, here = record.configuration.get(key), mine.get(key)
+    mine, theirs = experiment.configuration(), record.configuration
+    if not fact:
+        with contextlib.suppress(TrainingError):  # of another release: the difference is told
+            theirs = experiment_of(record).configuration()
+    for key in {**mine, **theirs}:
+        there, here = theirs.get(key), mine.get(key)
         if not fact and there != here:
             option = f"--{key.replace('_', '-')}"
             fact = f"{folder} holds a record with {option} {_said(there)}, not {_said(here)}"

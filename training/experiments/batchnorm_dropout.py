@@ -149,8 +149,10 @@ class BatchnormDropout(Experiment):
         rate: Adam's, at its height: up in 200 updates (or a tenth of all), and down to 0 along half
             a cosine.
         augment: such as ``shift2``, see :class:`training.data.Augmentation`; nothing if empty.
+        examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: so many training images are held out and stand in for the test set, so that
             settings can be chosen without it.
+        test_examples: the first of the test images, or of those held out; 0 takes all.
         data_dir: where data sets are; the result does not depend on it.
         seed: of everything that is drawn.
     """
@@ -165,7 +167,9 @@ class BatchnormDropout(Experiment):
     batch: int = 128
     rate: float = 3e-3
     augment: str = ""
+    examples: int = 0
     validation: int = 0
+    test_examples: int = 0
     data_dir: str | None = field(default=None, compare=False, metadata=PLACE)
 
     def __post_init__(self) -> None:
@@ -177,7 +181,9 @@ class BatchnormDropout(Experiment):
         whole("--seeds", self.seeds, 1, 1000)
         whole("--epochs", self.epochs, 0, 1000)
         whole("--batch", self.batch, 2)
+        whole("--examples", self.examples, 0)
         whole("--validation", self.validation, 0)
+        whole("--test-examples", self.test_examples, 0)
         if not self.groups():
             fact = (
                 "--dropout-placement before is in front of batch norms, and dropout alone has none"
@@ -207,8 +213,18 @@ class BatchnormDropout(Experiment):
         return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
 
     def full(self) -> str:
-        """At least ten seeds, twenty epochs."""
-        return replace(self, seeds=max(self.seeds, 10), epochs=20).command()
+        """All images, at least ten seeds, twenty epochs."""
+        whole_set = replace(self, examples=0, test_examples=0)
+        return replace(whole_set, seeds=max(self.seeds, 10), epochs=20).command()
+
+    def remark(self) -> str:
+        """How many images there were, where they were not all."""
+        said = []
+        if self.examples:
+            said.append(f"{self.examples:,} training images, drawn with seed {self.seed},")
+        if self.test_examples:
+            said.append(f"{self.test_examples:,} test images")
+        return f"{datasets.title(self.dataset)}: {' and '.join(said)} stand for all." * bool(said)
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""
@@ -220,7 +236,8 @@ class BatchnormDropout(Experiment):
 
     def images(self, device: str = "cpu", *, standard: bool = True) -> tuple[Images, Images]:
         """Training and test set, or what is held out in its place, as a variant reads them."""
-        return prepared(self.dataset, self.data_dir, self.validation, self.seed, standard, device)
+        counts = (self.examples, self.validation, self.test_examples)
+        return prepared(self.dataset, self.data_dir, *counts, self.seed, standard, device)
 
     def _task(self, group: Group) -> Task:
         train, _ = self.images()
@@ -394,7 +411,9 @@ def _drop(probability: float) -> str:
 def prepared(
     dataset: str,
     folder: str | None,
+    examples: int,
     held: int,
+    tested: int,
     seed: int,
     standard: bool,  # noqa: FBT001 - a cache's key
     device: str,
@@ -404,8 +423,10 @@ def prepared(
     Args:
         dataset: see :func:`training.datasets.load`.
         folder: likewise.
+        examples: how many of the others to learn from; 0 is all of them.
         held: so many training images are held out; they come in the test set's place.
-        seed: of the choice of these.
+        tested: how many of the test images, the first; 0 is all.
+        seed: of both choices.
         standard: whether to normalize by mean and standard deviation of the training set.
         device: where to.
 
@@ -422,11 +443,27 @@ def prepared(
         train, test = train.split(held, seed)
     else:
         test = datasets.load(dataset, folder, train=False)
+    _fewer("--examples", examples, train, "to learn from")
+    _fewer("--test-examples", tested, test, "for the test")
+    if examples:
+        _, train = train.split(examples, seed)
+    test = Images(test.x[: tested or None], test.y[: tested or None])
     train, test = train.resized(SIZE, SIZE), test.resized(SIZE, SIZE)
     if standard:
         by = Normalization.of(train)
         train, test = by(train), by(test)
     return train.to(device), test.to(device)
+
+
+def _fewer(option: str, asked: int, there: Images, what: str) -> None:
+    """Refuse more images than there are.
+
+    Raises:
+        TrainingError: naming the option.
+    """
+    if asked > len(there.x):
+        fact = f"{option} {asked}: there are {len(there.x):,} images {what}"
+        raise TrainingError(fact, hint="0 takes all")
 
 
 def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - arrays by name
