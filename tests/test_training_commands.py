@@ -1096,6 +1096,7 @@ EXTREMES = [
     "init --networks 1 --examples 2 --activation relu --init normal0",
     "init --networks 1 --examples 3 --activation relu --init normal1000000000",
     "init --networks 1 --examples 3 --activation leakyrelu1000000000000 --init he",
+    "init --setting digits --networks 1 --examples 9 --activation tanh --init he",
     "dying-relu --simulations 1 --points 1 --batch 1 --epochs 0 --hidden-layers 1 --width 1"
     " --born 1",
     "dying-relu --simulations 1 --points 2 --batch 2 --epochs 1 --hidden-layers 1 --born 0"

@@ -1520,6 +1520,7 @@ def test_settings_are_the_blogs():
     hidden = [(100, 100, "relu")] * 4
     assert sizes["ball"] == [(10, 100, "relu"), *hidden, (100, 1, "id")]
     assert sizes["mnist"] == [(784, 100, "id"), *hidden, (100, 100, "relu"), (100, 10, "id")]
+    assert sizes["digits"] == [(64, 100, "id"), *sizes["mnist"][1:]]
 
 
 # --------------------------------------------------------------------------------------- dying relu

@@ -138,7 +138,7 @@ OPTIONS: Final = {
     "rate": _Option(_numbers, "NUMBERS", "Learning rates."),
     "seeds": _Option(_whole, "N", "Networks of each variant."),
     "sets": _Option(_whole, "N", "Training sets; all are learnt from at once."),
-    "setting": _Option(_text, "WORD", "ball (Godoy's blog) or mnist (Perunicic's)."),
+    "setting": _Option(_text, "WORD", "ball (Godoy's blog), mnist (Perunicic's), digits."),
     "simulations": _Option(_whole, "N", "Networks of each combination."),
     "test_points": _Option(_whole, "N", "Test points, the same for all sets."),
     "validation": _Option(_whole, "N", "Training images held out in the test set's place."),

@@ -1,7 +1,8 @@
 """Lab 3, problem 1.1: what initialization does to activations and gradients of five layers.
 
 Two settings, after the two blogs that the problem names: ``ball`` is Godoy's (deepreplay),
-``mnist`` is Perunicic's (intoli.com). Networks are looked at as they are born; nothing is trained.
+``mnist`` is Perunicic's (intoli.com); ``digits`` is the latter on images that need no download.
+Networks are looked at as they are born; nothing is trained.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from training import activations, datasets, initial, losses, streams
 from training.cohort import Cohort, Member
 from training.data import Data
+from training.errors import TrainingError
 from training.experiments.base import PLACE, Experiment, choice, distinct, whole
 from training.loop import Task
 from training.models import Mlp
@@ -45,6 +47,8 @@ class Setting(NamedTuple):
         loss: on its outputs.
         init: the initializers to compare.
         activation: the activations to compare.
+        images: the data set that its networks look at; empty for points of the ball.
+        train: whether at its training images, which nothing learns from, or its test images.
     """
 
     text: str
@@ -52,6 +56,8 @@ class Setting(NamedTuple):
     loss: Loss
     init: tuple[str, ...]
     activation: tuple[str, ...]
+    images: str = ""
+    train: bool = False
 
 
 SETTINGS: Final = {
@@ -68,6 +74,16 @@ SETTINGS: Final = {
         losses.cross_entropy,
         ("normal.1", "normal.14", "normal.28", "glorot", "he"),
         ("sigmoid", "tanh", "relu", "id"),
+        "mnist",
+    ),
+    "digits": Setting(
+        f"8x8x1 fc-100 (fc-100 relu) x{LAYERS} fc-10",
+        1,
+        losses.cross_entropy,
+        ("normal.1", "normal.14", "normal.28", "glorot", "he"),
+        ("sigmoid", "tanh", "relu", "id"),
+        datasets.DIGITS,
+        train=True,  # it has few for the test
     ),
 }
 
@@ -77,12 +93,12 @@ class Init(Experiment):
     """Activations and initializers, every combination with some networks.
 
     Args:
-        setting: ``ball`` or ``mnist``.
+        setting: one of :data:`SETTINGS`.
         activation: some of ``sigmoid``, ``tanh``, ``relu``, ``id`` and archcalc's other words;
             the setting's own if none is named.
         init: initializers, see :mod:`training.initial`; the setting's own if none is named.
         networks: a combination.
-        examples: that they look at: points of the ball, or MNIST's first test images.
+        examples: that they look at: points of the ball, or the first of the setting's images.
         data_dir: where MNIST is; the result does not depend on it.
         seed: of everything that is drawn.
     """
@@ -124,6 +140,13 @@ class Init(Experiment):
         """Activation and initializer of each group of members."""
         return [(activation, init) for activation in self.activation for init in self.init]
 
+    def remark(self) -> str:
+        """What stands in for the images of the blog."""
+        if self.setting != datasets.DIGITS:
+            return ""
+        title = datasets.title(datasets.DIGITS)
+        return f"Setting {self.setting}: the network of mnist, on {title}, 8x8."
+
     def tasks(self) -> tuple[Task, ...]:
         """One population a group, looked at once."""
         self.examples_on(torch.device("cpu"))  # what is not there is said before anything is kept
@@ -156,8 +179,13 @@ class Init(Experiment):
 
     def examples_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Inputs ``(1, examples, in)`` and targets, for all members alike."""
-        if self.setting == "mnist":
-            images = datasets.load("mnist", self.data_dir, train=False)
+        setting = SETTINGS[self.setting]
+        if setting.images:
+            images = datasets.load(setting.images, self.data_dir, train=setting.train)
+            if self.examples > len(images.x):
+                title = datasets.title(setting.images)
+                fact = f"--examples {self.examples}: {title} has {len(images.x):,} images"
+                raise TrainingError(fact, hint="a smaller number")
             x, y = (one[None, : self.examples].to(device) for one in images)
             return x.flatten(2), y
         x, y = ball(streams.fold(streams.root(self.seed), "ball"), self.examples)
