@@ -1,14 +1,16 @@
 # ruff: noqa: TID253 - these tests are of what needs torch
 """Experiments in turn, each with what those before it have found; pages of a diverged network."""
 
+import io
 import json
 import shlex
 
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
 
 from archcalc.cli import run
-from training import chain, cli, runner
+from training import chain, cli, progress, runner
 from training.errors import StoppedError
 from training.loop import Loop
 from training.record import FILE, Record
@@ -118,3 +120,68 @@ def test_a_diverged_network_is_shown_as_diverged(tmp_path, capsys):
     results = json.loads((tmp_path / "run" / runner.RESULTS).read_text())["results"]
     assert {name for name, arm in results["arms"].items() if arm["diverged"] != [None]}
     assert (tmp_path / "run" / "curves.png").stat().st_size > 10_000
+
+
+# -------------------------------------------------------------------------------------- the display
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """What is drawn on a terminal, which standard error is taken for."""
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100, color_system=None)
+    monkeypatch.setattr(progress, "Console", lambda **_: console)
+    return file
+
+
+def drawn(display):
+    """The lines of a display, as they stand now."""
+    console = Console(file=io.StringIO(), width=100)
+    console.print(display.live.renderable)
+    return [line.rstrip() for line in console.file.getvalue().splitlines() if line.strip()]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_one_display_counts_the_parts():
+    """Above a part's steps stands which of how many it is; figures and report are steps too."""
+    with progress.whole(["one", "two", "three"], shown=True) as begin:
+        display = progress._SHOWN.get()
+        begin("two")
+        first, now = drawn(display)
+        assert first.startswith("2 of 3 parts: two ")
+        assert now.startswith("reading")
+        with progress.bar(10, shown=True) as told:
+            told(4, "grid")
+            first, now = drawn(display)
+            assert first.startswith("2 of 3 parts: two ")
+            assert now.startswith("grid ")
+            assert "4/10 steps" in now
+        assert drawn(display)[1].startswith("figures and tables")
+        assert display.parts.tasks[0].completed == 1
+        begin("report")
+        first, now = drawn(display)
+        assert first.startswith("3 of 3 parts: report ")
+        assert now.startswith("writing")
+        assert display.parts.tasks[0].completed == 3
+    assert progress._SHOWN.get() is None
+
+
+def test_a_bar_alone_is_as_before(terminal):
+    """Without a display of the whole a bar is drawn by itself; where nothing is shown, nothing."""
+    with progress.bar(10, shown=True) as told:
+        told(10, "grid")
+    assert "grid" in terminal.getvalue()
+    assert "10/10 steps" in terminal.getvalue()
+    size = len(terminal.getvalue())
+    with progress.whole(["one"], shown=False) as begin, progress.bar(10, shown=False) as told:
+        begin("one")
+        told(10, "grid")
+    assert len(terminal.getvalue()) == size
+
+
+def test_without_a_terminal_nothing_is_drawn(capsys):
+    """Where standard error is no terminal there are no bars, not even of the whole."""
+    with progress.whole(["one"], shown=True) as begin, progress.bar(10, shown=True) as told:
+        begin("one")
+        told(10, "grid")
+    assert capsys.readouterr() == ("", "")

@@ -5,16 +5,28 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from archcalc.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
+    from typing import TypeAlias
+
+    Begin: TypeAlias = Callable[[str], None]
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -26,13 +38,8 @@ class Bar(Protocol):
         """So many updates are done, and what is being done now."""
 
 
-@contextmanager
-def bar(total: int, *, shown: bool) -> Iterator[Bar]:
-    """A progress bar with the time left on standard error, if that is a terminal."""
-    console = Console(stderr=True)
-    if not shown or not console.is_terminal:
-        yield lambda done, what: None  # noqa: ARG005
-        return
+def _steps(console: Console, *, transient: bool = False) -> Progress:
+    """A line of what is done now, its bar, and the time left."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -40,9 +47,97 @@ def bar(total: int, *, shown: bool) -> Iterator[Bar]:
         TextColumn("steps,"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda done, what: progress.update(task, completed=done, description=what)
+    return Progress(*columns, console=console, transient=transient)
+
+
+class Whole:
+    """The display of a command of many parts: how many are done, and the present one below.
+
+    Args:
+        parts: their names, in order.
+        console: a terminal.
+    """
+
+    def __init__(self, parts: Sequence[str], console: Console) -> None:
+        self.names = parts
+        text = TextColumn("{task.description}")
+        self.parts = Progress(text, BarColumn(), TimeElapsedColumn(), console=console)
+        self.steps = _steps(console)
+        self.rest = Progress(text, BarColumn(), console=console)  # of what has no steps
+        self.line = self.parts.add_task("", total=len(parts))
+        self.live = Live(Group(self.parts, self.steps, self.rest), console=console, transient=True)
+
+    def begin(self, what: str) -> None:
+        """The next part begins, or what comes behind all of them."""
+        count = len(self.names)
+        place = self.names.index(what) if what in self.names else count
+        line = f"{min(place + 1, count)} of {count} parts: {what}"
+        self.parts.update(self.line, completed=place, description=line)
+        self._now("reading" if place < count else "writing")
+
+    @contextmanager
+    def bar(self, total: int) -> Iterator[Bar]:
+        """The present part's steps; behind them come its figures."""
+        self._now("")
+        task = self.steps.add_task("", total=total)
+        try:
+            yield lambda done, what: self.steps.update(task, completed=done, description=what)
+        finally:
+            self.steps.remove_task(task)
+            self._now("figures and tables")
+
+    def _now(self, what: str) -> None:
+        """Show what is done that has no steps, or nothing."""
+        for task in self.rest.task_ids:
+            self.rest.remove_task(task)
+        if what:
+            self.rest.add_task(what, total=None)
+
+
+_SHOWN: Final[ContextVar[Whole | None]] = ContextVar("shown", default=None)
+
+
+@contextmanager
+def whole(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
+    """One display for all that is run within, on standard error, if that is a terminal.
+
+    Args:
+        parts: their names, in order.
+        shown: whether there is to be one.
+
+    Yields:
+        What is told which part begins.
+    """
+    console = Console(stderr=True)
+    if not shown or not console.is_terminal:
+        yield lambda what: None  # noqa: ARG005
+        return
+    display = Whole(parts, console)
+    before = _SHOWN.set(display)
+    try:
+        with display.live:
+            yield display.begin
+    finally:
+        _SHOWN.reset(before)
+
+
+@contextmanager
+def bar(total: int, *, shown: bool) -> Iterator[Bar]:
+    """A progress bar with the time left on standard error, if that is a terminal.
+
+    Within :func:`whole` it is the line of the present part.
+    """
+    display = _SHOWN.get()
+    console = Console(stderr=True)
+    if not shown or (display is None and not console.is_terminal):
+        yield lambda done, what: None  # noqa: ARG005
+    elif display is not None:
+        with display.bar(total) as told:
+            yield told
+    else:
+        with _steps(console, transient=True) as progress:
+            task = progress.add_task("", total=total)
+            yield lambda done, what: progress.update(task, completed=done, description=what)
 
 
 class Stop:
