@@ -315,9 +315,9 @@ def test_the_other_options_are_told_to_the_run(name):
 
 
 def test_the_help_names_every_experiment(capsys):
-    """The commands are the experiments and the drawing of tables; each has a line."""
+    """The commands are the experiments, their chains, and the drawing of tables, a line each."""
     listed = re.findall(r"^│ ([a-z][a-z-]*) +(\S.+?) +│$", shown("--help"), re.MULTILINE)
-    assert {name for name, _ in listed} == {*EXPERIMENTS, chain.CHAIN, "tables"}
+    assert {name for name, _ in listed} == {*EXPERIMENTS, *chain.CHAINS, "tables"}
     assert not capsys.readouterr().err
 
 
@@ -476,6 +476,20 @@ COMMANDS = [
     (["perceptron", "--sets"], ["--sets", "argument"]),
     (["perceptron", "--resume", "--overwrite"], ["--resume", "--overwrite", "choose one"]),
     (["perceptron", "-x"], ["-x"]),
+    (["all", "--preset", "quik"], ["--preset", "'quik'", "quick"]),
+    (["all", "--preset", ""], ["--preset", "quick, full"]),
+    (["all", "--device", "tpu"], ["--device", "'tpu'", "auto, cpu or cuda"]),
+    (["all", "--seed", "x"], ["--seed", "'x'"]),
+    (["all", "--seed", "9999999999999999999"], ["--seed", "9,223,372,036,854,775,807"]),
+    (["all", "--output", " "], ["--output", "names no folder"]),
+    (["all", "--output", "file"], ["file: "]),
+    (["all", "--output", "file/x"], ["file/x: Not a directory"]),
+    (["all", "--output", "x" * 300], ["too long"]),
+    (["all", "--output", "a\0b"], ["a\\x00b"]),
+    (["all", "--data-dir", "a\0b"], ["--data-dir"]),
+    (["all", "--resume", "--overwrite"], ["--resume", "--overwrite", "choose one"]),
+    (["all", "--checkpoint-every", "0"], ["--checkpoint-every", "positive"]),
+    (["all", "--epochs", "3"], ["--epochs"]),
     (["tables", "nowhere"], ["nowhere", FILE]),
     (["tables", "empty"], ["empty", FILE]),
     (["tables", "file"], ["file", FILE]),
@@ -696,6 +710,7 @@ LENET = [
 ]
 
 CYCLES = [
+    ("init", ["--setting", "digits", "--examples", "1438"], ["--examples 1438", "1,437"]),
     ("lr-finder", ["--width", "1.5"], ["--width", "1.5"]),
     ("lr-finder", ["--lr-min", "1", "--lr-max", "0.1"], ["--lr-min, --lr-max", "less than 0.1"]),
     ("lr-finder", ["--validation", "1437"], ["1,437", "--validation"]),

@@ -2,35 +2,148 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import shlex
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from training import ranks, runner
+from archcalc.render.table import EMPTY, Column, Table, number, text
+from training import datasets, progress, ranks, runner
+from training.errors import TrainingError
 from training.experiments import experiment
+from training.experiments.base import choice
+from training.experiments.init import SETTINGS
 from training.loop import KEEP
+from training.progress import say
+from training.record import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from archcalc.render.table import Block, Cell
     from training.experiments.base import Experiment
+    from training.ranks import Ranks
     from training.record import Record
 
 CHAIN: Final = "rate-and-batch"
-# A part's folder: its experiment, and what it is given besides the options of all.
+ALL: Final = "all"
+QUICK: Final = "quick"
+PRESETS: Final = (QUICK, "full")
+REPORT: Final = {"html": "report.html", "markdown": "report.md"}
+Options = Mapping[str, Any]
+
+
+class Part(NamedTuple):
+    """An experiment of a chain.
+
+    Args:
+        of: its name.
+        more: what it is given besides the options of the whole chain.
+        quick: its sizes in ``all --preset quick``, which has minutes for all parts together.
+        images: the data set that the assignment names; empty for none.
+        digits: what is given besides ``quick`` where that set is absent and digits stand in.
+    """
+
+    of: str
+    more: Options = {}
+    quick: Options = {}
+    images: str = ""
+    digits: Options = {"dataset": datasets.DIGITS}
+
+
+# MiniGoogLeNet in `all --preset quick`. An update's time is that of starting its hundreds of small
+# operations, so what counts is how many updates there are.
+_MINI: Final = {
+    "examples": 1000,
+    "validation": 400,
+    "test_examples": 1000,
+    "width": 0.125,
+    "size": 12,
+    "augment": "none",
+}
+_CYCLES: Final = {**_MINI, "epochs": 6, "step": 1}
+_FASHION: Final = "fashion-mnist"
+_DIGITS: Final = {"dataset": datasets.DIGITS, "test_examples": 0}
+_SMALL: Final = {**_DIGITS, "size": 8}
+# By folder, in the order in which they are run.
 PARTS: Final = {
-    "dataset": ("dataset", {}),
-    "lr-finder": ("lr-finder", {}),
-    "cyclical-lr": ("cyclical-lr", {}),
-    "batch-size-grow": ("batch-size", {"policy": "grow"}),
-    "batch-size-sweep": ("batch-size", {"policy": "sweep"}),
-    "batch-finder": ("batch-finder", {}),
-    "cyclical-batch": ("cyclical-batch", {}),
+    "perceptron": Part("perceptron"),
+    "init-ball": Part("init", {"setting": "ball"}, {"networks": 10}),
+    "init-mnist": Part(
+        "init", {"setting": "mnist"}, {"networks": 4}, "mnist", {"setting": datasets.DIGITS}
+    ),
+    "dying-relu": Part("dying-relu"),
+    "batchnorm-dropout": Part(
+        "batchnorm-dropout",
+        {},
+        {"examples": 3000, "test_examples": 2000, "seeds": 2, "epochs": 4},
+        "mnist",
+        {**_DIGITS, "examples": 0, "epochs": 10},
+    ),
+    "dataset": Part("dataset", {}, {"validation": _MINI["validation"]}, _FASHION),
+    "lr-finder": Part(
+        "lr-finder", {}, {**_MINI, "epochs": 3, "sweep": 3, "seeds": 1}, _FASHION, _SMALL
+    ),
+    "cyclical-lr": Part("cyclical-lr", {}, _CYCLES, _FASHION, _SMALL),
+    "batch-size-grow": Part(
+        "batch-size",
+        {"policy": "grow"},
+        {**_CYCLES, "largest": 512, "hold": "6it"},
+        _FASHION,
+        _SMALL,
+    ),
+    "batch-size-sweep": Part(
+        "batch-size",
+        {"policy": "sweep"},
+        {**_CYCLES, "smallest": 32, "largest": 512, "sweep_epochs": 3},
+        _FASHION,
+        _SMALL,
+    ),
+    "batch-finder": Part(
+        "batch-finder",
+        {},
+        {**_CYCLES, "smallest": 16, "largest": 512, "trial": 2},
+        _FASHION,
+        _SMALL,
+    ),
+    "cyclical-batch": Part("cyclical-batch", {}, {**_CYCLES, "epochs": 4}, _FASHION, _SMALL),
+    "optimizers": Part(
+        "optimizers",
+        {},
+        {
+            "method": ("adagrad", "rmsprop", "rmsprop-nesterov", "adadelta", "adam"),
+            "examples": 2000,
+            "validation": 500,
+            "test_examples": 1000,
+            "width": 200,
+            "search_epochs": 3,
+            "epochs": 8,
+            "seeds": 2,
+        },
+        "cifar10",
+        {**_DIGITS, "examples": 1000, "validation": 400, "size": 8},
+    ),
+}
+_NAMES: Final = tuple(PARTS)
+# A command: the folders of its parts.
+CHAINS: Final = {
+    CHAIN: _NAMES[_NAMES.index("dataset") : _NAMES.index("cyclical-batch") + 1],
+    ALL: _NAMES,
 }
 FINDERS: Final = {"lr_finder": "lr-finder", "batch_finder": "batch-finder"}
 
 
+class Outcome(NamedTuple):
+    """What came of a part: its finished record, or why there is none."""
+
+    part: str
+    record: Record | None = None
+    why: str = ""
+
+
 def run(
-    given: Mapping[str, Any],
+    given: Options,
     folder: Path,
     *,
     device: str = "auto",
@@ -59,20 +172,240 @@ def run(
     """
     how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
     with ranks.together(ranks.device(device)):
-        for name in PARTS:
+        for name in CHAINS[CHAIN]:
             record = runner.run(part(name, given, folder), folder / name, **how)
             if record is not None:
                 yield name, record
 
 
-def part(name: str, given: Mapping[str, Any], folder: Path) -> Experiment:
+def part(name: str, given: Options, folder: Path) -> Experiment:
     """A part, with the options that it has, and what the finders in ``folder`` have found."""
-    of, more = PARTS[name]
+    of, more, *_ = PARTS[name]
     kind = experiment(of)
     known = {one.name for one in kind.fields()}
-    mine = {key: value for key, value in {**given, **more}.items() if key in known}
+    mine = {key: value for key, value in {**more, **given}.items() if key in known}
     mine |= {key: str(folder / of) for key, of in FINDERS.items() if key in known}
     if name == "dataset":  # what is held out is what the others hold out
         finder: Any = part("lr-finder", given, folder)
         mine["validation"] = finder.validation
     return kind(**mine)
+
+
+# ------------------------------------------------------------------------------------- everything
+
+
+def everything(
+    given: Options,
+    folder: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    overwrite: bool = False,
+    keep: float = KEEP,
+) -> list[Outcome]:
+    """All that both assignments ask for, every part in a folder of its own, and the report.
+
+    A part that fails is told, and those that do not need it are run all the same.
+
+    Args:
+        given: ``preset``, ``seed`` and ``data_dir``.
+        folder: of the parts' folders and the report.
+        device: see :func:`training.runner.run`, as all that follow.
+        resume: likewise.
+        overwrite: likewise.
+        keep: likewise.
+
+    Returns:
+        What came of every part, and of the report if that failed; on ranks other than the first,
+        nothing.
+
+    Raises:
+        TrainingError: what was asked for is wrong, or the folder is of another run.
+        StoppedError: Ctrl-C; nothing is lost.
+    """
+    choice("--preset", [given["preset"]], PRESETS)
+    how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
+    with ranks.together(ranks.device(device)) as own:
+        absent = _absent(given)
+        asked = {name: _options(name, given, absent) for name in CHAINS[ALL]}
+        own.leads(lambda: _refuse(asked, folder, resume=resume, overwrite=overwrite))
+        if own.first and absent:
+            say(_stand_in(absent, given))
+        outcomes: dict[str, Outcome] = {}
+        with progress.whole(tuple(asked), shown=own.first) as begin:
+            for name, options in asked.items():
+                begin(name)
+                outcomes[name] = _outcome(name, options, folder, how, outcomes, own)
+            begin("report")
+            failed = _report(folder, own)
+        return [*outcomes.values(), *failed] if own.first else []
+
+
+def _absent(given: Options) -> tuple[str, ...]:
+    """The sets that are not in the folder, where nothing is to be downloaded."""
+    if given["preset"] != QUICK:
+        return ()
+    asked = dict.fromkeys(PARTS[name].images for name in CHAINS[ALL])
+    return tuple(name for name in asked if name and not datasets.there(name, given.get("data_dir")))
+
+
+def _options(name: str, given: Options, absent: tuple[str, ...]) -> dict[str, Any]:
+    """The options of a part of everything, with its sizes."""
+    one = PARTS[name]
+    mine = {**given, **({"dataset": one.images} if one.images else {})}
+    if given["preset"] == QUICK:
+        mine |= one.quick
+    if one.images in absent:
+        mine |= one.digits
+    return mine
+
+
+def _refuse(asked: Mapping[str, Options], folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Say what every part would stumble over, before any is run.
+
+    Raises:
+        TrainingError: a wrong option, or records of other runs.
+    """
+    if "\0" in str(folder):
+        raise TrainingError(f"{folder}: no folder has such a name")
+    try:
+        for name, options in asked.items():
+            _known(name, options, folder, resume=resume, overwrite=overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"{folder}: {error.strerror}") from None
+
+
+def _known(name: str, options: Options, folder: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse a part's options, or the record that is in its folder.
+
+    Raises:
+        TrainingError: as :func:`_refuse` does.
+    """
+    try:
+        one = part(name, options, folder)
+    except TrainingError:
+        if needs(name):  # it cannot be made before its finder has found something
+            return
+        raise
+    if (folder / name / FILE).exists() and not overwrite:
+        runner.kept(one, folder / name, resume=resume)
+
+
+def needs(name: str) -> list[str]:
+    """The folders of the finders that a part needs."""
+    known = {one.name for one in experiment(PARTS[name].of).fields()}
+    return [finder for key, finder in FINDERS.items() if key in known]
+
+
+def _stand_in(absent: tuple[str, ...], given: Options) -> str:
+    """What is not there, what takes its place, and what brings it."""
+    where = given.get("data_dir")
+    option = f" --data-dir {shlex.quote(where)}" if where else ""
+    sets = _listed([datasets.title(name) for name in absent])
+    commands = _listed([f"archcalc training dataset {name}{option}" for name in absent])
+    verb = "is" if len(absent) == 1 else "are"
+    stand_in = datasets.title(datasets.DIGITS)
+    return (
+        f"{sets} {verb} not in {datasets.place(where)}: {stand_in} stand in; fetch with {commands}"
+    )
+
+
+def _listed(words: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _outcome(
+    name: str,
+    options: Options,
+    folder: Path,
+    how: Any,  # noqa: ANN401 - the runner's keywords
+    before: Mapping[str, Outcome],
+    own: Ranks,
+) -> Outcome:
+    """Run a part, or say why it cannot be."""
+    failed = [other for other in needs(name) if before[other].why]
+    if failed:
+        return _failed(name, f"it needs what {failed[0]} would have found", own)
+    try:
+        record = runner.run(part(name, options, folder), folder / name, **how)
+    except TrainingError as error:
+        return _failed(name, str(error), own)
+    return Outcome(name, record)
+
+
+def _failed(name: str, why: str, own: Ranks) -> Outcome:
+    """Say that there is no result, and why."""
+    if own.first:
+        say(f"{name} failed: {why}")
+    return Outcome(name, why=why)
+
+
+def _report(folder: Path, own: Ranks) -> list[Outcome]:
+    """Write the report of a folder in its forms."""
+    report = import_module("training.report")
+
+    def write() -> None:
+        for form, name in REPORT.items():
+            report.write(folder, folder / name, form)
+
+    try:
+        own.leads(write)
+    except TrainingError as error:
+        return [_failed("report", str(error), own)]
+    return []
+
+
+# --------------------------------------------------------------------------- what is told of it
+
+
+def blocks(outcomes: list[Outcome], folder: Path) -> list[Block]:
+    """A line a part, and where the report is."""
+    headings = (Column("part"), Column("seconds", right=True), Column("on"), Column("outcome"))
+    rows = tuple(_row(one) for one in outcomes)
+    total = sum(one.record.about["seconds"] for one in outcomes if one.record)
+    footer = ((text("total"), number(round(total)), EMPTY, EMPTY),)
+    table = Table(f"All parts, in {folder}", headings, rows, footer)
+    written = [str(folder / name) for name in REPORT.values()]
+    return [table, *([f"The report: {_listed(written)}."] * (not _of_report(outcomes)))]
+
+
+def _row(one: Outcome) -> tuple[Cell, ...]:
+    if one.record is None:
+        return (text(one.part), EMPTY, EMPTY, text("failed"))
+    seconds = number(round(one.record.about["seconds"]))
+    return (text(one.part), seconds, text(studied(one.record)), text("finished"))
+
+
+def _of_report(outcomes: list[Outcome]) -> list[Outcome]:
+    return [one for one in outcomes if one.part not in PARTS]
+
+
+def studied(record: Record) -> str:
+    """The data set that a part was run on."""
+    given = record.configuration
+    name = given.get("dataset") or (SETTINGS[given["setting"]].images if "setting" in given else "")
+    return datasets.title(name) if name else "random points"
+
+
+def data(outcomes: list[Outcome], folder: Path) -> dict[str, Any]:
+    """The same as plain data."""
+    parts = [
+        {
+            "part": one.part,
+            "seconds": one.record.about["seconds"] if one.record else None,
+            "on": studied(one.record) if one.record else None,
+            "command": one.record.about["command"] if one.record else None,
+            "failed": one.why or None,
+        }
+        for one in outcomes
+    ]
+    written = {form: str(folder / name) for form, name in REPORT.items()}
+    return {
+        "schema": f"archcalc.training.{ALL}/1",
+        "folder": str(folder),
+        "parts": parts,
+        "report": None if _of_report(outcomes) else written,
+    }

@@ -406,6 +406,11 @@ COMMANDS: Final = {
         {"preset": "quick", "lr_min": "", "lr_max": "", "b_min": "", "b_max": "", **_NETWORK},
         _PRESET,
     ),
+    "all": _Command(
+        "Everything that both assignments ask for, one after the other, and the report of it.",
+        {"preset": "quick", "data_dir": None},
+        _PRESET,
+    ),
 }
 
 
@@ -468,6 +473,9 @@ def _run(
     how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
     form = "json" if json else "text"
     try:
+        if name == chain.ALL:
+            _everything(given, place, form, how)
+            return
         if name == chain.CHAIN:
             for _, one in chain.run(given, place or runner.RUNS / name, **how):
                 _deliver(one, form)
@@ -477,6 +485,20 @@ def _run(
         raise StoppedError("stopped; the same command with --resume goes on") from None
     if record is not None:
         _deliver(record, form)
+
+
+def _everything(given: dict[str, Any], place: Path | None, form: str, how: Any) -> None:  # noqa: ANN401 - the runner's keywords
+    """Run all parts, show what came of each, and fail where one did."""
+    from training import chain, runner  # noqa: PLC0415 - loads torch
+
+    folder = place or runner.RUNS / f"{chain.ALL}-{given['preset']}"
+    found = chain.everything(given, folder, **how)
+    if not found:  # another rank than the first
+        return
+    deliver(lambda: chain.blocks(found, folder), lambda: chain.data(found, folder), form, None)
+    if failed := [one.part for one in found if one.why]:
+        fact = f"{', '.join(failed)} failed; why is said above"
+        raise TrainingError(fact, status=1)
 
 
 def _deliver(record: Record, form: str) -> None:

@@ -218,6 +218,12 @@ def load(name: str, folder: str | None = None, *, train: bool = True) -> Images:
     return _npz(str(Path(name).absolute()))[0 if train else 1]
 
 
+def there(name: str, folder: str | None = None) -> bool:
+    """Whether a set of torchvision's is in the folder, so that :func:`load` downloads nothing."""
+    where = place(folder)
+    return _there(SOURCES[name], where) or os.path.exists(where / f"{name}.npz")  # noqa: PTH110 - as there
+
+
 def title(name: str) -> str:
     """As people write it: ``Fashion-MNIST``; of a file, its name without folders."""
     if name == DIGITS:
