@@ -92,6 +92,8 @@ def test_a_part_takes_what_the_finders_read(tmp_path):
     assert (last.lr_min, last.lr_max, last.b_min, last.b_max) == (0.02, 0.3, 4, 256)
     mine = chain.part("cyclical-batch", given | {"lr_min": 0.1, "b_max": 8}, tmp_path)
     assert (mine.lr_min, mine.lr_max, mine.b_min, mine.b_max) == (0.1, 0.3, 4, 8)
+    held = [chain.part(name, given, tmp_path).validation for name in ("dataset", "lr-finder")]
+    assert held == [1000, 1000]  # the preset's, which is not what dataset itself would hold out
 
 
 def test_a_chain_goes_on_where_it_was_stopped(tmp_path, monkeypatch, capsys):

@@ -79,7 +79,7 @@ PARTS: Final = {
         {},
         {"examples": 3000, "test_examples": 2000, "seeds": 2, "epochs": 4},
         "mnist",
-        {**_DIGITS, "examples": 0, "epochs": 10},
+        {**_DIGITS, "examples": 0, "epochs": 6},
     ),
     "dataset": Part("dataset", {}, {"validation": _MINI["validation"]}, _FASHION),
     "lr-finder": Part(
@@ -103,9 +103,9 @@ PARTS: Final = {
     "batch-finder": Part(
         "batch-finder",
         {},
-        {**_CYCLES, "smallest": 16, "largest": 512, "trial": 2},
+        {**_CYCLES, "smallest": 16, "largest": 256, "trial": 3},
         _FASHION,
-        _SMALL,
+        {**_SMALL, "trial": 4},
     ),
     "cyclical-batch": Part("cyclical-batch", {}, {**_CYCLES, "epochs": 4}, _FASHION, _SMALL),
     "optimizers": Part(
