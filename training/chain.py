@@ -103,9 +103,9 @@ PARTS: Final = {
     "batch-finder": Part(
         "batch-finder",
         {},
-        {**_CYCLES, "smallest": 16, "largest": 256, "trial": 3},
+        {**_CYCLES, "smallest": 16, "largest": 512, "trial": 2},
         _FASHION,
-        {**_SMALL, "trial": 4},
+        {**_SMALL, "largest": 256, "trial": 4},
     ),
     "cyclical-batch": Part("cyclical-batch", {}, {**_CYCLES, "epochs": 4}, _FASHION, _SMALL),
     "optimizers": Part(
