@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
-from training import datasets, progress, ranks, runner
+from training import datasets, progress, ranks, report, runner
 from training.errors import TrainingError
 from training.experiments import experiment
 from training.experiments.base import choice
 from training.experiments.init import SETTINGS
 from training.loop import KEEP
+from training.parts import PARTS
 from training.progress import say
 from training.record import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from archcalc.render.table import Block, Cell
     from training.experiments.base import Experiment
+    from training.parts import Options
     from training.ranks import Ranks
     from training.record import Record
 
@@ -30,101 +30,7 @@ CHAIN: Final = "rate-and-batch"
 ALL: Final = "all"
 QUICK: Final = "quick"
 PRESETS: Final = (QUICK, "full")
-REPORT: Final = {"html": "report.html", "markdown": "report.md"}
-Options = Mapping[str, Any]
 
-
-class Part(NamedTuple):
-    """An experiment of a chain.
-
-    Args:
-        of: its name.
-        more: what it is given besides the options of the whole chain.
-        quick: its sizes in ``all --preset quick``, which has minutes for all parts together.
-        images: the data set that the assignment names; empty for none.
-        digits: what is given besides ``quick`` where that set is absent and digits stand in.
-    """
-
-    of: str
-    more: Options = {}
-    quick: Options = {}
-    images: str = ""
-    digits: Options = {"dataset": datasets.DIGITS}
-
-
-# MiniGoogLeNet in `all --preset quick`. An update's time is that of starting its hundreds of small
-# operations, so what counts is how many updates there are.
-_MINI: Final = {
-    "examples": 1000,
-    "validation": 400,
-    "test_examples": 1000,
-    "width": 0.125,
-    "size": 12,
-    "augment": "none",
-}
-_CYCLES: Final = {**_MINI, "epochs": 6, "step": 1}
-_FASHION: Final = "fashion-mnist"
-_DIGITS: Final = {"dataset": datasets.DIGITS, "test_examples": 0}
-_SMALL: Final = {**_DIGITS, "size": 8}
-# By folder, in the order in which they are run.
-PARTS: Final = {
-    "perceptron": Part("perceptron"),
-    "init-ball": Part("init", {"setting": "ball"}, {"networks": 10}),
-    "init-mnist": Part(
-        "init", {"setting": "mnist"}, {"networks": 4}, "mnist", {"setting": datasets.DIGITS}
-    ),
-    "dying-relu": Part("dying-relu"),
-    "batchnorm-dropout": Part(
-        "batchnorm-dropout",
-        {},
-        {"examples": 3000, "test_examples": 2000, "seeds": 2, "epochs": 4},
-        "mnist",
-        {**_DIGITS, "examples": 0, "epochs": 6},
-    ),
-    "dataset": Part("dataset", {}, {"validation": _MINI["validation"]}, _FASHION),
-    "lr-finder": Part(
-        "lr-finder", {}, {**_MINI, "epochs": 3, "sweep": 3, "seeds": 1}, _FASHION, _SMALL
-    ),
-    "cyclical-lr": Part("cyclical-lr", {}, _CYCLES, _FASHION, _SMALL),
-    "batch-size-grow": Part(
-        "batch-size",
-        {"policy": "grow"},
-        {**_CYCLES, "largest": 512, "hold": "6it"},
-        _FASHION,
-        _SMALL,
-    ),
-    "batch-size-sweep": Part(
-        "batch-size",
-        {"policy": "sweep"},
-        {**_CYCLES, "smallest": 32, "largest": 512, "sweep_epochs": 3},
-        _FASHION,
-        _SMALL,
-    ),
-    "batch-finder": Part(
-        "batch-finder",
-        {},
-        {**_CYCLES, "smallest": 16, "largest": 512, "trial": 2},
-        _FASHION,
-        {**_SMALL, "largest": 256, "trial": 4},
-    ),
-    "cyclical-batch": Part("cyclical-batch", {}, {**_CYCLES, "epochs": 4}, _FASHION, _SMALL),
-    "optimizers": Part(
-        "optimizers",
-        {},
-        {
-            "method": ("adagrad", "rmsprop", "rmsprop-nesterov", "adadelta", "adam"),
-            "examples": 2000,
-            "validation": 500,
-            "test_examples": 1000,
-            "width": 200,
-            "search_epochs": 3,
-            "epochs": 8,
-            "seeds": 2,
-        },
-        "cifar10",
-        {**_DIGITS, "examples": 1000, "validation": 400, "size": 8},
-    ),
-}
 _NAMES: Final = tuple(PARTS)
 # A command: the folders of its parts.
 CHAINS: Final = {
@@ -345,10 +251,9 @@ def _failed(name: str, why: str, own: Ranks) -> Outcome:
 
 def _report(folder: Path, own: Ranks) -> list[Outcome]:
     """Write the report of a folder in its forms."""
-    report = import_module("training.report")
 
     def write() -> None:
-        for form, name in REPORT.items():
+        for form, name in report.FORMS.items():
             report.write(folder, folder / name, form)
 
     try:
@@ -368,7 +273,7 @@ def blocks(outcomes: list[Outcome], folder: Path) -> list[Block]:
     total = sum(one.record.about["seconds"] for one in outcomes if one.record)
     footer = ((text("total"), number(round(total)), EMPTY, EMPTY),)
     table = Table(f"All parts, in {folder}", headings, rows, footer)
-    written = [str(folder / name) for name in REPORT.values()]
+    written = [str(folder / name) for name in report.FORMS.values()]
     return [table, *([f"The report: {_listed(written)}."] * (not _of_report(outcomes)))]
 
 
@@ -402,7 +307,7 @@ def data(outcomes: list[Outcome], folder: Path) -> dict[str, Any]:
         }
         for one in outcomes
     ]
-    written = {form: str(folder / name) for form, name in REPORT.items()}
+    written = {form: str(folder / name) for form, name in report.FORMS.items()}
     return {
         "schema": f"archcalc.training.{ALL}/1",
         "folder": str(folder),

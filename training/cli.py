@@ -37,8 +37,10 @@ app = typer.Typer(
     "Several processes share the members: `torchrun --nproc-per-node=4 -m training dying-relu`.",
 )
 
-NEEDED: Final = ("torch", "numpy", "scipy", "matplotlib")
-WRITING: Final = ("jinja2", "markdown_it", "mdit_py_plugins", "latex2mathml")  # the report
+NEEDED: Final = (
+    *("torch", "numpy", "scipy", "matplotlib"),
+    *("jinja2", "markdown_it", "mdit_py_plugins", "latex2mathml"),  # the report
+)
 
 
 def _text(text: str, _option: str) -> str:
@@ -588,7 +590,7 @@ def _report(
     ] = None,
 ) -> None:
     """Answer every question of both assignments from finished records; nothing is trained."""
-    need("training", "training", *NEEDED, *WRITING)
+    need("training", "training", *NEEDED)
     from training import report  # noqa: PLC0415 - loads torch
     from training.progress import say  # noqa: PLC0415 - loads rich
 
