@@ -49,6 +49,7 @@ def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
     yield from _conclusions(settings)
     if results["differences"]:
         yield "differences", _differences(experiment, results)
+        yield "accuracy", _accuracy(experiment, results)
     yield from under("times", _times(experiment, results))
     if "with" in settings:
         yield from under("forms", _forms(settings["with"]["forms"]))
@@ -205,6 +206,30 @@ def _differences(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
     )
     headings = ("", *(one.said for one in CRITERIA.values()), "dropout is")
     return table("What dropout changes", headings, rows, notes)
+
+
+def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
+    """Problem 4.4: test accuracy without and with dropout, a method a line."""
+    methods = {dropout: setting["methods"] for dropout, setting in results["settings"].items()}
+    rows = []
+    for row in results["differences"]:
+        each = (one[row["method"]]["final"]["test_accuracy"]["mean"] for one in methods.values())
+        gain = row["test_accuracy"]
+        rows.append(
+            (
+                said(row["method"]),
+                *(interval(found, 2) for found in each),
+                points(gain, 2),
+                verdict(gain),
+            )
+        )
+    notes = (
+        f"After {counted(experiment.epochs)}, with all units at work. In brackets: 95 % Student "
+        f"intervals over {counted(experiment.seeds, 'seed')}; with less without: in percentage "
+        "points, of networks in pairs. *: not among the assignment's five.",
+    )
+    headings = ("", *(SAID[name] for name in methods), "with less without", "dropout is")
+    return table("Test accuracy without and with dropout", headings, rows, notes)
 
 
 # --------------------------------------------------------------------------------------- time
