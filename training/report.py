@@ -27,7 +27,6 @@ from archcalc.render.table import Formula
 from training.errors import TrainingError
 from training.experiments.base import choice
 from training.questions import ASSIGNMENTS, BOTH
-from training.record import to_file as kept
 from training.sources import Computed, Run
 
 if TYPE_CHECKING:
@@ -63,12 +62,14 @@ def write(
         hint = "archcalc training all makes one below runs/"
         raise TrainingError(f"{records}: no such folder of records", hint=hint)
     output = output or Path(FORMS[form])
+    if output.is_dir():  # before figures are written beside it
+        raise TrainingError(f"--output: {output} is a directory")
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
     text = page.text(asked)
     try:
         for name, data in page.drawn.items():
-            kept(data, output.parent / name)
+            to_file(data, output.parent / name)
         to_file(text, output)
     except UndeliveredError as error:
         raise TrainingError(str(error), status=1) from None
@@ -100,6 +101,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.words.filters.update(plain=plain, code=code)
 
     def text(self, asked: list[Assignment]) -> str:
         """The whole page."""
@@ -147,7 +149,7 @@ class Page:
         """Where the present answer comes from."""
         said = [f"the run {link}{remark}" for link, remark in self.made.items()]
         if self.making:
-            commands = ", ".join(f"`{command}`" for command in self.making)
+            commands = ", ".join(map(code, self.making))
             said.append(f"archcalc, while this page was made: {commands}")
         return f"From: {'; '.join(said)}." if said else ""
 
@@ -157,7 +159,7 @@ class Page:
         if self.said in questions:
             return "**not run**, as above"
         questions.append(self.said)
-        return f"**not run**: `{command}`"
+        return f"**not run**: {code(command)}"
 
     def link(self, path: Path) -> str:
         """A file's address, seen from the page."""
@@ -229,11 +231,23 @@ class Shown:
         """What is smaller than in the assignment, and what would not be."""
         if not run.remark:
             return ""
-        full = f"{run.experiment.full()} --device cuda"
-        return f" ({run.remark}; at full size {self.page.lacks(full)})"
+        full = self.page.lacks(f"{run.full} --device cuda")
+        return f" ({plain(run.remark)}; at full size {full})"
 
     def _lacking(self, name: str) -> str:
         return self.page.lacks(self.source.command(name))
+
+
+def plain(text: str) -> str:
+    """Text in which neither Markdown nor the formulas in it find marks."""
+    return formats.escaped(text.replace("&", "&amp;")).replace("$", r"\$")
+
+
+def code(text: str) -> str:
+    """Text as it is typed, between more backticks than are in it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def rendered(body: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -101,8 +102,14 @@ class Run:
 
     def command(self, name: str = "") -> str:  # noqa: ARG002 - one makes all
         """The line that fills this run's place."""
-        line = f"{parts.command(self.name)} --output {self.folder}"
+        line = f"{parts.command(self.name)} --output {shlex.quote(str(self.folder))}"
         return f"{line} --overwrite" if self.there else line
+
+    @property
+    def full(self) -> str:
+        """The command line of the same at the assignment's size, with its data set."""
+        part = parts.EVERY[self.name]
+        return experiment(part.of)(**part.more).full()
 
     @property
     def remark(self) -> str:
