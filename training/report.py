@@ -58,22 +58,29 @@ def write(
     """
     choice("--format", [form], FORMS)
     choice("--assignment", [assignment], [*ASSIGNMENTS, BOTH])
-    if not records.is_dir():
+    if not _is_folder(records):
         hint = "archcalc training all makes one below runs/"
         raise TrainingError(f"{records}: no such folder of records", hint=hint)
     output = output or Path(FORMS[form])
-    if output.is_dir():  # before figures are written beside it
+    if _is_folder(output):
         raise TrainingError(f"--output: {output} is a directory")
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
     text = page.text(asked)
     try:
+        to_file(text, output)  # first, as a name can be wrong
         for name, data in page.drawn.items():
             to_file(data, output.parent / name)
-        to_file(text, output)
     except UndeliveredError as error:
         raise TrainingError(str(error), status=1) from None
     return output
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # no name of anything
+        return False
 
 
 class Page:
@@ -231,8 +238,7 @@ class Shown:
         """What is smaller than in the assignment, and what would not be."""
         if not run.remark:
             return ""
-        full = self.page.lacks(f"{run.full} --device cuda")
-        return f" ({plain(run.remark)}; at full size {full})"
+        return f" ({plain(run.remark)}; at full size {self.page.lacks(run.full)})"
 
     def _lacking(self, name: str) -> str:
         return self.page.lacks(self.source.command(name))

@@ -109,7 +109,8 @@ class Run:
     def full(self) -> str:
         """The command line of the same at the assignment's size, with its data set."""
         part = parts.EVERY[self.name]
-        return experiment(part.of)(**part.more).full()
+        found = experiment(part.of)(**part.more).full()
+        return f"{found} --device cuda" if found else parts.command(self.name)
 
     @property
     def remark(self) -> str:
