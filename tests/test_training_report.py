@@ -12,6 +12,7 @@ from copy import deepcopy
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -30,7 +31,8 @@ from training.report import Page
 from training.sources import Computed, by_name
 
 HERE = Path(__file__).parent
-COMMITTED = HERE.parent / "tables" / "training"
+TABLES = HERE.parent / "tables"
+COMMITTED = TABLES / "training"
 TEXTS = HERE.parents[1] / "shared" / "assignments"
 TEMPLATES = Path(answers.__file__).parent
 NAMES = [*ASSIGNMENTS, "both"]
@@ -1682,6 +1684,92 @@ def test_the_page_can_be_printed(page, tmp_path):
         (sheet,) = tmp_path.glob("s*.ppm")
         assert next(bands(sheet, 1))[0] > 0.02
         sheet.unlink()
+
+
+# --------------------------------------------------------------------------- 10: what is committed
+
+
+def pixels(data):
+    """The size of a picture."""
+    with Image.open(BytesIO(data)) as found:
+        return found.size
+
+
+def with_digests(text, pictures):
+    """A page, in the place of each picture its name; of one drawn for the page, its size."""
+
+    def said(found):
+        data = base64.b64decode(found[1])
+        name = pictures.get(data, "")
+        return name if "/" in name else f"a picture of {pixels(data)}"
+
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=]+)", said, text)
+
+
+def rebuilt(form, name, tmp_path):
+    """The committed report as it would be written today."""
+    links = tmp_path / "tables"
+    links.mkdir()
+    (links / "training").symlink_to(COMMITTED)
+    (links / "report").mkdir()
+    place = links / "report" / name
+    # Commands name folders as they were typed, in the repository's folder.
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        return report.write(Path("tables/training"), place.relative_to(tmp_path), form), place
+    finally:
+        os.chdir(before)
+
+
+def test_the_committed_page_in_markdown_is_todays(tmp_path):
+    """The committed report is, letter for letter, what records and program give today."""
+    _, place = rebuilt("markdown", "README.md", tmp_path)
+    assert (TABLES / "report" / "README.md").read_text() == place.read_text()
+    drawn = {path.name: path for path in place.parent.glob("*.png")}
+    committed = {path.name: path for path in (TABLES / "report").glob("*.png")}
+    assert drawn.keys() == committed.keys()
+    for name, path in drawn.items():  # fonts differ from machine to machine
+        assert pixels(path.read_bytes()) == pixels(committed[name].read_bytes())
+
+
+def test_the_committed_page_in_html_is_todays(pictures, tmp_path):
+    """The same for HTML, with the size alone of what is drawn for the page."""
+    _, place = rebuilt("html", "index.html", tmp_path)
+    ours, theirs = (
+        with_digests(path.read_text(), pictures)
+        for path in (place, TABLES / "report" / "index.html")
+    )
+    assert ours == theirs
+    assert len(re.findall('<img src="[a-z0-9-]+/[a-z0-9-]+.png"', ours)) > 20
+
+
+def test_the_committed_folder_holds_nothing_else():
+    """Beside the committed pages lie the pictures that they show, and nothing else."""
+    text = (TABLES / "report" / "README.md").read_text()
+    shown = set(re.findall(r"\]\(([a-z0-9-]+\.png)\)", text))
+    assert {path.name for path in (TABLES / "report").iterdir()} == {
+        "README.md",
+        "index.html",
+        *shown,
+    }
+
+
+def test_the_comparison_of_pages_can_fail(page, pictures):
+    """Another picture of a record, another letter, and another size are noticed."""
+    text = page("html", "homework2").read_text()
+    one, other = (data for data, name in pictures.items() if name.startswith("perceptron/"))
+    before, after = (base64.b64encode(data).decode() for data in (one, other))
+    assert before in text
+    assert with_digests(text.replace(before, after), pictures) != with_digests(text, pictures)
+    drawn = next(data for data, name in pictures.items() if "/" not in name)
+    small = BytesIO()
+    Image.open(BytesIO(drawn)).resize((20, 10)).save(small, "png")
+    pages = [
+        f'<img src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+        for data in (drawn, small.getvalue())
+    ]
+    assert with_digests(pages[0], pictures) != with_digests(pages[1], pictures)
 
 
 # --------------------------------------------------------------------------- 11: the command
