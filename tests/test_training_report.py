@@ -921,6 +921,13 @@ def test_what_is_not_run_shows_no_result(bare):
     assert "run-" not in "".join(found)
 
 
+def test_what_is_run_is_not_called_missing(page):
+    """With all records there, nothing but full sizes is "not run", in tables as in paragraphs."""
+    found = sections(page("markdown", "both").read_text())
+    for anchor, _, _ in of_runs():
+        assert "not run" not in found[anchor].replace("at full size **not run**", "")
+
+
 def test_the_look_for_results_can_fail(lines):
     """Every section about runs has numbers that would be found."""
     found = lines("markdown", "both")
