@@ -43,6 +43,19 @@ def cheap():
 
 
 @pytest.fixture
+def sketched(monkeypatch):
+    """Figures are composed and not drawn, which takes long; they are a list, and files empty."""
+    from matplotlib.figure import Figure
+
+    from archcalc.render import style  # noqa: PLC0415 - loads matplotlib
+
+    found = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: found.append(self))
+    monkeypatch.setattr(style, "_small", lambda image: image.getvalue())
+    return found
+
+
+@pytest.fixture
 def double():
     """Torch keeps what it is not told about in 64 bits: NAdam's product of momenta."""
     import torch

@@ -1,20 +1,17 @@
-# ruff: noqa: TID253 - these tests are of what needs torch
 """Experiments in turn, each with what those before it have found; pages of a diverged network."""
 
 import io
 import json
 import re
 import shlex
-import sys
 from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
 import pytest
-from matplotlib.figure import Figure
 from rich.console import Console
 
 from archcalc.cli import run
-from training import chain, cli, progress, ranks, runner
+from training import chain, cli, progress, ranks, report, runner
 from training.errors import StoppedError, TrainingError
 from training.experiments import batchnorm_dropout, experiment
 from training.loop import Loop
@@ -58,9 +55,9 @@ def records(folder):
     return {name: Record.read(folder / name) for name in chain.CHAINS[chain.CHAIN]}
 
 
-def test_a_chain_runs_its_parts(tmp_path, capsys, monkeypatch):
+@pytest.mark.usefixtures("sketched")
+def test_a_chain_runs_its_parts(tmp_path, capsys):
     """Each part has a folder with a page and a finished record, and uses what was found before."""
-    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)  # which takes long
     assert run(line(tmp_path)) == 0
     out = capsys.readouterr().out
     assert out.count("Made by archcalc training") == len(chain.CHAINS[chain.CHAIN]) == 7
@@ -227,7 +224,7 @@ def small(patch):
     }
     patch.setattr(chain, "PARTS", parts)
     patch.setattr(runner, "write", read)
-    patch.setitem(sys.modules, "training.report", SimpleNamespace(write=written))
+    patch.setattr(report, "write", written)
 
 
 def _digits(of):
@@ -473,7 +470,7 @@ def test_a_report_that_fails_is_named(whole, monkeypatch, capsys):
     def broken(*_):
         raise TrainingError("no room")
 
-    monkeypatch.setitem(sys.modules, "training.report", SimpleNamespace(write=broken))
+    monkeypatch.setattr(report, "write", broken)
     assert run(everything(whole[0], "--json")) == 1
     out, err = capsys.readouterr()
     assert json.loads(out)["report"] is None

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from archcalc.cli import run
@@ -180,12 +179,6 @@ every = pytest.mark.parametrize("name", EXPERIMENTS)
 def bare(monkeypatch):
     """Runs write their record alone, neither page nor figures."""
     monkeypatch.setattr(runner, "write", lambda *_: None)
-
-
-@pytest.fixture
-def sketched(monkeypatch):
-    """Figures are composed and not drawn, which takes long: their files are empty."""
-    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
 
 
 def option(setting):
@@ -1083,7 +1076,7 @@ def test_text_is_tables_and_answers(outputs, capsys):
     assert run(command) == 0
     said = capsys.readouterr().out
     assert "6 training sets after 3 epochs" in said
-    assert "Part 3" in said
+    assert "Which is better?" in said
     assert f"Made by {strict(out)['command']}" in " ".join(said.split())
 
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from archcalc.cli import run
@@ -30,12 +29,6 @@ from training.record import FILE, Record, plain
 
 laws = settings(max_examples=40, deadline=None, derandomize=True)
 DIGITS = ("digits", "--validation", "300")
-
-
-@pytest.fixture
-def _sketched(monkeypatch):
-    """Figures are composed and not drawn, which takes long: their files are empty."""
-    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
 
 
 def drawn_up(channels=3, kind=np.uint8, seed=5):
@@ -341,7 +334,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.usefixtures("_sketched")
+@pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize(("args", "says"), WRONG, ids=[" ".join(args) for args, _ in WRONG])
 def test_what_is_wrong_is_one_line(tmp_path, monkeypatch, capsys, args, says):
     """It says what is wrong, with status 2, and leaves no folder."""
@@ -446,15 +439,13 @@ def test_the_same_split_is_said_where_it_is_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("classes", [(0, 1, 2), (3,)])
-def test_the_figure_has_what_it_names(made_up, monkeypatch, classes):
+def test_the_figure_has_what_it_names(made_up, sketched, classes):
     """A row a class: its name, its mean, its images as they are; places and distances below."""
     path, _ = made_up
     own = Dataset(dataset=path, validation=9, classes=classes)
     arrays, results = told(own)
-    kept = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: kept.append(self))
     assert [name for name, _ in drawing.figures(own, arrays, results)] == ["images"]
-    panels = kept[0].axes
+    panels = sketched[0].axes
     assert len(panels) == 4 * len(classes)
     for place, axes in enumerate(panels):
         row, column = divmod(place, 4)
@@ -467,7 +458,7 @@ def test_the_figure_has_what_it_names(made_up, monkeypatch, classes):
                 f"no. {shown['places'][column - 1]:,}, {shown['distances'][column - 1]:.2f} away"
             )
         assert bool(axes.get_title()) == (row == 0)
-    title = kept[0].get_suptitle()
+    title = sketched[0].get_suptitle()
     assert title.endswith("3 classes" if len(classes) == 3 else "1 class")
 
 
@@ -482,7 +473,7 @@ def test_the_figure_is_a_picture(output):
     assert len(np.unique(picture[..., 0])) > 15
 
 
-@pytest.mark.usefixtures("_sketched")
+@pytest.mark.usefixtures("sketched")
 def test_a_finished_record_is_read(output, capsys):
     """The second run reads the record: JSON says the same, from the same time."""
     folder, _, _ = output
@@ -499,7 +490,7 @@ def test_a_finished_record_is_read(output, capsys):
     (folder / "images.png").write_bytes(picture)
 
 
-@pytest.mark.usefixtures("_sketched")
+@pytest.mark.usefixtures("sketched")
 def test_an_unfinished_record_is_gone_on_with(tmp_path, capsys):
     """A run that was killed before it ended is finished by --resume, from what it had observed."""
     command = ["training", "dataset", *DIGITS, "--output", str(tmp_path)]
@@ -518,7 +509,7 @@ def test_an_unfinished_record_is_gone_on_with(tmp_path, capsys):
     assert all(again.arrays[name].tobytes() == arrays[name].tobytes() for name in arrays)
 
 
-@pytest.mark.usefixtures("_sketched")
+@pytest.mark.usefixtures("sketched")
 def test_another_data_set_needs_another_folder(tmp_path, made_up, capsys):
     """A folder's record of another set is not taken for this one's."""
     path, _ = made_up
@@ -528,7 +519,7 @@ def test_another_data_set_needs_another_folder(tmp_path, made_up, capsys):
     assert "own.npz, not digits" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_sketched")
+@pytest.mark.usefixtures("sketched")
 def test_pages_are_drawn_without_the_data(tmp_path, made_up, capsys):
     """`tables` draws the page of a record whose data are gone."""
     path, _ = made_up
