@@ -1359,6 +1359,18 @@ def test_every_run_is_named_below_what_it_shows(page, assignment):
     assert {name.removeprefix("run-") for name in found if name.startswith("run-")} == seen
 
 
+@pytest.mark.parametrize("form", report.FORMS)
+def test_a_figure_alone_names_its_source(form):
+    """What an answer shows as a figure only is named below it as well."""
+    page = Page(COMMITTED, Path("page"), form)
+    page.run("dataset").figure("images", "Three images")
+    page.computed.figure("field-stack", "A stack")
+    assert list(page.made) == ["[dataset](#run-dataset)"]
+    assert page.making == ["archcalc receptive-field 5x5 5x5 5x5"]
+    page.run("perceptron").figure("no-such-figure", "Nothing")
+    assert len(page.made) == 1
+
+
 def test_every_part_is_shown(page):
     """Each run that the assignments need is somewhere on the page of both."""
     found = sections(page("markdown", "both").read_text())
@@ -1411,6 +1423,7 @@ class Links(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.anchors, self.links, self.loads, self.tags, self.said = [], [], [], Counter(), []
+        self.instead = []
         self.feed(text)
         self.close()
 
@@ -1418,6 +1431,8 @@ class Links(HTMLParser):
         """Take down what a tag names."""
         given = dict(attrs)
         self.tags[tag] += 1
+        if tag == "img":
+            self.instead.append(given.get("alt", ""))
         if "id" in given:
             self.anchors.append(given["id"])
         if tag == "a" and "href" in given:
@@ -1455,6 +1470,7 @@ def test_every_link_leads_somewhere(page, form, assignment):
     if form == "markdown":
         outer |= set(found.loads)
         assert len(found.loads) > 10
+    assert all(len(said) > 10 for said in found.instead)  # for who cannot see the pictures
     assert outer
     for link in outer:
         path = where.parent / unquote(link)
