@@ -1175,7 +1175,12 @@ def contest(scores, gains):
     ("growing", "gain", "winner", "which"),
     [
         (0.9, [0.1, 0.05, 0.15], "growing, 90.00 %; .* it is told apart from exp_range", "better"),
-        (0.7, [-0.1, -0.15, -0.05], "exp_range, 80.00 %; .* told apart from growing", "worse"),
+        (
+            0.7,
+            [-0.1, -0.15, -0.05],
+            "exp_range, 80.00 %; .* it is told apart from growing",
+            "worse",
+        ),
         (0.9, [0.1, 0.0, 0.2], "growing, .* it is not told apart from exp_range", "not shown to"),
         (0.9, [0.1, -0.1, 0.3], "growing, .* it is not told apart from exp_range", "not shown to"),
         (0.7, [-0.1, -0.2, 0.0], "exp_range, .* it is not told apart from growing", "not shown to"),
@@ -1642,6 +1647,14 @@ def test_the_page_holds_all_that_it_shows(page, assignment):
     assert not [link for link in found.links if "//" in link]
     assert "$$" not in text
     assert "\\" not in re.sub(r"\\blacksquare", "", "".join(found.said))
+
+
+def test_lines_of_a_formula_stand_below_one_another():
+    """What is aligned in LaTeX is a table in MathML, right and left of the sign in turn."""
+    latex = "\\begin{aligned}\na &= b \\\\\nc &= d\n\\end{aligned}"
+    html = report.rendered(f"$$\n{latex}\n$$\n")
+    assert html.count("<mtr>") == 2
+    assert html.count('columnalign="right"') == html.count('columnalign="left"') == 2
 
 
 def bands(picture, number=6):
