@@ -310,7 +310,7 @@ def test_the_other_options_are_told_to_the_run(name):
 def test_the_help_names_every_experiment(capsys):
     """The commands are the experiments, their chains, and the drawing of tables, a line each."""
     listed = re.findall(r"^│ ([a-z][a-z-]*) +(\S.+?) +│$", shown("--help"), re.MULTILINE)
-    assert {name for name, _ in listed} == {*EXPERIMENTS, *chain.CHAINS, "tables"}
+    assert {name for name, _ in listed} == {*EXPERIMENTS, *chain.CHAINS, "tables", "report"}
     assert not capsys.readouterr().err
 
 

@@ -409,7 +409,7 @@ def test_the_tables_are_the_numbers(output):
 def paragraphs(experiment):
     """Its sentences, in one line."""
     found = blocks(experiment, told(experiment)[1])
-    return " ".join(block for block in found if isinstance(block, str))
+    return " ".join(block for _, block in found if isinstance(block, str))
 
 
 def test_sentences_follow_the_numbers(made_up, tmp_path):

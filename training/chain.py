@@ -10,9 +10,8 @@ from training import datasets, progress, ranks, report, runner
 from training.errors import TrainingError
 from training.experiments import experiment
 from training.experiments.base import choice
-from training.experiments.init import SETTINGS
 from training.loop import KEEP
-from training.parts import PARTS
+from training.parts import PARTS, images
 from training.progress import say
 from training.record import FILE
 
@@ -290,8 +289,7 @@ def _of_report(outcomes: list[Outcome]) -> list[Outcome]:
 
 def studied(record: Record) -> str:
     """The data set that a part was run on."""
-    given = record.configuration
-    name = given.get("dataset") or (SETTINGS[given["setting"]].images if "setting" in given else "")
+    name = images(record.configuration)
     return datasets.title(name) if name else "random points"
 
 

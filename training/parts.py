@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from training import datasets
 from training.experiments import experiment
+from training.experiments.init import SETTINGS
 
 Options: TypeAlias = Mapping[str, Any]
 
@@ -136,6 +137,12 @@ def command(name: str) -> str:
         if value != usual[key]:
             words.append(f"--{key.replace('_', '-')} {_typed(value)}")
     return " ".join(words)
+
+
+def images(configuration: Options) -> str:
+    """The data set of a run; empty if it has none."""
+    setting = configuration.get("setting")
+    return str(configuration.get("dataset") or (SETTINGS[setting].images if setting else ""))
 
 
 def _typed(value: object) -> str:

@@ -64,6 +64,8 @@ def write(
     output = output or Path(FORMS[form])
     if _is_folder(output):
         raise TrainingError(f"--output: {output} is a directory")
+    if form == "markdown" and output.exists() and not output.is_file():
+        raise TrainingError(f"--output: {output} is no file, beside which figures could lie")
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
     text = page.text(asked)

@@ -83,7 +83,10 @@ class Run:
     def experiment(self) -> Experiment:
         """With its configuration; of a run that is there."""
         assert self.record is not None
-        return runner.experiment_of(self.record)
+        try:
+            return runner.experiment_of(self.record)
+        except TrainingError as error:
+            raise TrainingError(f"{self.folder}: {error}") from None
 
     @cached_property
     def results(self) -> dict[str, Any]:
@@ -115,9 +118,7 @@ class Run:
     @property
     def remark(self) -> str:
         """What is other than in the assignment, of a run that is there; empty for nothing."""
-        found = self.experiment.configuration()
-        asked = parts.EVERY[self.name].images
-        made = found.get("dataset", found.get("setting", asked))
+        asked, made = parts.EVERY[self.name].images, parts.images(self.experiment.configuration())
         said = [self.experiment.remark().removesuffix(".")]
         if asked not in {"", made}:
             said.insert(0, f"{datasets.title(made)} in place of {datasets.title(asked)}")

@@ -46,7 +46,7 @@ def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
     for dropout, setting in settings.items():
         yield f"scores/{dropout}", _scores(experiment, results, dropout, setting)
     yield "best", _best(settings)
-    yield from _conclusions(settings)
+    yield from _conclusions(experiment, settings)
     if results["differences"]:
         yield "differences", _differences(experiment, results)
         yield "accuracy", _accuracy(experiment, results)
@@ -152,7 +152,10 @@ def _winner(found: Mapping[str, Any]) -> str:
     return words
 
 
-def _conclusions(settings: Mapping[str, Any]) -> Iterator[Named]:
+ONE: Final = "; one seed tells nothing apart"
+
+
+def _conclusions(experiment: Optimizers, settings: Mapping[str, Any]) -> Iterator[Named]:
     """What the data allow to say."""
     for dropout, setting in settings.items():
         loss, accuracy = (setting["best"][name] for name in ("train_loss", "test_accuracy"))
@@ -160,12 +163,13 @@ def _conclusions(settings: Mapping[str, Any]) -> Iterator[Named]:
             continue
         lowest = setting["methods"][loss["name"]]["final"]["train_loss"]["mean"][0]
         highest = setting["methods"][accuracy["name"]]["final"]["test_accuracy"]["mean"][0]
+        told = [_told(found) if experiment.seeds > 1 else ONE for found in (loss, accuracy)]
         yield (
             f"conclusions/{dropout}",
-            f"{SAID[dropout].capitalize()} {METHODS[loss['name']].said} ends with the lowest "
-            f"training loss, all units at work: {short(lowest)}{_told(loss)}. "
-            f"{METHODS[accuracy['name']].said} has the highest test accuracy: "
-            f"{percent(highest, 2)}{_told(accuracy)}.",
+            f"{SAID[dropout].capitalize()}, of the assignment's methods, "
+            f"{METHODS[loss['name']].said} ends with the lowest training loss, all units at work: "
+            f"{short(lowest)}{told[0]}. {METHODS[accuracy['name']].said} has the highest test "
+            f"accuracy: {percent(highest, 2)}{told[1]}.",
         )
 
 

@@ -31,6 +31,8 @@ def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Named
     if pairs:
         yield "why", WHY
     yield from under("steadier", (_steadier(experiment, groups, pair) for pair in pairs))
+    if pairs:
+        yield "expected", _expected(pairs)
 
 
 def name(group: Mapping[str, Any]) -> str:
@@ -130,6 +132,31 @@ def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
         f"Which is better? Rate {pair['rate']:g}: {'; '.join(said)} percentage points, hinge less "
         f"perceptron, mean over {experiment.sets:,} training sets with its 95 % interval."
     )
+
+
+EXPECTED: Final = (
+    "Any line in the gap between the classes separates the training points, and the perceptron "
+    "keeps the first one it meets, which depends on the points and on their order; the hinge loss "
+    "goes on to a line whose place is decided by the points nearest to the gap, as with a support "
+    "vector machine. So the hinge loss is expected to depend less on the training points, once it "
+    "has come that far, and "
+)
+
+
+def _expected(pairs: list[Any]) -> str:
+    """What theory expects of part 4, and whether it is what was seen."""
+    rates: dict[str, list[str]] = {}
+    for pair in pairs:
+        ends = [pair["disagreement"][end] for end in ("value", "low", "high")]
+        seen = _verdict(
+            ends,
+            "it is the other way round",
+            "so it is",
+            "these training sets do not tell",
+        )
+        rates.setdefault(seen, []).append(f"{pair['rate']:g}")
+    said = (f"{seen} with rate {' and '.join(found)}" for seen, found in rates.items())
+    return f"{EXPECTED}{'; '.join(said)}."
 
 
 def _steadier(experiment: Perceptron, groups: list[Any], pair: Mapping[str, Any]) -> str:
