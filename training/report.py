@@ -64,7 +64,7 @@ def write(
     output = output or Path(FORMS[form])
     if _is_folder(output):
         raise TrainingError(f"--output: {output} is a directory")
-    if form == "markdown" and output.exists() and not output.is_file():
+    if form == "markdown" and _is_device(output):
         raise TrainingError(f"--output: {output} is no file, beside which figures could lie")
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
@@ -82,6 +82,13 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:  # no name of anything
+        return False
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_file()
+    except (OSError, ValueError):  # likewise
         return False
 
 
