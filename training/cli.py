@@ -225,7 +225,7 @@ COMMANDS: Final = {
         {"epochs": _Option(_whole, "N", "Passes over a training set.")},
     ),
     "init": _Command(
-        "Vanishing and exploding values in five layers at birth (lab 3, problem 1.1).",
+        "Vanishing and exploding values in five layers at birth (lab 3, 1.1; homework 2, 2.1).",
         {
             "setting": "ball",
             "activation": "",
@@ -242,7 +242,7 @@ COMMANDS: Final = {
         },
     ),
     "dying-relu": _Command(
-        "How many deep, narrow networks are constant (lab 3, problems 1.2 and 1.3).",
+        "How many deep networks are constant (lab 3, 1.2 and 1.3; homework 2, 2.2 and 2.3).",
         {
             "activation": "relu,leaky",
             "function": "abs",
@@ -258,7 +258,7 @@ COMMANDS: Final = {
         {"points": _Option(_whole, "N", "Points in each network's training set.")},
     ),
     "batchnorm-dropout": _Command(
-        "LeNet-5 with batch normalization, dropout, both (lab 3, problem 2).",
+        "LeNet-5 with batch normalization, dropout, both (lab 3, 2; homework 2, 3).",
         {
             "dataset": "mnist",
             "variant": "plain,bn,bn-input,bn-pixel,dropout,both",
@@ -289,7 +289,7 @@ COMMANDS: Final = {
         },
     ),
     "lr-finder": _Command(
-        "Between which rates MiniGoogLeNet learns (lab 3, problem 3.1).",
+        "Between which rates MiniGoogLeNet learns (lab 3, 3.1; homework 2, 4.2).",
         {
             "preset": "quick",
             "candidates": "10",
@@ -309,7 +309,7 @@ COMMANDS: Final = {
         },
     ),
     "cyclical-lr": _Command(
-        "The rate in cycles: triangular, triangular2, exp_range (lab 3, problem 3.2).",
+        "The rate in cycles: triangular, triangular2, exp_range (lab 3, 3.2; homework 2, 4.3).",
         {
             "preset": "quick",
             "policy": "triangular,triangular2,exp_range,constant,one-cycle",
@@ -324,7 +324,7 @@ COMMANDS: Final = {
         },
     ),
     "batch-size": _Command(
-        "The batch grows at lr-max, or one network a batch at lr-min (lab 3, problem 3.3).",
+        "A batch that grows, or a network a batch size (lab 3, 3.3; homework 2, 4.4).",
         {
             "preset": "quick",
             "policy": "grow",

@@ -156,7 +156,7 @@ HOMEWORK2: Final = Assignment(
             ("1", "The perceptron criterion on 20 points, tested on 1,000", "perceptron"),
             ("2", "The hinge loss on the same points", "hinge"),
             ("3", "Which of them is more accurate, and why", "better"),
-            ("4", "With which the classification depends less on the 20 points", "steadier"),
+            ("4", "Which depends less on the 20 points that are drawn", "steadier"),
         ),
         _initialization("2"),
         _regularization("3"),
@@ -166,7 +166,7 @@ HOMEWORK2: Final = Assignment(
             "batch_size",
             (
                 "1",
-                "Fashion-MNIST: its sizes, classes, images a class, and three images",
+                "Fashion-MNIST: its sizes, classes, images per class, and images of three classes",
                 "dataset:summary",
             ),
             ("2", *_RATES[0]),

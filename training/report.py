@@ -26,6 +26,7 @@ from archcalc.render.deliver import UndeliveredError, to_file
 from archcalc.render.table import Formula
 from training.errors import TrainingError
 from training.experiments.base import choice
+from training.progress import say
 from training.questions import ASSIGNMENTS, BOTH
 from training.sources import Computed, Run
 
@@ -69,6 +70,8 @@ def write(
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
     text = page.text(asked)
+    if page.runs and not any(run.there for run in page.runs.values()):
+        say(f"{records}: none of its folders has a finished record of a part: nothing is run")
     try:
         to_file(text, output)  # first, as a name can be wrong
         for name, data in page.drawn.items():
@@ -108,6 +111,7 @@ class Page:
         self.computed = Shown(self, Computed())
         self.answered: dict[str, str] = {}  # an answer, and the question below which it stands
         self.absent: dict[str, list[str]] = {}  # what is not run, and the questions that it is of
+        self.smaller: list[str] = []  # questions that are not of the assignment's size
         self.made: dict[str, str] = {}  # runs of the present answer, and what is said of them
         self.making: list[str] = []  # commands that compute for it while the page is written
         self.here = self.said = ""  # the present question: its anchor, and a link to it
@@ -247,6 +251,8 @@ class Shown:
         """What is smaller than in the assignment, and what would not be."""
         if not run.remark:
             return ""
+        if self.page.said not in self.page.smaller:
+            self.page.smaller.append(self.page.said)
         return f" ({plain(run.remark)}; at full size {self.page.lacks(run.full)})"
 
     def _lacking(self, name: str) -> str:

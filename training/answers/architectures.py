@@ -168,10 +168,10 @@ def _published(report: Report) -> Iterator[Block]:
     yield beside
     for one in report.comparisons():
         if one.published.quantity == "parameters":
-            same = "is that" if one.reproduced else "is not that"
+            same = "is within" if one.reproduced else "is not within"
             yield (
                 f"The paper's {one.published.where} says {one.published} parameters; ours, "
-                f"{exact(one.ours)}, {same} to the digits that are printed."
+                f"{exact(one.ours)} with biases, {same} one unit of its last printed digit."
             )
 
 

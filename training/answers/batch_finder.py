@@ -43,8 +43,11 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
             f"The algorithm finds b-min = {curve['b_min']:,} and b-max = {curve['b_max']:,}: the "
             f"smallest and largest candidate in the range of {range_of(basin, 'batches')}, in "
             f"which the loss stays below {basin['level']:.3g}."
-            + " The range begins at the smallest candidate." * basin["open_low"]
-            + " It ends at the largest candidate." * basin["open_high"],
+            + " The range begins at the smallest candidate, so that b-min is the least that was "
+            "tried."
+            * basin["open_low"]
+            + " It ends at the largest candidate, so that b-max is the largest that was tried."
+            * basin["open_high"],
         )
     yield (
         "algorithm",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from training.answers.minigooglenet import cost, pairs, range_of, scores
 from training.answers.words import percent, points, short, table, under, verdict
@@ -45,6 +45,7 @@ def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
         "updates with that batch.",
     )
     yield "stages", table(f"A batch that grows, {experiment.hold} each", headings, rows, notes)
+    yield "end", _end(results)
     title = f"The growing batch beside a rate in cycles ({DECAYING}, batch {experiment.batch})"
     yield "scores", scores(experiment, results, title)
     if results["pairs"]:
@@ -61,6 +62,23 @@ def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
             "for about as many images.",
         )
     yield "parts", _parts(experiment, results)
+
+
+MOST: Final = 16_384  # the assignment's last batch, where the batch grows
+SWEPT: Final = (64, 8192)  # its first and last where every batch has a network
+
+
+def _end(results: Mapping[str, Any]) -> str:
+    """Where the growing batch ends, and why there."""
+    last, count = results["stages"][-1]["batch"], results["counts"]["train"]
+    if last >= MOST:
+        return f"The batch ends at {last:,}."
+    return (
+        f"The batch ends at {last:,} and not at the assignment's {MOST:,}: there are {count:,} "
+        f"images to learn from. At {percent(last / count, 0)} of them in a batch the noise scale, "
+        "which is for small "
+        "batches, is no more than a label."
+    )
 
 
 def _last(results: Mapping[str, Any], name: str) -> int:
@@ -126,6 +144,13 @@ def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
     )
     title = f"One network a batch, {experiment.sweep_epochs} epochs each"
     yield "sweep", table(title, headings, rows, notes)
+    batches = [int(name) for name in results["arms"]]
+    if (batches[0], batches[-1]) != SWEPT:
+        yield (
+            "range",
+            f"The assignment asks for batches from {SWEPT[0]} to {SWEPT[1]:,}; here they go from "
+            f"{batches[0]:,} to {batches[-1]:,}, of {results['counts']['train']:,} images.",
+        )
     yield "like", _like(curve)
 
 

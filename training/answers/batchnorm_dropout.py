@@ -44,6 +44,7 @@ def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator
     yield from _learnt(experiment, groups)
     yield from under("input", _input(results["pairs"]))
     yield from _dropout(results["pairs"], experiment)
+    yield from under("together", _together(results["pairs"]))
     yield from under("placements", _placements(groups, results["pairs"]))
     yield from under("where", _where(experiment))
 
@@ -194,7 +195,8 @@ def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) ->
         then = f", and in {_layers(_later(ours), _later(plain))} later" if plain[1:] else ""
         yield (
             "With batch norm the mean of what tanh reads moves less than in the plain network in "
-            f"{_layers(ours[0], plain[0])} in the first epoch{then}. The plain network is born "
+            f"{_layers(ours[0], plain[0])} in the first epoch{then}, and no less in the "
+            "others. The plain network is born "
             "with small sums, so that its first epoch moves them by many of their deviations at "
             "birth. Batch norm does not keep the weighted sums in front of it from moving; it "
             "takes that out of what tanh reads. That this is why batch norm helps is not shown by "
@@ -294,7 +296,7 @@ def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Named]:
                 f"{said}: test accuracy {points(row['test_accuracy'], 2)} percentage points, "
                 f"{verdict(row['test_accuracy'])}; training accuracy "
                 f"{points(row['train_accuracy'], 2)}, so the gap between training and test "
-                f"accuracy {_gap(row)}.",
+                f"accuracy {_gap(row)} in the mean.",
             )
     if any(VARIANTS[name].drop for name in experiment.variant):
         yield (
@@ -303,6 +305,25 @@ def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Named]:
             "1/(1 - p) in training. Weights of a network that was trained without that would have "
             "to be multiplied by 1 - p, with the same outputs.",
         )
+
+
+def _together(pairs: list[Any]) -> Iterator[str]:
+    """Whether the benefits of batch norm and dropout add up."""
+    rows = [(said, _row(pairs, "both", one)) for one, said in ALONE.items()]
+    if any(row is None for _, row in rows):
+        return
+    verdicts = [verdict(row["test_accuracy"]) for _, row in rows]
+    better = set(verdicts) == {"better"}
+    add_up = "The benefits add up" if better else "The benefits are not shown to add up"
+    beside = (
+        f"beside {said}, in test accuracy: {found}, while the test loss changes by "
+        f"{signed(row['test_loss'])}"
+        for (said, row), found in zip(rows, verdicts, strict=True)
+    )
+    yield f"{add_up}: {'; '.join(beside)}."
+
+
+ALONE: Final = {"bn": "batch norm alone", "dropout": "dropout alone"}
 
 
 def _gap(row: Mapping[str, Any]) -> str:
@@ -353,7 +374,9 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
             "Dropout in front of batch norm shifts its variance: a unit with mean c and variance v "
             "that is kept with probability q and scaled by 1/q has in training the variance "
             "(v + c^2)/q - c^2, and v at test time, while batch norm still divides by the root of "
-            "the first (Li et al.). Behind the last batch norm dropout shifts nothing."
+            "the first (Li et al.). Behind the last batch norm dropout shifts nothing; layers "
+            "further on read what has gone through other weights and tanh, and may be off either "
+            "way."
         )
     compared = [
         row for row in pairs if row["one"].partition("/")[0] == row["two"].partition("/")[0]

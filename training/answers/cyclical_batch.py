@@ -32,8 +32,9 @@ def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Na
         "trajectory",
         "Which trajectory is the analogue of a rate that decays? The noise of SGD grows with "
         "rate/batch (Smith, Kindermans, Ying, Le, arXiv 1711.00489): a falling rate and a growing "
-        "batch both lower it. So the cycles' lower end rises to b-max. A decaying batch, whose "
-        "cycles sink to b-min, raises the noise towards the end; it is here for comparison. "
+        "batch both lower it. So it is an exponential increase: the cycles' lower end rises "
+        "towards b-max. A decaying batch, whose cycles sink towards b-min, raises the noise "
+        "towards the end; it is here for comparison. "
         "Cyclical batch sizes have been published: Smith, arXiv 2202.08835.",
     )
     yield (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, pairs, scores
 from training.answers.words import percent, under
+from training.experiments.base import counted
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def blocks(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Named
     """Tables and paragraphs, each under a name."""
     title = (
         f"Rates between {experiment.lr_min:g} and {experiment.lr_max:g}, {experiment.epochs} "
-        f"epochs, batch {experiment.batch}"
+        f"epochs, half a cycle {counted(experiment.step)}, batch {experiment.batch}"
     )
     yield "scores", scores(experiment, results, title)
     if results["pairs"]:
@@ -58,5 +59,5 @@ def _formula(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Nam
             "gamma",
             f"Here gamma = {experiment.decay:g}^(1/{updates:,}) = "
             f"{experiment.decay ** (1 / updates):.6g}: with the last update, number {updates:,}, "
-            f"the height of a cycle has come to {experiment.decay:g} of its first.",
+            f"the height of a cycle has come to {experiment.decay:g} of lr-max - lr-min.",
         )

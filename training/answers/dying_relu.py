@@ -169,7 +169,8 @@ def _fraction(experiment: DyingRelu, groups: list[Any]) -> Iterator[str]:
         if group["activation"] == "relu":
             yield (
                 f"Of {experiment.simulations:,} ReLU networks with {group['hidden']} hidden layers "
-                f"of width {experiment.width} ({group['function']}, {group['init']}), "
+                f"of width {experiment.width} ({group['function']}, {group['init']}; "
+                f"{experiment.points:,} points, batch {experiment.batch}), "
                 f"{at_end(group)} are constant after {experiment.epochs} epochs and "
                 f"{at_birth(group)} at birth. {OVER[_over(group)]}"
             )

@@ -25,11 +25,15 @@ WHAT: Final = {
     "tanh": (
         "Weights too small make every layer's output smaller than the one before; weights too "
         "large drive tanh onto its flat parts. Glorot's variance, 2/(fan_in + fan_out), is meant "
-        "to keep both directions level where tanh is nearly straight."
+        "to keep both directions level where tanh is nearly straight. As its slope is below 1 on "
+        "average, a somewhat larger variance can be more even over a few layers, at the price of "
+        "more units on the flat parts."
     ),
     "relu": (
         "ReLU sets half of what reaches it to zero and so halves the mean square; He's variance, "
-        "2/fan_in, makes up for it, and Glorot's, which assumes a straight function, does not."
+        "2/fan_in, makes up for it, and Glorot's, which assumes a straight function, does "
+        "not. He's keeps the mean square; the deviation over examples falls all the same, as a "
+        "ReLU network makes examples more alike."
     ),
     "id": "Without an activation the product of the weight matrices alone decides.",
 }
@@ -133,10 +137,12 @@ def _beside(groups: list[Any]) -> Iterator[str]:
             continue
         ours, theirs = (_unevenness(group) for group in pair if group is not None)
         better = one if ours < theirs else two
-        told = "neither is more even" if ours == theirs else f"{better} is more even"
+        forward, back = (change(found[activation, better], measure) for measure in LEVEL)
+        fate = f"the signal {_fate(forward)} and the gradient {_fate(1 / back if back else None)}"
+        told = "neither is more even" if ours == theirs else f"{better} is more even: {fate}"
         yield (
             f"{activation}, {one} beside {two}: at worst, signal or gradient changes over the five "
-            f"layers by a factor of {short(ours)} and {short(theirs)}; {told}."
+            f"layers by a factor of {short(ours)} and {short(theirs)}, respectively; {told}."
         )
 
 

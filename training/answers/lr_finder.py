@@ -97,9 +97,10 @@ def _chosen(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Block]
 
 def _method(experiment: LrFinder) -> str:
     return (
-        "Why a range and not one rate: below it the network learns hardly anything in "
+        "Why a range and not one rate: below it the network learns less in "
         f"{experiment.epochs} epochs, above it the loss grows or diverges; a cyclical rate goes "
         "from end to end. The sweep takes one run, and shows the loss of a network that has "
-        "already learnt at the rates before, so its curve falls later and rises later than that "
-        "of the candidates, each of which begins anew."
+        "already learnt at the rates before, so its curve falls later than that of the "
+        "candidates, each of which begins anew. Smith reads lr-min where the fall begins; this "
+        "rule where most of it is made, so that a short run learns in the whole range."
     )

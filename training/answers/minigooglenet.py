@@ -38,7 +38,8 @@ def scores(experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str) ->
     standing = (
         "Best: the highest of all epochs, which is chosen for its score; last and test: after the "
         "last update. Without dropout and random changes; training loss on as many training "
-        "images as are held out. In brackets: 95 % Student intervals of the mean.",
+        "images as are held out. In brackets: 95 % Student intervals of the mean; those "
+        "of two seeds are wide, and may leave what is possible.",
     )
     everything = (experiment.scale(results["counts"]), *standing, *said)
     return table(title, headings, rows, everything)

@@ -49,8 +49,9 @@ def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
     yield from _conclusions(experiment, settings)
     if results["differences"]:
         yield "differences", _differences(experiment, results)
+        yield from _changes(results["differences"])
         yield "accuracy", _accuracy(experiment, results)
-    yield from under("times", _times(experiment, results))
+    yield from _times(experiment, results)
     if "with" in settings:
         yield from under("forms", _forms(settings["with"]["forms"]))
     yield "hyperparameters", _hyperparameters(experiment)
@@ -189,6 +190,28 @@ def _listed(methods: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
+    """What dropout does to loss and accuracy, in a sentence each."""
+    for name, score, what in (
+        ("loss with dropout", "train_loss", "the training loss, all units at work, is"),
+        ("accuracy with dropout", "test_accuracy", "the test accuracy is"),
+    ):
+        told: dict[str, list[str]] = {}
+        for row in rows:
+            if METHODS[row["method"]].asked:
+                told.setdefault(_told_sign(row[score]), []).append(row["method"])
+        said = (f"{word} with {_listed(found)}" for word, found in told.items())
+        yield name, f"Beside training without dropout {what} {'; '.join(said)} (95 % intervals)."
+
+
+def _told_sign(found: Sequence[float | None]) -> str:
+    """Which side of 0 an interval lies on."""
+    _, low, high = found
+    if low is None or high is None or low <= 0 <= high:
+        return "not shown to differ"
+    return "higher" if low > 0 else "lower"
+
+
 def _differences(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
     rows = [
         (
@@ -239,7 +262,7 @@ def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
 # --------------------------------------------------------------------------------------- time
 
 
-def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block]:
+def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named]:
     found = results.get("cost")
     if not found:
         return
@@ -267,10 +290,17 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Block
         f"all. Epochs: an update's time, times the {updates:,} updates of "
         f"{counted(experiment.epochs)}, without looks.",
     )
-    yield table("Training time", headings, rows, notes)
-    yield _parts(found["profile"])
-    yield from _why(found["profile"])
-    yield _bounds(experiment, results, updates)
+    yield "times", table("Training time", headings, rows, notes)
+    if len(experiment.dropout) > 1:
+        ratios = [float(row[-1]) for row in rows]
+        yield (
+            "slower",
+            f"An update with dropout takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
+            "one without, by the method, and so do all epochs.",
+        )
+    yield "times", _parts(found["profile"])
+    yield from under("times", _why(found["profile"]))
+    yield "times", _bounds(experiment, results, updates)
 
 
 def _parts(profile: Mapping[str, Any]) -> Table:
@@ -445,14 +475,14 @@ def _comparisons() -> Iterator[str]:
         "AdaDelta beside RMSProp: the same running mean of squared gradients is in the "
         "denominator, and in the numerator, where RMSProp has the rate, stands the root of a "
         "running mean of its own squared steps. So a step has the units of the parameters, and "
-        "the rate is 1: there is nothing to choose but rho and eps, and eps decides how large "
-        "the first steps are."
+        "the paper's rate is 1 (here it is searched for all the same); what is left to choose are "
+        "rho and eps, and eps decides how large the first steps are."
     )
     yield (
         "Adam beside RMSProp: the step is not the gradient's but that of a running mean of "
-        "gradients, which is a momentum; and both running means, which begin at 0, are divided "
-        "by 1 - beta^t, so that the first steps are neither too small nor, after division, too "
-        "large. RMSProp has neither."
+        "gradients, which is a momentum; and both running means, which begin at 0, are divided by "
+        "1 - beta^t, which takes the pull of that 0 out: without it the first step would be "
+        "(1 - beta1)/sqrt(1 - beta2) times as long. RMSProp has neither."
     )
     yield (
         "RMSProp with Nesterov momentum keeps a velocity, and looks at the gradient where the "

@@ -27,6 +27,7 @@ def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Named
         _epochs(groups, "disagreement", "Disagreement between training sets over epochs"),
     )
     pairs = results["hinge_minus_perceptron"]
+    yield "better", _first(experiment, groups)
     yield from under("better", (_better(experiment, pair) for pair in pairs))
     if pairs:
         yield "why", WHY
@@ -111,8 +112,19 @@ WHY: Final = (
     "Why: the perceptron stops at the first line that separates its points, wherever in the gap "
     "between the classes that is; the hinge loss goes on until every point has a margin of 1, "
     "which moves the line towards the middle of the gap. As the weights have to grow for that, it "
-    "takes long: what is seen depends on when training ends."
+    "takes long: what is seen depends on when training ends, and some sets have not come that far."
 )
+
+
+def _first(experiment: Perceptron, groups: list[Any]) -> str:
+    """Part 3 on the one training set of parts 1 and 2."""
+    scores = {name(group): group["first_set"]["test_accuracy"] for group in groups}
+    best = max(scores.values())
+    winners = " and ".join(one for one, score in scores.items() if score == best)
+    return (
+        f"On the first {experiment.points} points alone the best is {winners}, with "
+        f"{percent(best)}; but that is one draw."
+    )
 
 
 def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
@@ -137,9 +149,9 @@ def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
 EXPECTED: Final = (
     "Any line in the gap between the classes separates the training points, and the perceptron "
     "keeps the first one it meets, which depends on the points and on their order; the hinge loss "
-    "goes on to a line whose place is decided by the points nearest to the gap, as with a support "
-    "vector machine. So the hinge loss is expected to depend less on the training points, once it "
-    "has come that far, and "
+    "goes on to a line whose place is decided by the points nearest to the gap, much as with a "
+    "support vector machine. So the hinge loss is expected to depend less on the training "
+    "points, once it has come that far, and "
 )
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from training.record import Array
 
 POLICIES: Final = {
-    "growing": "from b-min up to b-max and back, the lower end rising to b-max",
-    "decaying": "from b-min up to b-max and back, the upper end falling to b-min",
+    "growing": "from b-min up to b-max and back, the lower end rising towards b-max",
+    "decaying": "from b-min up to b-max and back, the upper end falling towards b-min",
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 POLICIES: Final = {
     "triangular": "the rate between lr-min and lr-max and back",
     "triangular2": "as triangular, each cycle half as high as the one before",
-    "exp_range": "the rate between lr-min and lr-max and back, a cycle's height decaying",
+    "exp_range": "the rate from lr-min towards lr-max and back, the height decaying all the time",
     "constant": "the mean of lr-min and lr-max, which is triangular's mean",
     "one-cycle": "the rate once up to lr-max and down to nearly nothing",
 }

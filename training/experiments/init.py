@@ -210,7 +210,7 @@ MEASURES: Final = {
     "weight_std": "standard deviation of the weights",
     "preactivation_std": "standard deviation of the pre-activations",
     "activation_std": "standard deviation of the activations, over units and examples",
-    "example_std": "standard deviation of a unit's activation over examples, root mean square",
+    "example_std": "standard deviation of a unit over the examples, root mean square of all units",
     "delta_std": "standard deviation of the loss's gradient with respect to the pre-activations",
     "gradient_std": "standard deviation of the loss's gradient with respect to the weights",
     "saturated": "share of activations on a flat part: |tanh| > 0.95, sigmoid < 0.05 or > 0.95",
