@@ -70,14 +70,14 @@ def write(
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
     text = page.text(asked)
-    if page.runs and not any(run.there for run in page.runs.values()):
-        say(f"{records}: none of its folders has a finished record of a part: nothing is run")
     try:
         to_file(text, output)  # first, as a name can be wrong
         for name, data in page.drawn.items():
             to_file(data, output.parent / name)
     except UndeliveredError as error:
         raise TrainingError(str(error), status=1) from None
+    if page.runs and not any(run.there for run in page.runs.values()):
+        say(f"{records}: none of its folders has a finished record of a part; nothing is run")
     return output
 
 
