@@ -53,6 +53,7 @@ class Asked(NamedTuple):
 PART = r"\d+\.\d+ % \[\d+\.\d+, \d+\.\d+\]"  # with its interval
 GAIN = r"[+-]\d+\.\d+ \[[+-]\d+\.\d+, [+-]\d+\.\d+\]"
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"
+TWO = rf"{NUMBER} and {NUMBER}, respectively"
 VERDICT = r"(?:better|worse|no difference shown|too few seeds to say)"
 FIVE = ("AdaGrad", "RMSProp", r"RMSProp \+ Nesterov", "AdaDelta", "Adam")
 LOSS = rf"{NUMBER}(?: \[{NUMBER}, {NUMBER}\])?"
@@ -108,15 +109,15 @@ CHECKLIST = [
         "1.1",
         "2.1",
         "Xavier's initialization helps",
-        rf"^tanh, glorot beside normal\.01: .* {NUMBER} and {NUMBER}, respectively; .* more even: the signal .*\.$",
-        rf"^tanh, glorot beside normal1: .* {NUMBER} and {NUMBER}, respectively; .* more even: the signal .*\.$",
-        rf"^sigmoid, glorot beside normal\.01: .* {NUMBER} and {NUMBER}, respectively; .* more even: the signal .*\.$",
+        rf"^tanh, glorot beside normal\.01: .* {TWO}; .* more even: the signal .*\.$",
+        rf"^tanh, glorot beside normal1: .* {TWO}; .* more even: the signal .*\.$",
+        rf"^sigmoid, glorot beside normal\.01: .* {TWO}; .* more even: the signal .*\.$",
     ),
     *both(
         "1.1",
         "2.1",
         "He's is better than Xavier's for ReLU",
-        rf"^relu, he beside glorot: .* {NUMBER} and {NUMBER}, respectively; .* more even: the signal .*\.$",
+        rf"^relu, he beside glorot: .* {TWO}; .* more even: the signal .*\.$",
         row("relu", "glorot", ".*", f"x {NUMBER}", f"x {NUMBER}"),
         row("relu", "he", ".*", f"x {NUMBER}", f"x {NUMBER}"),
     ),
