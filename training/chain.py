@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
 from training import datasets, progress, ranks, report, runner
+from training.answers.words import listed
 from training.errors import TrainingError
 from training.experiments import experiment
 from training.experiments.base import choice
@@ -207,19 +208,13 @@ def _stand_in(absent: tuple[str, ...], given: Options) -> str:
     """What is not there, what takes its place, and what brings it."""
     where = given.get("data_dir")
     option = f" --data-dir {shlex.quote(where)}" if where else ""
-    sets = _listed([datasets.title(name) for name in absent])
-    commands = _listed([f"archcalc training dataset {name}{option}" for name in absent])
+    sets = listed([datasets.title(name) for name in absent])
+    commands = listed([f"archcalc training dataset {name}{option}" for name in absent])
     verb = "is" if len(absent) == 1 else "are"
     stand_in = datasets.title(datasets.DIGITS)
     return (
         f"{sets} {verb} not in {datasets.place(where)}: {stand_in} stand in; fetch with {commands}"
     )
-
-
-def _listed(words: list[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _outcome(
@@ -273,7 +268,7 @@ def blocks(outcomes: list[Outcome], folder: Path) -> list[Block]:
     footer = ((text("total"), number(round(total)), EMPTY, EMPTY),)
     table = Table(f"All parts, in {folder}", headings, rows, footer)
     written = [str(folder / name) for name in report.FORMS.values()]
-    return [table, *([f"The report: {_listed(written)}."] * (not _of_report(outcomes)))]
+    return [table, *([f"The report: {listed(written)}."] * (not _of_report(outcomes)))]
 
 
 def _row(one: Outcome) -> tuple[Cell, ...]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from archcalc.render.table import Formula
 from training import datasets, parts, runner
 from training.answers import architectures
 from training.errors import TrainingError
@@ -26,12 +27,6 @@ Blocks = dict[str, list["Block"]]
 
 class Source(Protocol):
     """What an answer can show."""
-
-    name: str
-
-    @property
-    def there(self) -> bool:
-        """Whether there is anything to show."""
 
     @property
     def blocks(self) -> Mapping[str, Sequence[Block]]:
@@ -89,11 +84,6 @@ class Run:
             raise TrainingError(f"{self.folder}: {error}") from None
 
     @cached_property
-    def results(self) -> dict[str, Any]:
-        """All its numbers; none if it is not there."""
-        return runner.results(self.record)["results"] if self.record else {}
-
-    @cached_property
     def blocks(self) -> Blocks:
         """See :class:`Source`."""
         return by_name(runner.named(self.record)) if self.record else {}
@@ -128,9 +118,6 @@ class Run:
 class Computed:
     """What archcalc computes while the page is made."""
 
-    name = "archcalc"
-    there = True
-
     @cached_property
     def blocks(self) -> Blocks:
         """See :class:`Source`."""
@@ -140,6 +127,10 @@ class Computed:
     def explained(self) -> dict[str, Any]:
         """The equations of the adaptive methods: what ``optimizers --explain --json`` prints."""
         return runner.explanation(experiment("optimizers")())[1]
+
+    def aligned(self, equations: Iterable[Mapping[str, str]]) -> str:
+        """The LaTeX of some of these equations, below one another."""
+        return Formula(tuple((one["text"], one["latex"]) for one in equations)).latex()
 
     @cached_property
     def pictures(self) -> dict[str, bytes]:

@@ -85,20 +85,23 @@ def _fate(ratio: float | None) -> str:
     return "explodes" if ratio > EXPLODED else "lasts"
 
 
+def _factors(group: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """By how much the signal grows from the first layer to the last, and the gradient back."""
+    forward, back = (change(group, measure) for measure in LEVEL)
+    return forward, 1 / back if back else None
+
+
+def _both(group: Mapping[str, Any]) -> str:
+    """What becomes of both."""
+    forward, backward = _factors(group)
+    return f"the signal {_fate(forward)} and the gradient {_fate(backward)}"
+
+
 def _fates(experiment: Init, groups: list[Any]) -> Table:
     rows = []
     for group in groups:
-        forward, back = (change(group, measure) for measure in LEVEL)
-        backward = 1 / back if back else None
-        rows.append(
-            (
-                group["activation"],
-                group["init"],
-                f"the signal {_fate(forward)} and the gradient {_fate(backward)}",
-                f"x {short(forward)}",
-                f"x {short(backward)}",
-            )
-        )
+        factors = (f"x {short(factor)}" for factor in _factors(group))
+        rows.append((group["activation"], group["init"], _both(group), *factors))
     headings = ("activation", "init", "what happens", "signal, 1 to 5", "gradient, 5 to 1")
     notes = (
         f"Setting {experiment.setting}. Signal: {MEASURES[LEVEL[0]]}; gradient: "
@@ -112,8 +115,7 @@ def _said(activation: str, groups: list[Any]) -> str:
     """Which initializations keep an activation's gradient, and which do not."""
     fates: dict[str, list[str]] = {}
     for group in groups:
-        back = change(group, LEVEL[1])
-        ratio = 1 / back if back else None
+        _, ratio = _factors(group)
         fates.setdefault(_fate(ratio), []).append(f"{group['init']} (x {short(ratio)})")
     said = "; ".join(f"{fate} with {', '.join(inits)}" for fate, inits in fates.items())
     return f"{activation}: from layer {LAYERS} to layer 1 the gradient {said}."
@@ -137,9 +139,8 @@ def _beside(groups: list[Any]) -> Iterator[str]:
             continue
         ours, theirs = (_unevenness(group) for group in pair if group is not None)
         better = one if ours < theirs else two
-        forward, back = (change(found[activation, better], measure) for measure in LEVEL)
-        fate = f"the signal {_fate(forward)} and the gradient {_fate(1 / back if back else None)}"
-        told = "neither is more even" if ours == theirs else f"{better} is more even: {fate}"
+        fate = f"{better} is more even: {_both(found[activation, better])}"
+        told = "neither is more even" if ours == theirs else fate
         yield (
             f"{activation}, {one} beside {two}: at worst, signal or gradient changes over the five "
             f"layers by a factor of {short(ours)} and {short(theirs)}, respectively; {told}."

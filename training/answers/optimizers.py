@@ -7,7 +7,17 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
-from training.answers.words import interval, percent, points, short, signed, table, under, verdict
+from training.answers.words import (
+    interval,
+    listed,
+    percent,
+    points,
+    short,
+    signed,
+    table,
+    under,
+    verdict,
+)
 from training.experiments.base import counted
 from training.experiments.optimizers import (
     CRITERIA,
@@ -186,8 +196,7 @@ def _told(found: Mapping[str, Any]) -> str:
 
 
 def _listed(methods: Sequence[str]) -> str:
-    words = [METHODS[name].said for name in methods]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return listed([METHODS[name].said for name in methods])
 
 
 def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
@@ -269,7 +278,7 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
     counts = results["counts"]
     images = counts["train"] + counts["validation"]
     updates = experiment.epochs * -(-images // experiment.batch)
-    rows = []
+    rows, ratios = [], []
     for method in experiment.method:
         each = [found["seconds"][dropout][method] for dropout in experiment.dropout]
         middle = [median(seconds) for seconds in each]
@@ -278,12 +287,13 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
             spread = f"{1e3 * min(seconds):.2f} to {1e3 * max(seconds):.2f}"
             row += [f"{1e3 * one:.2f} ({spread})", duration(one * updates)]
         if len(middle) > 1:
-            row.append(f"{middle[1] / middle[0]:.2f}")
+            ratios.append(middle[1] / middle[0])
+            row.append(f"{ratios[-1]:.2f}")
         rows.append(row)
     headings = [""]
     for dropout in experiment.dropout:
         headings += [f"ms an update, {SAID[dropout]}", counted(experiment.epochs)]
-    headings += ["ratio"] * (len(experiment.dropout) > 1)
+    headings += ["ratio"] * bool(ratios)
     notes = (
         f"Of one network, {experiment.seeds} of a method together; medians (and range) of "
         f"rounds in which all methods take turns in one process, {found['updates']} updates in "
@@ -291,8 +301,7 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
         f"{counted(experiment.epochs)}, without looks.",
     )
     yield "times", table("Training time", headings, rows, notes)
-    if len(experiment.dropout) > 1:
-        ratios = [float(row[-1]) for row in rows]
+    if ratios:
         yield (
             "slower",
             f"An update with dropout takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "

@@ -61,6 +61,12 @@ def verdict(found: Sequence[float | None]) -> str:
     return "worse" if high < 0 else "no difference shown"
 
 
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def short(value: float | None) -> str:
     """Three significant digits."""
     if value is None:
