@@ -23,7 +23,7 @@ from PIL import Image
 
 from archcalc.cli import run
 from training import answers, chain, cli, parts, report, runner
-from training.answers import cyclical_batch, dying_relu, init, perceptron, words
+from training.answers import batch_size, cyclical_batch, dying_relu, init, perceptron, words
 from training.experiments import experiment
 from training.questions import ASSIGNMENTS
 from training.record import FILE, Record
@@ -1944,3 +1944,16 @@ def test_the_command_at_full_size_can_be_typed(typed, name):
         assert given["dataset"].strip() == parts.EVERY[name].images
     if source.remark:
         assert given["preset"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("batches", "said"),
+    [
+        ([64, 512, 8192], "from 64 to 8,192, and these are they."),
+        ([64, 4096], "from 64 to 8,192; here they go from 64 to 4,096, of 900 images."),
+        ([16], "from 64 to 8,192; here they go from 16 to 16, of 900 images."),
+    ],
+)
+def test_the_range_of_batches_is_always_said(batches, said):
+    """Batches that are those asked for are told as well, so that none reads "not run"."""
+    assert batch_size._range(batches, 900) == f"The assignment asks for batches {said}"

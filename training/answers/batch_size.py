@@ -76,8 +76,7 @@ def _end(results: Mapping[str, Any]) -> str:
     return (
         f"The batch ends at {last:,} and not at the assignment's {MOST:,}: there are {count:,} "
         f"images to learn from. At {percent(last / count, 0)} of them in a batch the noise scale, "
-        "which is for small "
-        "batches, is no more than a label."
+        "which is for small batches, is no more than a label."
     )
 
 
@@ -144,14 +143,17 @@ def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
     )
     title = f"One network a batch, {experiment.sweep_epochs} epochs each"
     yield "sweep", table(title, headings, rows, notes)
-    batches = [int(name) for name in results["arms"]]
-    if (batches[0], batches[-1]) != SWEPT:
-        yield (
-            "range",
-            f"The assignment asks for batches from {SWEPT[0]} to {SWEPT[1]:,}; here they go from "
-            f"{batches[0]:,} to {batches[-1]:,}, of {results['counts']['train']:,} images.",
-        )
+    yield "range", _range([int(name) for name in results["arms"]], results["counts"]["train"])
     yield "like", _like(curve)
+
+
+def _range(batches: list[int], count: int) -> str:
+    """The batches beside those that are asked for."""
+    asked = f"The assignment asks for batches from {SWEPT[0]} to {SWEPT[1]:,}"
+    if (batches[0], batches[-1]) == SWEPT:
+        return f"{asked}, and these are they."
+    here = f"{batches[0]:,} to {batches[-1]:,}, of {count:,} images"
+    return f"{asked}; here they go from {here}."
 
 
 def _like(curve: Mapping[str, Any]) -> str:

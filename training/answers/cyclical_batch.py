@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.answers.minigooglenet import cost, pairs, scores
-from training.answers.words import percent, points, table, under, verdict
+from training.answers.words import listed, percent, points, table, under, verdict
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _winner(results: Mapping[str, Any]) -> str:
         if best in {row["one"], row["two"]}:
             other = row["two"] if row["one"] == best else row["one"]
             told[verdict(row["best_val_accuracy"]) in {"better", "worse"}].append(other)
-    apart = f"told apart from {' and '.join(told[True])}" if told[True] else ""
-    not_apart = f"not told apart from {' and '.join(told[False])}" if told[False] else ""
+    apart = f"told apart from {listed(told[True])}" if told[True] else ""
+    not_apart = f"not told apart from {listed(told[False])}" if told[False] else ""
     return (
         f"The highest mean of the best validation accuracies is that of {best}, "
         f"{percent(scores[best], 2)}; by these seeds it is "
