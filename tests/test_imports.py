@@ -147,6 +147,7 @@ FLOORS = {
     "training.streams": 21,
     "training.schedules": 21,
     "training.rules": 21,
+    "training.alignment": 21,
     "training.activations": 21,
     "training.losses": 21,
     "training.statistics": 21,

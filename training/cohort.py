@@ -18,6 +18,7 @@ from torch.profiler import record_function
 
 from training import fused, kernel, losses, schedules, streams, updates
 from training.activations import Activations
+from training.alignment import by_member
 from training.models import Mlp
 from training.networks import Net
 
@@ -224,6 +225,8 @@ class Cohort(Generic[M]):
             work: is given members and their places; gives a tensor or a tuple of tensors, members
                 first.
         """
+        if self.in_turn:
+            self._settle()
         if len(self) == 1 or not self.in_turn:
             return work(self, slice(None))
         places = [slice(place, place + 1) for place in range(len(self))]
@@ -234,6 +237,12 @@ class Cohort(Generic[M]):
         else:
             whole = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
         return whole  # type: ignore[no-any-return]
+
+    def _settle(self) -> None:
+        """Lay every member's numbers where they would lie alone; most times they do."""
+        self.parameters = by_member(self.parameters)
+        self.state = {name: by_member(value) for name, value in self.state.items()}
+        self.buffers = {name: by_member(value) for name, value in self.buffers.items()}
 
     def _view(self, own: slice | Tensor, members: tuple[Member, ...]) -> Cohort[M]:
         """Some members; of a slice, with the very parameters, state and buffers of these members.
@@ -310,8 +319,9 @@ class Cohort(Generic[M]):
 
 
 def _part(tensor: Tensor, own: slice) -> Tensor:
-    """Some members' part of what is each one's, or of all."""
-    return tensor[own] if len(tensor) > 1 else tensor
+    """Some members' part of what is each one's, or of all; one member's is aligned as alone."""
+    part = tensor[own] if len(tensor) > 1 else tensor
+    return by_member(part) if len(part) == 1 else part
 
 
 @contextmanager
