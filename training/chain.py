@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CHAIN: Final = "rate-and-batch"
 ALL: Final = "all"
 QUICK: Final = "quick"
-PRESETS: Final = (QUICK, "full")
+PRESETS: Final = (QUICK, "reduced", "assignment", "full")
 
 _NAMES: Final = tuple(PARTS)
 # A command: the folders of its parts.
@@ -38,6 +38,8 @@ CHAINS: Final = {
     ALL: _NAMES,
 }
 FINDERS: Final = {"lr_finder": "lr-finder", "batch_finder": "batch-finder"}
+# And what is read of another part where it is there: what it has trained already.
+BEFORE: Final = {**FINDERS, "cyclical_lr": "cyclical-lr"}
 
 
 class Outcome(NamedTuple):
@@ -90,7 +92,9 @@ def part(name: str, given: Options, folder: Path) -> Experiment:
     kind = experiment(of)
     known = {one.name for one in kind.fields()}
     mine = {key: value for key, value in {**more, **given}.items() if key in known}
-    mine |= {key: str(folder / of) for key, of in FINDERS.items() if key in known}
+    mine |= {key: str(folder / of) for key, of in BEFORE.items() if key in known and of != name}
+    if "preset" in mine and mine["preset"] not in getattr(kind, "presets", {}):
+        mine["preset"] = "assignment"  # who has no reduced size
     if name == "dataset":  # what is held out is what the others hold out
         finder: Any = part("lr-finder", given, folder)
         mine["validation"] = finder.validation
@@ -264,7 +268,7 @@ def blocks(outcomes: list[Outcome], folder: Path) -> list[Block]:
     """A line a part, and where the report is."""
     headings = (Column("part"), Column("seconds", right=True), Column("on"), Column("outcome"))
     rows = tuple(_row(one) for one in outcomes)
-    total = sum(one.record.about["seconds"] for one in outcomes if one.record)
+    total = sum(one.record.seconds for one in outcomes if one.record)
     footer = ((text("total"), number(round(total)), EMPTY, EMPTY),)
     table = Table(f"All parts, in {folder}", headings, rows, footer)
     written = [str(folder / name) for name in report.FORMS.values()]
@@ -274,7 +278,7 @@ def blocks(outcomes: list[Outcome], folder: Path) -> list[Block]:
 def _row(one: Outcome) -> tuple[Cell, ...]:
     if one.record is None:
         return (text(one.part), EMPTY, EMPTY, text("failed"))
-    seconds = number(round(one.record.about["seconds"]))
+    seconds = number(round(one.record.seconds))
     return (text(one.part), seconds, text(studied(one.record)), text("finished"))
 
 
@@ -293,7 +297,7 @@ def data(outcomes: list[Outcome], folder: Path) -> dict[str, Any]:
     parts = [
         {
             "part": one.part,
-            "seconds": one.record.about["seconds"] if one.record else None,
+            "seconds": one.record.seconds if one.record else None,
             "on": studied(one.record) if one.record else None,
             "command": one.record.about["command"] if one.record else None,
             "failed": one.why or None,

@@ -125,6 +125,13 @@ class Data(NamedTuple):
         ends = list(accumulate(self.sizes, initial=0))
         return bisect_left(ends, steps.length * self.x.shape[1])
 
+    def examples(self, updates: int) -> int:
+        """How many examples so many updates read."""
+        if self.sizes:
+            return sum(self.sizes[:updates])
+        epoch, rest = divmod(updates, self.per_epoch)
+        return epoch * self.x.shape[1] + rest * self.batch
+
     def reader(self) -> Batches:
         """Batches by the number of their update, counted from 0: ``(members or 1, batch, ...)``."""
         if self.sizes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -9,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
-from training.errors import StoppedError
+from training.errors import StoppedError, TrainingError
 from training.progress import bar, stoppable
-from training.record import CHECKPOINT
+from training.record import DONE, STATE, TASKS, Record, provenance
 from training.steps import Steps, epochs
 
 if TYPE_CHECKING:
@@ -22,29 +24,32 @@ if TYPE_CHECKING:
     from training.data import Data
     from training.progress import Bar, Stop
     from training.ranks import Ranks
-    from training.record import Record
+    from training.record import Array
 
     Probe: TypeAlias = Callable[[Cohort[Any]], Mapping[str, torch.Tensor]]
     Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
+    Plan: TypeAlias = Callable[[Mapping[str, Array]], "Sequence[Task]"]
 
-KEEP: Final = 15.0  # seconds between checkpoints
+KEEP: Final = 15.0  # seconds between states that are kept
 SHARE: Final = 20  # and so many times what the last one took,
 SLOW: Final = 1.0  # if that was more than so many seconds
 AGREE: Final = 64  # updates after which ranks ask one another whether to stop
 
 
 class Task(NamedTuple):
-    """One population and what is asked of it.
+    """Members of one architecture, and what is asked of them.
 
     Args:
-        name: in front of its results: ``9x2`` gives ``9x2/collapsed``.
-        members: who.
-        build: members, some or all of the task's, at birth on a device, and what they learn from.
+        name: of the population.
+        members: who. One whose rate is NaN waits for what other tasks find.
+        build: members, some or all, at birth on a device, and what they learn from.
         until: how long.
         looks: when ``probe`` is asked; no epochs, or no updates, is birth.
         probe: what a look sees, ``(members, ...)`` each; it becomes ``(members, looks, ...)``.
         last: what is seen once, at the end: any number of rows, in the members' order.
-        rates: the members' rates, where they come of what tasks before this one have found.
+        names: of the members' tasks, where each is one of its own; else all are one, and are
+            always trained together. What ``last`` sees of the former is a row a member.
+        needs: where members wait, the beginning of the names of those for which each one does.
     """
 
     name: str
@@ -54,12 +59,47 @@ class Task(NamedTuple):
     looks: tuple[Steps, ...] = (epochs(0),)
     probe: Probe | None = None
     last: Probe | None = None
-    rates: Callable[[Mapping[str, Any]], Sequence[float]] | None = None
+    names: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The names of what the members are."""
+        return self.names or (self.name,)
+
+    def of(self, tasks: Sequence[str]) -> Task:
+        """Some of the members, by their tasks."""
+        if not self.names:
+            return self
+        places = [self.names.index(task) for task in tasks]
+        members = tuple(self.members[place] for place in places)
+        return self._replace(members=members, names=tuple(tasks), needs=())
+
+    def ready(self, task: str) -> bool:
+        """Whether a task waits for nothing."""
+        return not self.names or not math.isnan(self.members[self.names.index(task)].rate)
+
+
+def within(task: str, words: Sequence[str]) -> bool:
+    """Whether a task is meant: ``adam/dropout`` means ``adam/dropout/seed0`` too."""
+    return any(f"{task}/".startswith(f"{word}/") for word in words)
+
+
+def asked(tasks: Sequence[Task], words: Sequence[str]) -> list[str]:
+    """The tasks that are meant, with those for which they wait; all if there is no word."""
+    every = [name for task in tasks for name in task.tasks]
+    needs = {
+        need
+        for task in tasks
+        for name, need in zip(task.names, task.needs, strict=False)
+        if within(name, words)
+    }
+    return [name for name in every if not words or within(name, (*words, *needs))]
 
 
 @dataclass
 class _Course:
-    """Where the present task stands, on this rank: what a checkpoint holds."""
+    """Where members stand, on this rank: what a state holds."""
 
     cohort: Cohort[Any]
     moments: list[int]  # the updates behind which looks are taken
@@ -108,131 +148,206 @@ class _Course:
         cohort.updates, self.looks = updates, looks
 
 
-class _Watch:
-    """Adds the seconds of a task's updates, without looks and checkpoints, to a record's."""
+@dataclass
+class _Clock:
+    """The seconds of updates, without looks and states: of each interval between looks.
 
-    def __init__(self, seconds: dict[str, float], name: str, device: torch.device) -> None:
-        self.seconds, self.name, self.device = seconds, name, device
-        self.before = seconds.get(name, 0.0)
-        self.go_on()
+    Attributes:
+        laps: of the intervals that are over.
+        lap: of the present one, up to the last pause.
+    """
+
+    device: torch.device
+    laps: list[float] = field(default_factory=list)
+    lap: float = 0.0
+    since: float = 0.0
 
     def pause(self) -> None:
         """Add what has passed."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        self.before += time.monotonic() - self.since
-        self.seconds[self.name] = round(self.before, 3)
+        self.lap += time.monotonic() - self.since
 
     def go_on(self) -> None:
         """Begin to count."""
         self.since = time.monotonic()
 
+    def close(self) -> None:
+        """End an interval."""
+        self.laps.append(self.lap)
+        self.lap = 0.0
+
 
 class Loop:
-    """Runs the tasks of a record.
+    """Trains what a run lacks.
 
     Args:
-        record: new, or to be gone on with.
+        record: of the run; each finished task is added to it, and to the folder.
         folder: where the record is kept.
-        tasks: all of the run, in order.
+        plan: the run's tasks, of what has been found so far.
         ranks: this process among others.
         device: where to compute.
-        keep: seconds between checkpoints.
-        closing: what the record is to say of the run besides, asked at its end.
+        keep: seconds between states.
+        only: tasks by their names or the beginnings of these; all if empty. Those for which they
+            wait are done first.
     """
 
     def __init__(
         self,
         record: Record,
         folder: Path,
-        tasks: tuple[Task, ...],
+        plan: Plan,
         ranks: Ranks,
         device: torch.device,
         keep: float = KEEP,
-        closing: Callable[[], Mapping[str, Any]] = dict,
+        only: Sequence[str] = (),
     ) -> None:
-        self.closing = closing
-        self.record, self.folder, self.tasks = record, folder, tasks
+        self.record, self.folder, self.plan, self.only = record, folder, plan, only
         self.ranks, self.device, self.keep = ranks, device, keep
-        self.before = float(record.about.get("seconds", 0.0))
-        self.started = self.kept = time.monotonic()
-        self.took = 0.0  # seconds of the last checkpoint
+        self.took = 0.0  # seconds that it took to keep the last state
+        self.done = 0  # steps: an update is one, and so is what is done once for members together
+        self.lengths: dict[str, int] = {}
+        self.here = provenance(device, ranks.world)
 
     def run(self) -> None:
-        """Train what is not trained yet; the record is finished afterwards.
+        """Train what is asked for and not there.
 
         Raises:
-            StoppedError: Ctrl-C; the record can be resumed.
-            TrainingError: the record cannot be written.
+            StoppedError: Ctrl-C; the run can be resumed.
+            TrainingError: a name that no task has, more processes than members, or a folder that
+                cannot be written to.
         """
-        # One step is an update, or what is done once a task.
-        lengths = [self._length(task) + 1 for task in self.tasks]
-        done = int(self.record.about.get("task", 0))
-        shown = self.ranks.first and bool(self.tasks)
-        with stoppable() as stop, bar(sum(lengths), shown=shown) as told:
-            for place in range(done, len(self.tasks)):
-                self._train(place, stop, told, sum(lengths[:place]))
+        tasks = self.plan(self.record.arrays)
+        for word in self.only:
+            if not asked(tasks, [word]):
+                raise TrainingError(f"--only: no task is called {word}", hint="--tasks lists them")
         if self.ranks.first:
-            self.record.about.update(self.closing())
-        self.record.about["finished"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._save()
+            self._tidy()
+        with stoppable() as stop, bar(shown=self.ranks.first) as told:
+            while (task := self._next()) is not None:
+                self._train(task, stop, told)
 
-    def _settled(self, task: Task) -> Task:
-        """A task whose members have the rates that tasks before it chose."""
-        choose = task.rates
-        if choose is None:
-            return task
-        rates = self.ranks.leads(lambda: list(choose(self.record.arrays)))
-        pairs = zip(task.members, rates, strict=True)
-        return task._replace(members=tuple(one._replace(rate=rate) for one, rate in pairs))
+    def missing(self) -> list[tuple[Task, list[str]]]:
+        """What is asked for and not there, by population."""
+        tasks = self.plan(self.record.arrays)
+        for task in tasks:
+            for name, member in zip(task.names, task.members, strict=False):
+                self._agree(name, member.rate)
+        wanted = set(asked(tasks, self.only))
+        left = [(t, [n for n in t.tasks if n in wanted and not self.record.has(n)]) for t in tasks]
+        return [(task, names) for task, names in left if names]
+
+    def _agree(self, name: str, rate: float) -> None:
+        """Refuse a task that was trained with another rate than the others' results choose."""
+        before = self.record.tasks.get(name, {}).get("rate", rate)
+        if before != rate and not math.isnan(rate):
+            fact = f"{name} was trained with the rate {before:g}, and the search chooses {rate:g}"
+            hint = f"without {self.folder / TASKS / name}{DONE} it is trained again"
+            raise TrainingError(fact, hint=hint)
+
+    # ------------------------------------------------------------------- which comes next
+
+    def _next(self) -> Task | None:
+        """Who is trained next; None if nobody is left."""
+        if self.ranks.world == 1:  # another process may have been at work in the same folder
+            self.record.join(self.folder)
+        for task, names in self.missing():
+            ready = [name for name in names if task.ready(name)]
+            begun = self.ranks.leads(lambda left=ready: self._begun(left))  # type: ignore[misc]
+            if begun:
+                return task.of(begun)
+            if ready:
+                return task.of(ready[:1] if self._apart(task) else ready)
+        return None
+
+    def _apart(self, task: Task) -> bool:
+        """Whether members are trained one after the other: company is faster on a GPU only."""
+        return bool(task.names) and self.ranks.world == 1 and self.device.type == "cpu"
+
+    def _begun(self, names: Sequence[str]) -> list[str]:
+        """Tasks that have been stopped on their way together."""
+        for name in names:
+            if state := state_of(self.folder, name):
+                together: list[str] = state.about["tasks"]
+                if set(together) <= set(names):
+                    return together
+        return []
+
+    def _tidy(self) -> None:
+        """Remove the states of tasks that are finished: a kill came between."""
+        for path in (self.folder / TASKS).rglob(f"*{STATE}"):
+            name = path.relative_to(self.folder / TASKS).as_posix().removesuffix(STATE)
+            if self.record.has(name):
+                path.unlink(missing_ok=True)
+
+    def _total(self) -> int:
+        """Steps of this run that are known, done and not."""
+        left = 0
+        for task, names in self.missing():
+            each = len(names) if self._apart(task) else 1
+            left += each * (self._length(task) + 1)
+        return self.done + left
 
     def _length(self, task: Task) -> int:
         """Updates of a task, of which one member's data tell enough."""
-        return task.build(task.members[:1], self.device)[1].updates(task.until)
+        if task.name not in self.lengths:
+            _, data = task.build(task.members[:1], self.device)
+            self.lengths[task.name] = data.updates(task.until)
+        return self.lengths[task.name]
 
-    def _train(self, place: int, stop: Stop, told: Bar, before: int) -> None:
-        task = self._settled(self.tasks[place])
-        course, data = self._begin(task, place)
-        cohort, looks = course.cohort, course.moments
-        end = data.updates(task.until)
-        read = data.reader()
-        watch = self._watch(task)
+    # ------------------------------------------------------------------- training
+
+    def _train(self, task: Task, stop: Stop, told: Bar) -> None:
+        if self.ranks.world > len(task.members):
+            fact = f"{self.ranks.world} processes have fewer than one member each of {task.name}"
+            raise TrainingError(fact)
+        self.began = self.kept = time.monotonic()
+        course, data, about = self._begin(task)
+        cohort, looks, end = course.cohort, course.moments, data.updates(task.until)
+        clock = _Clock(self.device, about.pop("laps", []), about.pop("lap", 0.0))
+        read, total = data.reader(), self._total()
+        clock.go_on()
         while True:
             if course.looks < len(looks) and looks[course.looks] == cohort.updates:
-                watch.pause()
+                clock.pause()
+                if course.looks:
+                    clock.close()
                 course.look(task)
-                watch.go_on()
-            told(before + cohort.updates, task.name)
+                clock.go_on()
+            told(self.done + cohort.updates, total, task.tasks[0])
             if self._ask(stop, cohort.updates):
-                watch.pause()
-                self._checkpoint(course, place)
-                self._stopped(task, cohort.updates, end)
+                clock.pause()
+                self._keep(task, course, clock, about)
+                where = f"{task.tasks[0]}, update {cohort.updates:,} of {end:,}"
+                how = "the same command with --resume goes on from there"
+                raise StoppedError(f"stopped at {where}; {how}")
             if cohort.updates == end:
                 break
             course.summed += cohort.advance(*read(cohort.updates))
             if self._due(cohort.updates):
-                watch.pause()
-                self._checkpoint(course, place)
-                watch.go_on()
-        watch.pause()
-        self._end(task, course, place)
-        told(before + end + 1, task.name)
+                clock.pause()
+                self._keep(task, course, clock, about)
+                clock.go_on()
+        clock.pause()
+        self._end(task, course, clock, about)
+        self.done += end + 1
+        told(self.done, total, task.tasks[0])
 
-    def _watch(self, task: Task) -> _Watch:
-        """The time that a task's updates take, which the record keeps."""
-        return _Watch(self.record.about.setdefault("learning", {}), task.name, self.device)
-
-    def _begin(self, task: Task, place: int) -> tuple[_Course, Data]:
+    def _begin(self, task: Task) -> tuple[_Course, Data, dict[str, Any]]:
+        """Members at birth or where they were stopped, and what is to be said of them."""
         cohort, data = task.build(tuple(self.ranks.own(task.members)), self.device)
         summed = torch.zeros(len(cohort), device=self.device)
         course = _Course(cohort, data.moments(task.looks, task.until), summed=summed)
-        at = self.record.about.get("checkpoint")
-        if at and at["task"] == place:
-            kept = self.record.checkpoint()
-            own = list(self.ranks.own(range(len(task.members))))
-            mine = {name: value[own[0] : own[-1] + 1] for name, value in kept.items()}
-            course.restore(mine, at["updates"], at["looks"])
-        return course, data
+        state = self.ranks.leads(lambda: state_of(self.folder, task.tasks[0]))
+        here = {**self.here, "started": now()}
+        about = {"command": self.record.about.get("command", ""), "seconds": 0.0, **here}
+        if state is None or state.about["tasks"] != list(task.tasks):
+            return course, data, about
+        own = list(self.ranks.own(range(len(task.members))))
+        mine = {name: value[own[0] : own[-1] + 1] for name, value in state.arrays.items()}
+        course.restore(mine, state.about["updates"], state.about["looks"])
+        resumed = [*state.about.get("resumed", []), here]
+        return course, data, {**state.about, "resumed": resumed}
 
     def _ask(self, stop: Stop, updates: int) -> bool:
         """Whether to stop here, of which all ranks say the same."""
@@ -241,53 +356,88 @@ class Loop:
         return updates % AGREE == 0 and self.ranks.any(stop.wanted)
 
     def _due(self, updates: int) -> bool:
-        """Whether a checkpoint is due, of which all ranks say the same."""
+        """Whether a state is to be kept, of which all ranks say the same."""
         if self.ranks.world > 1 and updates % AGREE:
             return False
-        return self.ranks.any(self._old())
-
-    def _old(self) -> bool:
         rest = SHARE * self.took if self.took > SLOW else 0.0
-        return time.monotonic() - self.kept >= max(self.keep, rest)
+        return self.ranks.any(time.monotonic() - self.kept >= max(self.keep, rest))
 
-    def _checkpoint(self, course: _Course, place: int) -> None:
+    def _seconds(self, about: Mapping[str, Any]) -> float:
+        """What members have taken in all, looks and states too."""
+        return float(about["seconds"]) + time.monotonic() - self.began
+
+    def _keep(self, task: Task, course: _Course, clock: _Clock, about: Mapping[str, Any]) -> None:
+        """Keep where members stand."""
         found = {name: self.ranks.gather(value) for name, value in course.arrays().items()}
-        if self.ranks.first:
-            self._drop()
-            for name, value in found.items():
-                assert value is not None
-                self.record.arrays[f"{CHECKPOINT}{name}"] = value.numpy()
-        self.record.about["checkpoint"] = {
-            "task": place,
+        began = time.monotonic()
+        state = {
+            **about,
+            "tasks": task.tasks,
             "updates": course.cohort.updates,
             "looks": course.looks,
+            "laps": clock.laps,
+            "lap": clock.lap,
+            "seconds": self._seconds(about),
         }
-        self._save()
 
-    def _end(self, task: Task, course: _Course, place: int) -> None:
-        last = task.last(course.cohort) if task.last is not None else {}
-        curves = {name: torch.stack(values, 1) for name, values in course.seen.items()}
-        found = {name: self.ranks.gather(value) for name, value in {**curves, **last}.items()}
-        self._drop()
-        self.record.about.pop("checkpoint", None)
-        self.record.about["task"] = place + 1
-        for name, value in found.items():
-            if value is not None:
-                self.record.arrays[f"{task.name}/{name}"] = value.numpy()
-        if place + 1 < len(self.tasks) and self.ranks.any(self._old()):
-            self._save()
+        def save() -> None:
+            arrays = {name: value.numpy() for name, value in found.items() if value is not None}
+            place = f"{TASKS}/{task.tasks[0]}{STATE}"
+            self._record(state, arrays).save(self.folder, place)
 
-    def _drop(self) -> None:
-        """Forget the last checkpoint."""
-        self.record.arrays = self.record.results()
-
-    def _save(self) -> None:
-        began = self.kept = time.monotonic()
-        self.record.about["seconds"] = round(self.before + self.kept - self.started, 2)
-        self.ranks.leads(lambda: self.record.save(self.folder))
+        self.ranks.leads(save)
         self.kept = time.monotonic()
         self.took = self.kept - began
 
-    def _stopped(self, task: Task, updates: int, end: int) -> None:
-        where = f"{task.name}, update {updates:,} of {end:,}"
-        raise StoppedError(f"stopped at {where}; the same command with --resume goes on from there")
+    def _end(self, task: Task, course: _Course, clock: _Clock, about: dict[str, Any]) -> None:
+        """Write down what has come of each task; its state goes."""
+        last = task.last(course.cohort) if task.last is not None else {}
+        curves = {name: torch.stack(values, 1) for name, values in course.seen.items()}
+        gathered = {name: self.ranks.gather(value) for name, value in {**curves, **last}.items()}
+        # what members took together is shared among them
+        share = len(task.names) or 1
+        for name in ("tasks", "updates", "looks"):
+            about.pop(name, None)
+        about |= {
+            "seconds": self._seconds(about) / share,
+            "learning": sum(clock.laps, clock.lap) / share,
+            "finished": now(),
+        }
+        laps = np.array(clock.laps) / share
+
+        def save() -> list[Record]:
+            arrays = {name: value.numpy() for name, value in gathered.items() if value is not None}
+            found = []
+            for place, name in enumerate(task.tasks):
+                rows = {k: v[place] for k, v in arrays.items()} if task.names else arrays
+                mine = {"task": name, "population": task.name, **about}
+                if task.names:
+                    mine["rate"] = task.members[place].rate
+                found.append(self._record(mine, {**rows, "seconds": laps}))
+                found[-1].save(self.folder, f"{TASKS}/{name}{DONE}")
+            with contextlib.suppress(FileNotFoundError):
+                (self.folder / TASKS / f"{task.tasks[0]}{STATE}").unlink()
+            return found
+
+        for record in self.ranks.leads(save):
+            self.record.add(record)
+
+    def _record(self, about: Mapping[str, Any], arrays: Mapping[str, Array]) -> Record:
+        """A file of this run: a task's, or a state on the way there."""
+        run = self.record
+        return Record(run.experiment, run.configuration, dict(about), dict(arrays))
+
+
+def state_of(folder: Path, task: str) -> Record | None:
+    """Where a task was stopped, together with others or alone; None if it was not.
+
+    Raises:
+        TrainingError: the state is damaged.
+    """
+    path = folder / TASKS / f"{task}{STATE}"
+    return Record.of_file(path) if path.exists() else None
+
+
+def now() -> str:
+    """The time, as records have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -67,15 +67,8 @@ PARTS: Final = {
     "cyclical-lr": Part("cyclical-lr", {}, _CYCLES, _FASHION, _SMALL),
     "batch-size-grow": Part(
         "batch-size",
-        {"policy": "grow"},
+        {},
         {**_CYCLES, "largest": 512, "hold": "6it"},
-        _FASHION,
-        _SMALL,
-    ),
-    "batch-size-sweep": Part(
-        "batch-size",
-        {"policy": "sweep"},
-        {**_CYCLES, "smallest": 32, "largest": 512, "sweep_epochs": 3},
         _FASHION,
         _SMALL,
     ),
@@ -123,6 +116,7 @@ MORE: Final = {
         },
         images="mnist",
     ),
+    "optimizers-assignment": Part("optimizers", {"preset": "assignment"}, images="cifar10"),
     "optimizers-full-size": Part("optimizers", {"preset": "full"}, images="cifar10"),
 }
 EVERY: Final = {**PARTS, **MORE}

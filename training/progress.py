@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -34,8 +35,8 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 class Bar(Protocol):
     """What the loop tells."""
 
-    def __call__(self, done: int, what: str) -> None:
-        """So many updates are done, and what is being done now."""
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """So many steps are done of as many as are known, and what is being done now."""
 
 
 def _steps(console: Console, *, transient: bool = False) -> Progress:
@@ -76,12 +77,12 @@ class Whole:
         self._now("reading" if place < count else "writing")
 
     @contextmanager
-    def bar(self, total: int) -> Iterator[Bar]:
+    def bar(self) -> Iterator[Bar]:
         """The present part's steps; behind them come its figures."""
         self._now("")
-        task = self.steps.add_task("", total=total)
+        task = self.steps.add_task("", total=None)
         try:
-            yield lambda done, what: self.steps.update(task, completed=done, description=what)
+            yield _told(self.steps, task)
         finally:
             self.steps.remove_task(task)
             self._now("figures and tables")
@@ -121,8 +122,17 @@ def whole(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
         _SHOWN.reset(before)
 
 
+def _told(progress: Progress, task: TaskID) -> Bar:
+    """What moves a line of a display."""
+
+    def told(done: int, total: int, what: str) -> None:
+        progress.update(task, completed=done, total=total, description=what)
+
+    return told
+
+
 @contextmanager
-def bar(total: int, *, shown: bool) -> Iterator[Bar]:
+def bar(*, shown: bool) -> Iterator[Bar]:
     """A progress bar with the time left on standard error, if that is a terminal.
 
     Within :func:`whole` it is the line of the present part.
@@ -130,14 +140,13 @@ def bar(total: int, *, shown: bool) -> Iterator[Bar]:
     display = _SHOWN.get()
     console = Console(stderr=True)
     if not shown or (display is None and not console.is_terminal):
-        yield lambda done, what: None  # noqa: ARG005
+        yield lambda done, total, what: None  # noqa: ARG005
     elif display is not None:
-        with display.bar(total) as told:
+        with display.bar() as told:
             yield told
     else:
         with _steps(console, transient=True) as progress:
-            task = progress.add_task("", total=total)
-            yield lambda done, what: progress.update(task, completed=done, description=what)
+            yield _told(progress, progress.add_task("", total=None))
 
 
 class Stop:

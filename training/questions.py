@@ -175,7 +175,7 @@ HOMEWORK2: Final = Assignment(
                 "4",
                 "The training loss over the batch size at the rate lr-min, and whether it is like "
                 "that over rates",
-                "sweep",
+                "batch_finder:sweep",
             ),
             (
                 "5",

@@ -1,9 +1,10 @@
-"""Floor 2: what is kept of a run: one file, whole or not there, that says where it comes from.
+"""Floor 2: what is kept of a run: files, each whole or not there, that say where they come from.
 
-A record is a NumPy ``.npz`` archive: arrays, and ``about.json`` with configuration, seeds,
-versions, hardware, commit, time, and the name, type and shape of each array. It never holds Python
-objects.
-While a run goes on, the arrays under ``checkpoint/`` are all that it needs to go on from there.
+A file is a NumPy ``.npz`` archive: arrays, and ``about.json`` with configuration, seeds, versions,
+hardware, commit, time, and the name, type and shape of each array. It never holds Python objects.
+A run is a folder: ``record.npz`` says what was asked, and below ``tasks/`` lies a file for each
+task that is finished, so that files made on different days and machines join; beside them lies, as
+long as a task is not, the ``.state`` from which it goes on.
 """
 
 from __future__ import annotations
@@ -33,20 +34,24 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "archcalc.training.record/1"
 FILE: Final = "record.npz"
-CHECKPOINT: Final = "checkpoint/"
+TASKS: Final = "tasks"  # the folder of the tasks' files
+DONE, STATE = ".npz", ".state"  # what the file of a task is called, and its state on the way there
 DRAFT: Final = ".archcalc-draft"  # what a file is called before it is whole
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass
 class Record:
-    """A run, finished or not.
+    """A run, or one of its tasks, finished or not.
 
     Attributes:
         experiment: which one, e.g. ``dying-relu``.
         configuration: all that the result depends on, as plain data; the seed is part of it.
-        about: schema, command, provenance, seconds, ``finished``, and where the run stands.
-        arrays: results by name, such as ``9x2/off``: members first.
+        about: schema, command, provenance, seconds, ``finished``; of a task's file its name.
+        arrays: results by name: ``adam/plain/seed0/test_loss`` of a task that is one network,
+            ``9x2/off`` of one that is a population, members first; in a task's own file without
+            its name. What the run saw before its tasks is there too.
+        tasks: of a run, what the files of its finished tasks say about themselves, by name.
         summary: what the experiment makes of a finished record's arrays, once it has been asked.
     """
 
@@ -54,6 +59,7 @@ class Record:
     configuration: dict[str, Any]
     about: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     summary: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -61,42 +67,88 @@ class Record:
         """Whether nothing is left to do."""
         return bool(self.about.get("finished"))
 
-    def results(self) -> dict[str, Array]:
-        """The arrays without the checkpoint's."""
-        return {k: v for k, v in self.arrays.items() if not k.startswith(CHECKPOINT)}
+    @property
+    def seconds(self) -> float:
+        """What it took, with all tasks."""
+        return float(sum(one.get("seconds", 0.0) for one in (self.about, *self.tasks.values())))
 
-    def checkpoint(self) -> dict[str, Array]:
-        """The checkpoint's arrays, their names without its prefix."""
-        prefix = CHECKPOINT
-        return {k.removeprefix(prefix): v for k, v in self.arrays.items() if k.startswith(prefix)}
+    @property
+    def learning(self) -> dict[str, float]:
+        """The seconds that the updates of each population took."""
+        seconds = dict(self.about.get("learning", {}))
+        for about in self.tasks.values():
+            name = about["population"]
+            seconds[name] = seconds.get(name, 0.0) + about["learning"]
+        return seconds
 
-    def save(self, folder: Path) -> None:
-        """Replace the folder's record by this one, atomically.
+    def has(self, task: str) -> bool:
+        """Whether the results of a task are there, be it in no file of its own."""
+        return task in self.tasks or any(name.startswith(f"{task}/") for name in self.arrays)
+
+    def save(self, folder: Path, file: str = FILE) -> None:
+        """Replace a file of a folder, atomically, by all of this that lies in no task's own file.
 
         Raises:
-            TrainingError: the folder cannot be written to; the old record is what it was.
+            TrainingError: the folder cannot be written to; the old file is what it was.
         """
-        index = {k: [str(v.dtype), list(v.shape)] for k, v in self.arrays.items()}
+        elsewhere = tuple(f"{task}/" for task in self.tasks)
+        arrays: Any = {k: v for k, v in self.arrays.items() if not k.startswith(elsewhere)}
         about = {
             "schema": SCHEMA,
             "experiment": self.experiment,
             "configuration": self.configuration,
             **self.about,
-            "arrays": index,
+            "arrays": {k: [str(v.dtype), list(v.shape)] for k, v in arrays.items()},
         }
-        text = np.frombuffer(json.dumps(about, indent=1).encode(), np.uint8)
+        arrays["about.json"] = np.frombuffer(json.dumps(about, indent=1).encode(), np.uint8)
         pack = np.savez_compressed if self.finished else np.savez  # speed first, then size
-        arrays: Any = {"about.json": text, **self.arrays}
-        to_file(lambda stream: pack(stream, **arrays), folder / FILE)
+        try:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"{folder / file}: {error.strerror}") from None
+        to_file(lambda stream: pack(stream, **arrays), folder / file)
 
     @classmethod
     def read(cls, folder: Path) -> Record:
-        """The record of a folder, every byte of it checked.
+        """The record of a folder's run and its finished tasks, every byte of it checked.
+
+        Raises:
+            TrainingError: there is none, a file is damaged, or of a kind that is not known here.
+        """
+        record = cls.of_file(folder / FILE)
+        record.join(folder)
+        return record
+
+    def join(self, folder: Path) -> None:
+        """Take up the finished tasks whose files lie in a folder and are not known yet.
+
+        Raises:
+            TrainingError: a file is damaged, of another experiment, or bears another's name.
+        """
+        top = folder / TASKS
+        for path in sorted(top.rglob(f"*{DONE}")):
+            name = path.relative_to(top).as_posix().removesuffix(DONE)
+            if name in self.tasks:
+                continue
+            task = Record.of_file(path)
+            if (task.experiment, task.about.get("task")) != (self.experiment, name):
+                other = f"{task.about.get('task')} of {task.experiment}"
+                raise TrainingError(f"{path} holds {other}, not {name} of {self.experiment}")
+            self.add(task)
+
+    def add(self, task: Record) -> None:
+        """Take up a finished task."""
+        name = task.about["task"]
+        self.tasks[name] = {**task.about, "configuration": task.configuration}
+        self.arrays |= {f"{name}/{what}": value for what, value in task.arrays.items()}
+
+    @classmethod
+    def of_file(cls, path: Path) -> Record:
+        """What a file holds, every byte of it checked.
 
         Raises:
             TrainingError: there is none, it is damaged, or of a kind that is not known here.
         """
-        path = folder / FILE
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -114,6 +166,8 @@ class Record:
             whole = False
         if not whole:
             hint = "restore it from a copy, or start anew with --overwrite"
+            if path.name != FILE:
+                hint = "restore it from a copy, or remove it: the task is done again"
             raise TrainingError(f"{path}: the record is damaged", hint=hint)
         if schema != SCHEMA:
             fact = f"{path}: a record of the kind {schema!r}, and this release reads {SCHEMA!r}"
@@ -135,7 +189,8 @@ def to_file(data: bytes | Callable[[BinaryIO], object], path: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove drafts that a run left behind which was killed while it wrote."""
-    for draft in folder.glob(f".*{DRAFT}"):
+    name = f".*{DRAFT}"
+    for draft in (*folder.glob(name), *(folder / TASKS).rglob(name)):
         with contextlib.suppress(OSError):
             draft.unlink()
 

@@ -6,20 +6,24 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 import time
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Table
 from training import ranks
+from training.answers.words import listed
 from training.errors import TrainingError
-from training.loop import KEEP, Loop
+from training.experiments.base import counted
+from training.loop import KEEP, Loop, now
 from training.progress import say
-from training.record import FILE, Record, plain, provenance, sweep, to_file
+from training.record import DONE, FILE, TASKS, Record, plain, provenance, sweep, to_file
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from types import ModuleType
 
     import torch
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 RUNS: Final = Path("runs")
 PAGE: Final = "README.md"
 RESULTS: Final = "results.json"
-MEASURED: Final = ("learning", "cost")  # of what a record says, the results of an experiment
+ELSEWHERE: Final = "name another folder with --output, or --overwrite it"
 
 
 def folder_of(experiment: Experiment) -> Path:
@@ -49,6 +53,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     keep: float = KEEP,
+    only: Sequence[str] = (),
 ) -> Record | None:
     """Run an experiment, or go on with it, and write what came of it.
 
@@ -56,14 +61,16 @@ def run(
 
     Args:
         experiment: with its configuration.
-        folder: for ``record.npz``, ``results.json``, ``README.md`` and figures.
+        folder: for the tasks' records, ``results.json``, ``README.md`` and figures.
         device: ``auto``, ``cpu`` or ``cuda``.
-        resume: go on with the folder's unfinished record.
+        resume: do what the folder's record lacks; some of it, if ``only`` names tasks.
         overwrite: forget what is in the folder.
-        keep: seconds between checkpoints.
+        keep: seconds between states of unfinished tasks.
+        only: see :class:`training.loop.Loop`.
 
     Returns:
-        The finished record; None on ranks other than the first.
+        The record, which is not finished where tasks are missing still; None on ranks other than
+        the first.
 
     Raises:
         TrainingError: something that a person can mend.
@@ -72,27 +79,34 @@ def run(
     where = ranks.device(device)
     place = folder or folder_of(experiment)
     with ranks.together(where) as own:
-        tasks = experiment.tasks()
-        if own.world > min((len(task.members) for task in tasks), default=own.world):
-            raise TrainingError(f"{own.world} processes have fewer than one member each")
         record = own.leads(
-            lambda: _opened(experiment, place, where, own, resume=resume, overwrite=overwrite)
+            lambda: _opened(
+                experiment, place, where, own, resume=resume or bool(only), overwrite=overwrite
+            )
         )
         if not record.finished:
             if own.first:
                 say(f"{experiment.title}: the record is kept in {place}")
                 if line := experiment.forecast(where.type):
                     say(line)
-            Loop(record, place, tasks, own, where, keep, lambda: _cost(experiment, where)).run()
+            loop = Loop(record, place, experiment.tasks_after, own, where, keep, only)
+            loop.run()
+            loop.only = ()
+            if not loop.missing():
+                own.leads(lambda: _finish(experiment, record, place, where))
         elif own.first:
             say(f"{place}: this run is finished; its record is read (--overwrite runs it again)")
+        record = own.leads(lambda: shown(record))
         own.leads(lambda: write(record, place))
         return record if own.first else None
 
 
-def _cost(experiment: Experiment, device: torch.device) -> dict[str, Any]:
-    found = experiment.cost(device.type)
-    return {"cost": found} if found else {}
+def _finish(experiment: Experiment, record: Record, folder: Path, device: torch.device) -> None:
+    """Write down what is to be said of a run as a whole."""
+    if cost := experiment.cost(device.type):
+        record.about["cost"] = cost
+    record.about["finished"] = now()
+    record.save(folder)
 
 
 def _opened(
@@ -119,11 +133,9 @@ def _opened(
             fact = f"{folder} has a {name} that belongs to no record"
             raise TrainingError(fact, hint="name another folder with --output")
     if (folder / FILE).exists() and not overwrite:
-        record = kept(experiment, folder, resume=resume)
-        if not record.finished:
-            now = provenance(device, own.world)
-            record.about["resumed"] = [*record.about.get("resumed", []), now]
-        return record
+        return kept(experiment, folder, resume=resume)
+    if overwrite:
+        shutil.rmtree(folder / TASKS, ignore_errors=True)
     record = Record(experiment.name, experiment.configuration())
     record.about = {
         "command": experiment.command(),
@@ -134,42 +146,65 @@ def _opened(
     record.arrays.update(experiment.observed())
     record.about["seconds"] = round(time.monotonic() - began, 2)
     record.save(folder)
+    record.join(folder)
+    _joined(experiment, record, folder)
     return record
 
 
 def kept(experiment: Experiment, folder: Path, *, resume: bool) -> Record:
     """The record that a folder holds of an experiment.
 
+    With ``resume`` it may be of fewer or other tasks, if each is what it is now.
+
     Raises:
         TrainingError: it is of another run, damaged, or unfinished and not to be gone on with.
     """
     record = Record.read(folder)
-    _same(experiment, record, folder)
+    if record.experiment != experiment.name:
+        fact = f"{folder} holds a record of {record.experiment}, not of {experiment.name}"
+        raise TrainingError(fact, hint=ELSEWHERE)
+    theirs = record.configuration
+    with contextlib.suppress(TrainingError):  # of another release: the difference is told
+        theirs = experiment_of(record).configuration()
+    _same(experiment, theirs, f"{folder} holds a record", resume=resume)
+    if theirs != experiment.configuration():
+        record.configuration = experiment.configuration()
+        record.about.pop("finished", None)
+    _joined(experiment, record, folder)
     if not record.finished and not resume:
         hint = "--resume goes on with it, --overwrite starts anew"
         raise TrainingError(f"{folder} holds an unfinished record of this run", hint=hint)
     return record
 
 
-def _same(experiment: Experiment, record: Record, folder: Path) -> None:
-    """Refuse a record of another run, naming the first difference.
+def _joined(experiment: Experiment, record: Record, folder: Path) -> None:
+    """Refuse tasks that are of another run.
 
-    Options that came after the record was made have their defaults in it.
+    Raises:
+        TrainingError: naming the first difference.
     """
-    fact = ""
-    if record.experiment != experiment.name:
-        fact = f"{folder} holds a record of {record.experiment}, not of {experiment.name}"
-    mine, theirs = experiment.configuration(), record.configuration
-    if not fact:
-        with contextlib.suppress(TrainingError):  # of another release: the difference is told
-            theirs = experiment_of(record).configuration()
+    for name, about in record.tasks.items():
+        where = f"{folder / TASKS / name}{DONE} is a task"
+        _same(experiment, about["configuration"], where, resume=True)
+
+
+def _same(experiment: Experiment, theirs: Mapping[str, Any], where: str, *, resume: bool) -> None:
+    """Refuse another configuration, naming the first difference.
+
+    Options that came after a record was made have their defaults in it; with ``resume`` those that
+    only say which tasks there are may differ.
+
+    Raises:
+        TrainingError: naming it.
+    """
+    mine = experiment.configuration()
     for key in {**mine, **theirs}:
         there, here = theirs.get(key), mine.get(key)
-        if not fact and there != here:
+        if there != here and not (resume and key in experiment.chooses):
             option = f"--{key.replace('_', '-')}"
-            fact = f"{folder} holds a record with {option} {_said(there)}, not {_said(here)}"
-    if fact:
-        raise TrainingError(fact, hint="name another folder with --output, or --overwrite it")
+            fact = f"{where} with {option} {_said(there)}, not {_said(here)}"
+            more = "--resume does what it lacks; or " * (key in experiment.chooses)
+            raise TrainingError(fact, hint=f"{more}{ELSEWHERE}")
 
 
 def _said(value: object) -> str:
@@ -195,28 +230,41 @@ def _summary(record: Record) -> dict[str, Any]:
     """What the experiment makes of the arrays, as plain data; computed once a record."""
     if record.summary is None:
         found = experiment_of(record).summarise(record.arrays)
-        kept: dict[str, Any] = {
-            name: record.about[name] for name in MEASURED if name in record.about
-        }
-        record.summary = plain({**found, **kept})
+        cost = {"cost": record.about["cost"]} if "cost" in record.about else {}
+        record.summary = plain({**found, "learning": record.learning, **cost})
     return record.summary
 
 
+def shown(record: Record) -> Record:
+    """A record of which tables can be made: of a run on its way, what is whole of it, if any is."""
+    if record.finished:
+        return record
+    part = experiment_of(record).having(record.has)
+    if part is None:
+        return record
+    ends = [about["finished"] for about in record.tasks.values()]
+    about = {**record.about, "finished": max(ends, default=""), "partial": len(record.tasks)}
+    return replace(record, configuration=part.configuration(), about=about, summary=None)
+
+
 def results(record: Record) -> dict[str, Any]:
-    """All numbers of a finished record, as plain data for ``--json`` and ``results.json``."""
+    """All numbers of a record that :func:`shown` gives, for ``--json`` and ``results.json``."""
     experiment = experiment_of(record)
-    about = {k: v for k, v in record.about.items() if k not in {"task", *MEASURED}}
+    about = {k: v for k, v in record.about.items() if k not in {"task", "learning", "cost"}}
     return {
         "schema": f"archcalc.training.{experiment.name}/1",
         "configuration": record.configuration,
-        **plain(about),
-        "results": _summary(record),
+        **plain({**about, "seconds": round(record.seconds, 2)}),
+        "made": made(record),
+        "results": _summary(record) if record.finished else None,
     }
 
 
 def blocks(record: Record) -> list[Block]:
-    """Tables and answers of a finished record."""
+    """Tables and answers of a record that :func:`shown` gives."""
     experiment = experiment_of(record)
+    if not record.finished:
+        return [_unfinished(record)]
     remarks = [one for one in (experiment.remark(),) if one]
     found = (
         block._replace(notes=(*block.notes, *remarks)) if isinstance(block, Table) else block
@@ -243,16 +291,52 @@ def _answers(experiment: Experiment) -> ModuleType:
     return import_module(f"training.answers.{experiment.name.replace('-', '_')}")
 
 
+def made(record: Record) -> list[dict[str, Any]]:
+    """Which tasks were made on what: one entry for each hardware, versions and commit."""
+    rows: list[dict[str, Any]] = []
+    for name, about in record.tasks.items():
+        same = {key: about.get(key) for key in ("hardware", "versions", "commit")}
+        row = next((row for row in rows if row.items() >= same.items()), None)
+        if row is None:
+            row = {**same, "seconds": 0.0, "tasks": []}
+            rows.append(row)
+        row["tasks"].append(name)
+        row["seconds"] = round(row["seconds"] + about["seconds"], 2)
+    return rows
+
+
 def _source(record: Record) -> str:
     """Where the numbers come from, in one paragraph."""
     about = record.about
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    commit = f" Commit {about['commit']}." if about.get("commit") else ""
-    again = len(about.get("resumed", []))
-    resumed = f" Resumed {'once' if again == 1 else f'{again} times'}." if again else ""
+    rows = made(record) or [{**about, "tasks": []}]
+    hands = listed(
+        [
+            f"{counted(len(row['tasks']), 'task') + ' on ' if len(rows) > 1 else ''}"
+            f"{row['hardware']}; {versions(row)}"
+            for row in rows
+        ]
+    )
+    resumed = [len(one.get("resumed", [])) for one in (about, *record.tasks.values())]
+    again = sum(resumed)
+    times = f" Resumed {'once' if again == 1 else f'{again} times'}." if again else ""
+    rest = f" {_unfinished(record)}" if "partial" in about else ""
     return (
-        f"Made by {about['command']} in {about['seconds']:,.0f} s on {about['hardware']}; "
-        f"{versions}.{commit}{resumed} Finished {about['finished']}."
+        f"Made by {about['command']} in {record.seconds:,.0f} s on {hands}.{times} "
+        f"Finished {about['finished']}.{rest}"
+    )
+
+
+def versions(about: Mapping[str, Any]) -> str:
+    """Of what computed, and the commit."""
+    said = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return said + (f", commit {about['commit']}" if about.get("commit") else "")
+
+
+def _unfinished(record: Record) -> str:
+    """What is done of a run, and what does the rest."""
+    done = counted(len(record.tasks), "task")
+    return (
+        f"The run is not finished: {done} done; `{record.about['command']} --resume` does the rest."
     )
 
 
@@ -278,16 +362,19 @@ def redraw(folder: Path) -> None:
     """
     rows = []
     for path in sorted(folder.glob(f"*/{FILE}")):
-        record = Record.read(path.parent)
+        record = shown(Record.read(path.parent))
         if record.finished:
             write(record, path.parent)
             about, name = record.about, path.parent.name
-            made = f"| {about['hardware']} | {about['seconds']:,.0f} s |"
-            rows.append(f"| [{name}]({name}/README.md) | `{about['command']}` {made}")
-            if "cuda" not in record.about.get("device", ""):
-                full = experiment_of(record).full()
-                again = f"| | `{full} --device cuda` | CUDA | not run |"
-                rows += [again] * (bool(full) and again not in rows)
+            on = listed([row["hardware"] for row in made(record)] or [about["hardware"]])
+            rows.append(
+                f"| [{name}]({name}/README.md) | `{about['command']}` | {on} "
+                f"| {record.seconds:,.0f} s |"
+            )
+            experiment = experiment_of(record)
+            full = f"| | `{experiment.full()}` | | not run |"
+            if not experiment.assignment and full not in rows:
+                rows.append(full)
     if not rows:
         raise TrainingError(f"{folder} has no folder with a finished {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]
@@ -296,7 +383,9 @@ def redraw(folder: Path) -> None:
 
 
 def write(record: Record, folder: Path) -> None:
-    """Write numbers, tables and figures of a finished record beside it."""
+    """Write numbers, tables and figures of a record that :func:`shown` gives beside it."""
+    if not record.finished:
+        return
     drawn = import_module(f"training.figures.{record.experiment.replace('-', '_')}")
     found = results(record)
     figures = {

@@ -1,11 +1,12 @@
-"""Answers to homework 2, problem 4.5."""
+"""Answers to homework 2, problems 4.4 and 4.5."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from training.answers.minigooglenet import cost, range_of
-from training.answers.words import short, table, under
+from training.answers.words import percent, short, table, under
 from training.experiments.base import counted
 from training.experiments.batch_finder import TAIL
 from training.rules import SHARE
@@ -26,14 +27,28 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
         inside = (
             loss is not None and curve["b_min"] and (curve["b_min"] <= int(name) <= curve["b_max"])
         )
-        rows.append((f"{int(name):,}", f"{arm['updates'][-1]:,}", short(loss), "*" * bool(inside)))
+        rows.append(
+            (
+                f"{int(name):,}",
+                f"{arm['updates'][-1]:,}",
+                short(loss),
+                percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
+                f"{arm['noise']:,.4g}",
+                "*" * bool(inside),
+            )
+        )
     notes = (
         experiment.scale(results["counts"]),
         f"Rate {experiment.lr_min:g}; loss: the mean over the last 1/{TAIL} of the updates, as the "
-        "network learns; a star: in the range.",
+        "network learns; a star: in the range. Accuracy is by batch norm's running statistics, "
+        "which move a tenth of the way with every update: of few updates, of large batches, it "
+        "says more of these than of the weights.",
     )
-    title = f"Candidates, {counted(experiment.trial)} each"
-    yield "candidates", table(title, ("batch", "updates", "training loss", ""), rows, notes)
+    headings = ("batch", "updates", "training loss", "validation accuracy", "noise scale", "")
+    title = f"One network a batch, {counted(experiment.trial)} each"
+    yield "candidates", table(title, headings, rows, notes)
+    yield "asked", _range([int(name) for name in results["arms"]], results["counts"]["train"])
+    yield "like", _like(curve)
     if curve["b_min"] is None:
         yield "range", f"The algorithm finds no range: {curve['basin']['why']}."
     else:
@@ -69,3 +84,34 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
         "it the critical batch size).",
     )
     yield from under("cost", cost(results, experiment.momentum))
+
+
+SWEPT: Final = (64, 8192)  # the assignment's first and last batch
+
+
+def _range(batches: list[int], count: int) -> str:
+    """The batches beside those that are asked for."""
+    asked = f"The assignment asks for batches from {SWEPT[0]} to {SWEPT[1]:,}"
+    if (batches[0], batches[-1]) == SWEPT:
+        return f"{asked}, and these are they."
+    here = f"{batches[0]:,} to {batches[-1]:,}, of {count:,} images"
+    return f"{asked}; here they go from {here}."
+
+
+def _like(curve: Mapping[str, Any]) -> str:
+    """Is it like the curve of rates?"""
+    losses = [one for one in curve["loss"] if one is not None]
+    rising = all(a <= b for a, b in pairwise(losses))
+    said = range_of(curve["basin"], "batches")
+    shape = (
+        "the loss grows with every doubling: the rate is fixed, so a larger batch means fewer and "
+        "no longer steps. That is the side of small rates in the curve of rates, mirrored; there "
+        "is no side on which training diverges, as no batch makes a step longer"
+        if rising
+        else "the loss does not grow with every doubling: beside the number of steps, the noise of "
+        "small batches counts"
+    )
+    return (
+        f"Is the loss like that over rates? Here {shape}. Read by the same rule (within {SHARE:g} "
+        f"of the fall from the loss of who has learnt nothing): {said}."
+    )

@@ -1,15 +1,13 @@
-"""Answers to lab 3, problem 3.3 (homework 2, problem 4.4)."""
+"""Answers to lab 3, problem 3.3."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.minigooglenet import cost, pairs, range_of, scores
+from training.answers.minigooglenet import cost, pairs, scores
 from training.answers.words import percent, points, short, table, under, verdict
 from training.experiments.batch_size import GROW, WHOLE
 from training.experiments.cyclical_lr import DECAYING
-from training.rules import SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
 
 def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
-    yield from (_grown if experiment.policy == GROW else _swept)(experiment, results)
-    yield from under("cost", cost(results, experiment.momentum))
-
-
-def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:
     rows = [
         (
             f"{stage['batch']:,}",
@@ -50,7 +43,7 @@ def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
     yield "scores", scores(experiment, results, title)
     if results["pairs"]:
         yield "pairs", pairs(results)
-        (row,) = results["pairs"]
+        row = results["pairs"][0]
         yield (
             "generalization",
             "Does growing the batch at a fixed rate generalize like a cyclical rate that decays? "
@@ -62,10 +55,10 @@ def _grown(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
             "for about as many images.",
         )
     yield "parts", _parts(experiment, results)
+    yield from under("cost", cost(results, experiment.momentum))
 
 
 MOST: Final = 16_384  # the assignment's last batch, where the batch grows
-SWEPT: Final = (64, 8192)  # its first and last where every batch has a network
 
 
 def _end(results: Mapping[str, Any]) -> str:
@@ -113,63 +106,3 @@ def _parts(experiment: BatchSize, results: Mapping[str, Any]) -> Table:
     )
     headings = ("", "loss differs by", "gradient differs by")
     return table("A large batch in parts", headings, rows, notes)
-
-
-def _swept(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:
-    curve = results["curve"]
-    rows = []
-    for place, (name, arm) in enumerate(results["arms"].items()):
-        seconds = results.get("learning", {}).get(name)
-        rows.append(
-            (
-                f"{int(name):,}",
-                f"{arm['updates'][-1]:,}",
-                short(curve["loss"][place]),
-                percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
-                f"{curve['noise'][place]:,.4g}",
-                "" if seconds is None else f"{seconds / experiment.seeds:,.1f}",
-            )
-        )
-    headings = (
-        *("batch", "updates", "training loss", "validation accuracy", "noise scale"),
-        "seconds",
-    )
-    notes = (
-        experiment.scale(results["counts"]),
-        f"Rate {experiment.lr_min:g}; loss: the mean over the last epoch's batches, as the network "
-        "learns from them; seconds of the updates of one network. Accuracy is by batch norm's "
-        "running statistics, which move a tenth of the way with every update: of few updates, of "
-        "large batches, it says more of these than of the weights.",
-    )
-    title = f"One network a batch, {experiment.sweep_epochs} epochs each"
-    yield "sweep", table(title, headings, rows, notes)
-    yield "range", _range([int(name) for name in results["arms"]], results["counts"]["train"])
-    yield "like", _like(curve)
-
-
-def _range(batches: list[int], count: int) -> str:
-    """The batches beside those that are asked for."""
-    asked = f"The assignment asks for batches from {SWEPT[0]} to {SWEPT[1]:,}"
-    if (batches[0], batches[-1]) == SWEPT:
-        return f"{asked}, and these are they."
-    here = f"{batches[0]:,} to {batches[-1]:,}, of {count:,} images"
-    return f"{asked}; here they go from {here}."
-
-
-def _like(curve: Mapping[str, Any]) -> str:
-    """Is it like the curve of rates?"""
-    losses = [one for one in curve["loss"] if one is not None]
-    rising = all(a <= b for a, b in pairwise(losses))
-    said = range_of(curve["basin"], "batches")
-    shape = (
-        "the loss grows with every doubling: the rate is fixed, so a larger batch means fewer and "
-        "no longer steps. That is the side of small rates in the curve of rates, mirrored; there "
-        "is no side on which training diverges, as no batch makes a step longer"
-        if rising
-        else "the loss does not grow with every doubling: beside the number of steps, the noise of "
-        "small batches counts"
-    )
-    return (
-        f"Is the loss like that over rates? Here {shape}. Read by the same rule (within {SHARE:g} "
-        f"of the fall from the loss of who has learnt nothing): {said}."
-    )

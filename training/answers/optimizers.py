@@ -80,9 +80,12 @@ def said(method: str) -> str:
 def _search(experiment: Optimizers, dropout: str, setting: Mapping[str, Any]) -> Table:
     accuracy, losses = (setting["search"][name] for name in ("val_accuracy", "val_loss"))
     rows = []
-    for place, rate in enumerate(experiment.rate):
+    for place, rate in enumerate(setting["search"]["rates"]):
         row = [f"{rate:g}"]
         for own, method in enumerate(experiment.method):
+            if rate not in setting["search"]["tried"][method]:
+                row.append("")
+                continue
             mark = "*" * (setting["methods"][method]["rate"] == rate)
             lost = losses[own][place] is None
             row.append(("diverged" if lost else f"{100 * accuracy[own][place]:.1f}") + mark)
@@ -348,12 +351,13 @@ def _bounds(experiment: Optimizers, results: Mapping[str, Any], updates: int) ->
     size, flops = found["predicted"]["parameters"], found["predicted"]["training"]
     moved = sum(found["passes"].values()) / len(found["passes"]) * 4 * size  # bytes an update
     memory, compute = moved / found["bandwidth"], flops * experiment.batch / found["peak"]
-    counts, methods = results["counts"], len(experiment.method)
+    counts = results["counts"]
     search = experiment.search_epochs * -(-counts["train"] // experiment.batch)
     rows = []
     for task, seconds in results["learning"].items():
         kind, _, dropout = task.partition("-")
-        networks = methods * (len(experiment.rate) if kind == "search" else experiment.seeds)
+        tried = sum(map(len, results["settings"][dropout]["search"]["tried"].values()))
+        networks = tried if kind == "search" else len(experiment.method) * experiment.seeds
         made = networks * (search if kind == "search" else updates)
         times = (seconds, made * memory, made * compute)
         rows.append((f"{kind}, {SAID[dropout]}", networks, f"{made:,}", *map(duration, times)))

@@ -6,12 +6,14 @@ import shlex
 from dataclasses import Field, asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+import numpy as np
+
 from archcalc.errors import meant, quoted
 from training.errors import TrainingError
 from training.record import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from training.loop import Task
     from training.record import Array
@@ -27,10 +29,12 @@ class Experiment:
     Attributes:
         name: of the command.
         title: of its pages.
+        chooses: the settings that say which tasks there are, and not what comes of each.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    chooses: ClassVar[frozenset[str]] = frozenset()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -43,6 +47,18 @@ class Experiment:
             TrainingError: something that the experiment needs is not there.
         """
         raise NotImplementedError
+
+    def tasks_after(self, arrays: Mapping[str, Array]) -> tuple[Task, ...]:  # noqa: ARG002
+        """The tasks, with what those that are finished decide of others."""
+        return self.tasks()
+
+    def having(self, has: Callable[[str], bool]) -> Self | None:  # noqa: ARG002
+        """The largest part of the experiment all of whose tasks are there; None if none is.
+
+        Args:
+            has: whether a task, by its name, is.
+        """
+        return None
 
     def observed(self) -> Mapping[str, Array]:
         """Arrays that the record holds before anything is trained: what the data are like."""
@@ -105,6 +121,16 @@ class Experiment:
                 said = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
                 words.append(f"--{one.name.replace('_', '-')} {shlex.quote(said)}")
         return " ".join(words)
+
+
+def rows(arrays: Mapping[str, Array], tasks: Iterable[str], what: str) -> Array:
+    """What several networks' tasks have found, stacked: ``(tasks, ...)``."""
+    return np.stack([arrays[f"{task}/{what}"] for task in tasks])
+
+
+def seeded(name: str, seeds: int) -> list[str]:
+    """The tasks of networks that differ in their seed alone: ``adam/plain/seed0``, ..."""
+    return [f"{name}/seed{number}" for number in range(seeds)]
 
 
 def counted(count: int, noun: str = "epoch") -> str:

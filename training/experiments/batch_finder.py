@@ -1,12 +1,16 @@
-"""Homework 2, problem 4.5: an algorithm that finds the least and the largest useful batch."""
+"""Homework 2, problems 4.4 and 4.5: the loss over the batch, and the range that is read off it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+import numpy as np
+
+from training import rules
 from training.experiments.base import whole
-from training.experiments.batch_size import climbed, fitting, swept
+from training.experiments.batch_size import climbed, fitting
 from training.experiments.cyclical_lr import Cycling
 from training.experiments.minigooglenet import Arm, Plan, ladder
 from training.experiments.preset import PRESET
@@ -47,12 +51,15 @@ class BatchFinder(Cycling):
     name = "batch-finder"
     title = "The batch finder"
     own: ClassVar = {
-        preset: Cycling.own[preset] | more
-        for preset, more in {
-            "quick": {"smallest": 8, "largest": 512, "trial": 3},
-            "full": {"smallest": 16, "largest": 8192, "trial": 1},
-        }.items()
+        preset: Cycling.own[preset] | {"smallest": smallest, "largest": largest, "trial": trial}
+        for preset, smallest, largest, trial in (
+            ("quick", 8, 512, 3),
+            ("reduced", 64, 8192, 5),
+            ("assignment", 64, 8192, 5),
+            ("full", 16, 8192, 5),
+        )
     }
+    chooses = Cycling.chooses | {"smallest", "largest"}
     smallest: int = PRESET
     largest: int = PRESET
     trial: int = PRESET
@@ -76,5 +83,29 @@ class BatchFinder(Cycling):
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """The curve and the range that the algorithm reads off it."""
         found = self.found(arrays)
+        for b, arm in found["arms"].items():
+            # Smith, Kindermans, Ying, Le, arXiv 1711.00489, section 2
+            arm["noise"] = self.noise(self.lr_min, int(b), found["counts"]["train"])
         curve = swept(found["arms"], found["counts"]["classes"])
         return found | {"curve": curve, "b_min": curve["b_min"], "b_max": curve["b_max"]}
+
+
+def swept(arms: Mapping[str, Any], classes: int) -> dict[str, Any]:
+    """Training loss against batch size, and the range that is read off it.
+
+    The loss is that of the last interval between looks, in training; the loss of a network that
+    has learnt nothing is the logarithm of the number of classes.
+    """
+    batches = np.array([int(name) for name in arms])
+    each = np.array([arm["learning_loss"][:, -1] for arm in arms.values()])
+    basin = rules.basin(batches, each.mean(1), start=math.log(classes))
+    inside = basin.high is not None and basin.low is not None
+    within = [int(b) for b in batches if inside and basin.low <= b <= basin.high]
+    return {
+        "batches": batches,
+        "loss": each.mean(1),
+        "each": each,
+        "basin": basin._asdict(),
+        "b_min": within[0] if within else None,
+        "b_max": within[-1] if within else None,
+    }

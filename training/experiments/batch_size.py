@@ -1,4 +1,4 @@
-"""Lab 3, problem 3.3 (homework 2, problem 4.4): a batch that grows, and a batch that is chosen."""
+"""Lab 3, problem 3.3: a batch that grows beside a rate that falls."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 import torch
 
-from training import rules, statistics
+from training import statistics
 from training.errors import TrainingError
-from training.experiments.base import choice, whole
+from training.experiments import finders
+from training.experiments.base import choice, rows
 from training.experiments.cyclical_lr import DECAYING, Cycling
 from training.experiments.minigooglenet import Arm, Plan, compared, ladder
 from training.experiments.preset import PRESET
-from training.steps import Steps, epochs, iterations
+from training.schedules import constant, multistep
+from training.steps import Steps, iterations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,86 +31,88 @@ if TYPE_CHECKING:
 
 POLICIES: Final = {
     "grow": "the rate fixed at lr-max, the batch doubled step by step",
-    "sweep": "the rate fixed at lr-min, one network for each batch",
+    "halve": "the batch fixed at the smallest, the rate halved from lr-max whenever the other "
+    "arm's batch doubles",
 }
-GROW: Final = "grow"
+GROW, HALVE = POLICIES
 LOOKS: Final = 4  # of each size, while the batch grows
 WHOLE: Final = 512  # examples of the batch that is computed whole and in parts
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSize(Cycling):
-    """A batch that doubles in one run at lr-max, or one network a batch at lr-min.
+    """A batch that doubles at lr-max, a rate that is halved as often, and a cyclical rate.
+
+    All read as many examples as the first, the third in whole epochs.
 
     Args:
-        policy: one of :data:`POLICIES`.
+        policy: some of :data:`POLICIES`.
         smallest: the first batch; powers of two from here
         largest: to here.
         hold: how long a size is kept while the batch grows, such as ``80it`` or ``2ep``.
-        sweep_epochs: passes over the training set of each network of the sweep.
     """
 
     name = "batch-size"
     title = "Batch size"
     own: ClassVar = {
-        preset: Cycling.own[preset] | more
-        for preset, more in {
-            "quick": {"hold": "30it", "grow": (32, 1024), "sweep": (16, 1024)},
-            "full": {"hold": "80it", "grow": (32, 16384), "sweep": (64, 8192)},
-        }.items()
+        preset: Cycling.own[preset] | {"smallest": 32, "largest": largest, "hold": hold}
+        for preset, largest, hold in (
+            ("quick", 1024, "30it"),
+            ("reduced", 16384, "40it"),
+            ("assignment", 16384, "40it"),
+            ("full", 16384, "80it"),
+        )
     }
-    policy: str = GROW
+    chooses = Cycling.chooses | {"policy"}
+    policy: tuple[str, ...] = tuple(POLICIES)
     smallest: int = PRESET
     largest: int = PRESET
     hold: str = PRESET
-    sweep_epochs: int = 5
 
     def __post_init__(self) -> None:
-        choice("--policy", [self.policy], POLICIES)
-        smallest, largest = self.own.get(self.preset, {}).get(self.policy, (1, 1))
-        for name, value in (("smallest", smallest), ("largest", largest)):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
         super().__post_init__()
+        choice("--policy", self.policy, POLICIES)
         if not Steps.read(self.hold).length:
             raise TrainingError(f"--hold: {self.hold} is no time", hint="80it, 2ep")
-        whole("--sweep-epochs", self.sweep_epochs, 1, 1000)
         climbed(self.smallest, self.largest)
-
-    def baseline(self) -> BatchSize:
-        """With its policy, which decides between which sizes."""
-        return type(self)(preset=self.preset, policy=self.policy)
-
-    def command(self) -> str:
-        """With its policy."""
-        return self.said(super().command(), "policy")
 
     def batches(self) -> list[int]:
         """Powers of two."""
         return ladder(self.smallest, self.largest)
 
     def plans(self, count: int) -> list[Plan]:
-        """A growing batch, and a cyclical rate with as many examples; or every batch."""
+        """A growing batch, a falling rate, and a cyclical rate."""
         fitting("--largest", self.largest, count)
-        if self.policy == GROW:
-            sizes = self.growing(count)
-            arm = Arm(GROW, self.lr_max, said=POLICIES[GROW])
-            ends = list(accumulate((sizes.count(b) for b in self.batches()), initial=0))
+        sizes = self.growing(count)
+        ends = list(accumulate((sizes.count(b) for b in self.batches()), initial=0))
+        # updates of the smallest batch that read as many examples as the other's at each size
+        same = [round(sum(sizes[:end]) / self.smallest) for end in ends]
+        falling = multistep(same[1:-1], 0.5)
+        found = []
+        for name, batches, stages, schedule in (
+            (GROW, sizes, ends, constant()),
+            (HALVE, (self.smallest,) * same[-1], same, falling),
+        ):
+            arm = Arm(name, self.lr_max, schedule, POLICIES[name])
             looks = tuple(
                 iterations(begin + round((end - begin) * part / LOOKS))
-                for begin, end in pairwise(ends)
+                for begin, end in pairwise(stages)
                 for part in range(LOOKS + 1)
             )
-            grow = Plan(GROW, (arm,), self.batch, sizes, iterations(len(sizes)), looks)
-            # the cyclical rate reads about as many examples, in whole epochs
-            same = replace(self, epochs=max(round(sum(sizes) / count), 1))
-            return [grow, same.cycling(count, DECAYING)]
-        looks = tuple(map(epochs, range(self.sweep_epochs + 1)))
-        until = epochs(self.sweep_epochs)
-        return [
-            Plan(f"{b}", (Arm(f"{b}", self.lr_min),), b, until=until, looks=looks)
-            for b in self.batches()
-        ]
+            until = iterations(stages[-1])
+            found.append(Plan(name, (arm,), self.batch, batches, until, looks))
+        arms = [plan for plan in found if plan.name in self.policy]
+        return [*arms, self.beside(count).cycling(count, DECAYING)]
+
+    def beside(self, count: int) -> BatchSize:
+        """With as many whole epochs as the growing batch reads, for the cyclical rate."""
+        return replace(self, epochs=max(round(sum(self.growing(count)) / count), 1))
+
+    def observed(self) -> dict[str, Array]:
+        """With the cyclical rate's network, where another run has trained it."""
+        found = super().observed()
+        asked = self.beside(self.counts()["train"])
+        return found | finders.borrowed(asked, self.cyclical_lr, DECAYING)
 
     def growing(self, count: int) -> tuple[int, ...]:
         """The batch of every update: each size for as long as it is held."""
@@ -129,36 +133,31 @@ class BatchSize(Cycling):
         """Curves, noise scales, what is read off them, and the comparison in pairs."""
         found = self.found(arrays)
         count, arms = found["counts"]["train"], found["arms"]
-        if self.policy == GROW:
-            sizes = self.growing(count)
-            ends = {b: sizes.index(b) + sizes.count(b) for b in self.batches()}
-            found["stages"] = [
-                {
-                    "batch": b,
-                    "updates": sizes.count(b),
-                    "examples": b * sizes.count(b),
-                    "noise": self.noise(self.lr_max, b, count),
-                    # of the last quarter of the stage
-                    "loss": arms[GROW]["learning_loss"][:, arms[GROW]["updates"].index(end) - 1],
-                }
-                for b, end in ends.items()
-            ]
+        if GROW in arms:
+            found |= self._grown(arms[GROW], count)
+            tasks = self.trained(GROW)
             found["parts"] = {
-                name: statistics.student(arrays[f"{GROW}/{name}"].astype(np.float64))
+                name: statistics.student(rows(arrays, tasks, name).astype(np.float64))
                 for name in PARTS
             }
-            return found | {"pairs": list(compared(arms, [(GROW, DECAYING)]))}
-        curve = swept(arms, found["counts"]["classes"])
-        noise = [self.noise(self.lr_min, b, count) for b in self.batches()]
-        return found | {"curve": curve | {"noise": noise}}
+        pairs = ((GROW, DECAYING), (HALVE, DECAYING), (GROW, HALVE))
+        return found | {"pairs": list(compared(arms, pairs))}
 
-    def noise(self, rate: float, batch: int, count: int) -> float:
-        """The noise scale ``rate count / (batch (1 - momentum))``.
-
-        Smith, Kindermans, Ying, Le, arXiv 1711.00489, section 2, of a batch much smaller than the
-        training set.
-        """
-        return rate * count / (batch * (1 - self.momentum))
+    def _grown(self, arm: Mapping[str, Any], count: int) -> dict[str, Any]:
+        sizes = self.growing(count)
+        ends = {b: sizes.index(b) + sizes.count(b) for b in self.batches()}
+        stages = [
+            {
+                "batch": b,
+                "updates": sizes.count(b),
+                "examples": b * sizes.count(b),
+                "noise": self.noise(self.lr_max, b, count),
+                # of the last quarter of the stage
+                "loss": arm["learning_loss"][:, arm["updates"].index(end) - 1],
+            }
+            for b, end in ends.items()
+        ]
+        return {"stages": stages}
 
 
 def climbed(smallest: int, largest: int) -> None:
@@ -181,27 +180,6 @@ def fitting(option: str, largest: int, count: int) -> None:
     if largest > count:
         fact = f"{option} {largest}: there are {count:,} images to learn from"
         raise TrainingError(fact, hint="a smaller one")
-
-
-def swept(arms: Mapping[str, Any], classes: int) -> dict[str, Any]:
-    """Training loss against batch size, and the range that is read off it.
-
-    The loss is that of the last interval between looks, in training; the loss of a network that
-    has learnt nothing is the logarithm of the number of classes.
-    """
-    batches = np.array([int(name) for name in arms])
-    each = np.array([arm["learning_loss"][:, -1] for arm in arms.values()])
-    basin = rules.basin(batches, each.mean(1), start=math.log(classes))
-    inside = basin.high is not None and basin.low is not None
-    within = [int(b) for b in batches if inside and basin.low <= b <= basin.high]
-    return {
-        "batches": batches,
-        "loss": each.mean(1),
-        "each": each,
-        "basin": basin._asdict(),
-        "b_min": within[0] if within else None,
-        "b_max": within[-1] if within else None,
-    }
 
 
 PARTS: Final = ("parts_loss", "parts_gradient", "frozen_loss", "frozen_gradient")

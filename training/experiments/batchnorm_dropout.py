@@ -23,7 +23,7 @@ from training.cohort import Cohort, Member
 from training.data import Augmentation, Data
 from training.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, spaced, whole
+from training.experiments.base import PLACE, Experiment, choice, rows, seeded, spaced, whole
 from training.loop import Task
 from training.networks import Net
 from training.steps import epochs
@@ -159,6 +159,7 @@ class BatchnormDropout(Experiment):
 
     name = "batchnorm-dropout"
     title = "Batch normalization and dropout"
+    chooses = frozenset({"variant", "dropout_placement", "seeds"})
     dataset: str = "mnist"
     variant: tuple[str, ...] = tuple(VARIANTS)
     dropout_placement: tuple[str, ...] = ("dense",)
@@ -285,6 +286,7 @@ class BatchnormDropout(Experiment):
             tuple(map(epochs, self.looks())),
             probe,
             last,
+            tuple(seeded(group.name, self.seeds)),
         )
 
     def _last(self, cohort: Cohort[Net], train: Images, test: Images) -> dict[str, Tensor]:
@@ -313,7 +315,7 @@ class BatchnormDropout(Experiment):
 
     def _group(self, group: Group, arrays: Mapping[str, Array]) -> dict[str, Any]:
         def of(what: str) -> Array:
-            return arrays[f"{group.name}/{what}"].astype(np.float64)
+            return rows(arrays, seeded(group.name, self.seeds), what).astype(np.float64)
 
         finals = {name: of(name)[:, -1] for name in SCORES}
         if self.epochs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from training.experiments import finders
 from training.experiments.base import PLACE, choice, whole
 from training.experiments.batch_size import fitting
-from training.experiments.cyclical_lr import DECAYING, Cycling
+from training.experiments.cyclical_lr import ASKED, DECAYING, Cycling
 from training.experiments.lr_finder import ordered
 from training.experiments.minigooglenet import Arm, Plan, compared
 from training.experiments.preset import PRESET
@@ -41,10 +41,13 @@ class CyclicalBatch(Cycling):
     name = "cyclical-batch"
     title = "Cyclical batch sizes"
     own: ClassVar = {
-        "quick": Cycling.own["quick"] | finders.QUICK_BATCHES,
-        "full": Cycling.own["full"],
+        preset: Cycling.own[preset]
+        | {"policy": ("growing",) if asked else tuple(POLICIES)}
+        | (finders.QUICK_BATCHES if preset == "quick" else {})
+        for preset, asked in ASKED.items()
     }
-    policy: tuple[str, ...] = tuple(POLICIES)
+    chooses = Cycling.chooses | {"policy"}
+    policy: tuple[str, ...] = PRESET
     b_min: int = PRESET
     b_max: int = PRESET
     batch_finder: str | None = field(default=None, compare=False, metadata=PLACE)
@@ -60,7 +63,7 @@ class CyclicalBatch(Cycling):
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a plan; what nobody has said is told first."""
-        finders.known(self.b_min, self.b_max)
+        finders.known(self, "batch-finder")
         return super().tasks()
 
     def plans(self, count: int) -> list[Plan]:
@@ -74,6 +77,10 @@ class CyclicalBatch(Cycling):
             until = iterations(len(sizes))
             found.append(Plan(policy, (arm,), self.batch, sizes, until, looks))
         return [*found, self.cycling(count, DECAYING)]
+
+    def observed(self) -> dict[str, Array]:
+        """With the cyclical rate's network, where another run has trained it."""
+        return super().observed() | finders.borrowed(self, self.cyclical_lr, DECAYING)
 
     def sizes(self, policy: str, count: int) -> tuple[int, ...]:
         """The batch of every update, until all epochs are read.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.errors import TrainingError
@@ -15,8 +15,9 @@ from training.schedules import Schedule, cyclical, onecycle
 from training.steps import epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from training.loop import Task
     from training.record import Array
 
 POLICIES: Final = {
@@ -27,6 +28,8 @@ POLICIES: Final = {
     "one-cycle": "the rate once up to lr-max and down to nearly nothing",
 }
 DECAYING: Final = "exp_range"
+# Whether a preset has what the question asks for alone, without what it can be compared with.
+ASKED: Final = {"quick": False, "reduced": True, "assignment": True, "full": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +43,14 @@ class Cycling(MiniGoogLeNet):
         step: epochs of half a cycle.
         decay: to what share of its first height a decaying cycle has come at the end.
         lr_finder: the folder of a finished run of ``lr-finder``, in place of the two rates.
+        cyclical_lr: the folder of a run of ``cyclical-lr``, whose network with exp_range is not
+            trained again where it is the same.
     """
 
     own: ClassVar = {
         "quick": {"epochs": 12, "step": 2} | finders.QUICK_RATES,
+        "reduced": {"epochs": 24, "step": 4},
+        "assignment": {"epochs": 24, "step": 4},
         "full": {"epochs": 48, "step": 8} | finders.BLOG_RATES,
     }
     lr_min: float = PRESET
@@ -52,6 +59,7 @@ class Cycling(MiniGoogLeNet):
     step: int = PRESET
     decay: float = 0.1
     lr_finder: str | None = field(default=None, compare=False, metadata=PLACE)
+    cyclical_lr: str | None = field(default=None, compare=False, metadata=PLACE)
 
     def __post_init__(self) -> None:
         finders.fill(self, "lr-finder", self.lr_finder)
@@ -62,6 +70,11 @@ class Cycling(MiniGoogLeNet):
         if not 0 < self.decay < 1 - 1e-6:
             hint = "1 would not decay at all"
             raise TrainingError(f"--decay: {self.decay:g} is not between 0 and 1", hint=hint)
+
+    def tasks(self) -> tuple[Task, ...]:
+        """One population a plan; what nobody has said is told first."""
+        finders.known(self, "lr-finder")
+        return super().tasks()
 
     def schedule(self, policy: str, count: int) -> Schedule:
         """The factor on lr-max of a policy, with a training set of so many examples."""
@@ -92,11 +105,21 @@ class CyclicalLr(Cycling):
 
     name = "cyclical-lr"
     title = "Cyclical learning rates"
-    policy: tuple[str, ...] = tuple(POLICIES)
+    own: ClassVar = {
+        preset: Cycling.own[preset] | {"policy": (DECAYING,) if asked else tuple(POLICIES)}
+        for preset, asked in ASKED.items()
+    }
+    chooses = Cycling.chooses | {"policy"}
+    policy: tuple[str, ...] = PRESET
 
     def __post_init__(self) -> None:
         super().__post_init__()
         choice("--policy", self.policy, POLICIES)
+
+    def having(self, has: Callable[[str], bool]) -> CyclicalLr | None:
+        """The policies whose networks are trained."""
+        whole_ones = tuple(p for p in self.policy if all(map(has, self.trained(p))))
+        return replace(self, policy=whole_ones) if whole_ones else None
 
     def plans(self, count: int) -> list[Plan]:
         """All policies as one population."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from training.errors import TrainingError
+from training.record import FILE, Record
+
+if TYPE_CHECKING:
+    from training.experiments.minigooglenet import MiniGoogLeNet
+    from training.record import Array
 
 # Read by `archcalc training lr-finder --preset quick`, tables/training/lr-finder; a test compares.
 QUICK_RATES: Final = {"lr_min": 0.0036, "lr_max": 0.11}
@@ -52,12 +57,31 @@ def fill(asked: object, finder: str, folder: str | None) -> None:
         object.__setattr__(asked, key, value)
 
 
-def known(b_min: int | None, b_max: int | None) -> None:
-    """Refuse batch sizes that nobody has said.
+def known(asked: object, finder: str) -> None:
+    """Refuse an experiment for which nobody has said what a finder finds.
 
     Raises:
         TrainingError: naming who could.
     """
-    if b_min is None or b_max is None:
-        hint = "or --batch-finder, the folder of a finished run of it"
-        raise TrainingError("--b-min and --b-max have no value at this size", hint=hint)
+    if any(getattr(asked, key) is None for key in KEYS[finder]):
+        options = " and ".join(f"--{key.replace('_', '-')}" for key in KEYS[finder])
+        hint = f"or --{finder}, the folder of a finished run of it"
+        raise TrainingError(f"{options} have no value at this size", hint=hint)
+
+
+def borrowed(asked: MiniGoogLeNet, folder: str | None, arm: str) -> dict[str, Array]:
+    """What another experiment's run has found of a way to train, if it is the very same way.
+
+    Args:
+        asked: the experiment that would train it.
+        folder: of the run; None if there is none.
+        arm: the way.
+    """
+    if folder is None or not (Path(folder) / FILE).exists():
+        return {}
+    record = Record.read(Path(folder))
+    ours, theirs = asked.configuration(), record.configuration
+    shared = (theirs.keys() & ours.keys()) - asked.chooses
+    if not all(map(record.has, asked.trained(arm))) or any(ours[k] != theirs[k] for k in shared):
+        return {}
+    return {k: v for k, v in record.arrays.items() if k.startswith(f"{arm}/")}

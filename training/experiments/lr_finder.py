@@ -42,7 +42,10 @@ class LrFinder(MiniGoogLeNet):
 
     name = "lr-finder"
     title = "The learning-rate finder"
-    own: ClassVar = {"quick": {"sweep": 5}, "full": {"sweep": 3}}
+    own: ClassVar = {
+        preset: {"sweep": 5 if preset == "quick" else 3} for preset in MiniGoogLeNet.presets
+    }
+    chooses = MiniGoogLeNet.chooses | {"candidates", "lr_min", "lr_max"}
     candidates: int = 10
     epochs: int = 5
     sweep: int = PRESET

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -25,7 +24,7 @@ from training.cohort import Cohort, Member
 from training.data import NONE, Augmentation, Data
 from training.datasets import Images
 from training.errors import TrainingError
-from training.experiments.base import whole
+from training.experiments.base import rows, seeded, whole
 from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset
 from training.loop import Task
 from training.networks import Net
@@ -43,6 +42,16 @@ if TYPE_CHECKING:
 SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 FULL_SIZE: Final = 32  # pixels, to which 28 are enlarged
 SMALLEST: Final = 7  # from which the network's last map has one pixel
+ASSIGNMENT: Final = {
+    "examples": 0,
+    "validation": 5000,
+    "test_examples": 0,
+    "width": 1.0,
+    "size": FULL_SIZE,
+    "augment": "shift3,flip",
+    "seeds": 1,
+    "precision": "fp32",
+}
 
 
 class Arm(NamedTuple):
@@ -96,12 +105,7 @@ class Plan(NamedTuple):
 
     def read(self, updates: Sequence[int], count: int) -> list[int]:
         """Examples read before each of some updates, of a training set of ``count``."""
-        if self.sizes:
-            ends = list(accumulate(self.sizes, initial=0))
-            return [ends[update] for update in updates]
-        per_epoch = -(-count // self.batch)
-        whole_ones = (divmod(update, per_epoch) for update in updates)
-        return [epoch * count + rest * self.batch for epoch, rest in whole_ones]
+        return list(map(self._data(count).examples, updates))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +130,8 @@ class MiniGoogLeNet(Preset):
             "seeds": 2,
             "precision": "fp32",
         },
+        "reduced": ASSIGNMENT | {"width": 0.25},
+        "assignment": ASSIGNMENT,
         "full": {
             "examples": 0,
             "validation": 5000,
@@ -138,6 +144,7 @@ class MiniGoogLeNet(Preset):
         },
     }
     least_size = SMALLEST
+    chooses = frozenset({"preset", "seeds"})
 
     dataset: str = "fashion-mnist"
     width: float = PRESET
@@ -162,7 +169,7 @@ class MiniGoogLeNet(Preset):
 
     def full(self) -> str:
         """The assignment, all parts of it: one needs what another has found."""
-        return "archcalc training rate-and-batch --preset full"
+        return "archcalc training rate-and-batch --preset assignment"
 
     def short(self) -> str:
         """What was trained, in a line below a figure."""
@@ -181,6 +188,14 @@ class MiniGoogLeNet(Preset):
         """Whether the network, the images and their number are the assignment's."""
         own = self.dataset == "fashion-mnist" and not self.examples
         return own and self.width == 1 and self.size == FULL_SIZE
+
+    def noise(self, rate: float, batch: int, count: int) -> float:
+        """The noise scale ``rate count / (batch (1 - momentum))``.
+
+        Smith, Kindermans, Ying, Le, arXiv 1711.00489, section 2, of a batch much smaller than the
+        training set.
+        """
+        return rate * count / (batch * (1 - self.momentum))
 
     def scale(self, counts: Mapping[str, int]) -> str:
         """What was trained, in sentences below a table.
@@ -237,8 +252,13 @@ class MiniGoogLeNet(Preset):
             seen = {"test_loss": loss, "test_accuracy": accuracy}
             return {**seen, "weights_sha256": probes.digest(cohort), **self.more(cohort, plan)}
 
-        watch = (probe, last) if plan.scored else (None, None)
-        return Task(plan.name, members, build, plan.until, plan.looks, *watch)
+        names = tuple(name for arm in plan.arms for name in self.trained(arm.name))
+        task = Task(plan.name, members, build, plan.until, plan.looks, names=names)
+        return task._replace(probe=probe, last=last) if plan.scored else task
+
+    def trained(self, arm: str) -> list[str]:
+        """The tasks of a way to train: ``exp_range/seed0``, ..."""
+        return seeded(arm, self.seeds)
 
     def more(self, cohort: Cohort[Net], plan: Plan) -> Mapping[str, Tensor]:  # noqa: ARG002 - of one
         """What else is seen of a plan's networks at the end."""
@@ -295,19 +315,14 @@ class MiniGoogLeNet(Preset):
         counts = dict(zip(COUNTS, map(int, arrays["counts"]), strict=True))
         arms = {}
         for plan in self.plans(counts["train"]):
-            for place, arm in enumerate(plan.arms):
-                arms[arm.name] = self._arm(plan, place, arrays, counts["train"])
+            for arm in plan.arms:
+                arms[arm.name] = self._arm(plan, arm, arrays, counts["train"])
         network = self.text(counts["channels"], counts["classes"])
         return {"counts": counts, "text": network, "arms": arms}
 
-    def _arm(
-        self, plan: Plan, place: int, arrays: Mapping[str, Array], count: int
-    ) -> dict[str, Any]:
-        arm = plan.arms[place]
-        rows = slice(place * self.seeds, (place + 1) * self.seeds)
-
+    def _arm(self, plan: Plan, arm: Arm, arrays: Mapping[str, Array], count: int) -> dict[str, Any]:
         def of(name: str) -> Array:
-            return arrays[f"{plan.name}/{name}"][rows].astype(np.float64)
+            return rows(arrays, self.trained(arm.name), name).astype(np.float64)
 
         updates = plan.moments(count)
         read = plan.read(updates, count)

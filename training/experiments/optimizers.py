@@ -28,7 +28,7 @@ from training.cohort import UPDATE, Cohort, Member
 from training.data import Data
 from training.datasets import Images
 from training.errors import TrainingError
-from training.experiments.base import choice, counted, distinct, whole
+from training.experiments.base import choice, counted, distinct, rows, seeded, whole
 from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset, prepared
 from training.loop import Task
 from training.models import DROPOUT, Mlp
@@ -47,7 +47,7 @@ from training.updates import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -62,10 +62,13 @@ INPUT: Final = 0.2  # what dropout leaves out of the input
 HIDDEN: Final = 0.5  # and of hidden units
 DECADES: Final = tuple(10.0**n for n in range(-5, 2))
 HALVES: Final = tuple(float(f"{10.0 ** (n / 2):.2g}") for n in range(-10, 3))
+START: Final = HALVES[2:7]  # 1e-4 to 1e-2; where the best lies at an end, there are more
 MEASURED: Final = 5000  # training images that networks are scored on while they learn
 WATCHED: Final = ("val_loss", "val_accuracy")  # in the search
+LOSS, TRAINING = "learning_loss", "training_loss"  # as it learns: in results, in records
 SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 DROPPED: Final = ("without", "with")
+SETTINGS: Final = {"without": "plain", "with": "dropout"}  # in the names of tasks
 SAME: Final = 1000  # test images on which both forms of dropout are compared
 MASKS: Final = 30  # random choices of units whose outputs are averaged
 ROUNDS: Final = 5  # of timings, every method in each
@@ -102,6 +105,9 @@ METHODS: Final = {
 }
 
 
+ASKED: Final = tuple(name for name, method in METHODS.items() if method.asked)
+
+
 class Criterion(NamedTuple):
     """What a method can be best by.
 
@@ -130,6 +136,8 @@ class Optimizers(Preset):
         method: some of :data:`METHODS`.
         dropout: ``without``, ``with``, or both.
         rate: the grid, the same for all methods.
+        widen: so many more rates are tried beyond an end of the grid where a method's best one
+            lies at that end.
         search_epochs: of every method with every rate.
         epochs: of every method with the rate that it does best with.
         width: units of each of the two hidden layers.
@@ -141,6 +149,8 @@ class Optimizers(Preset):
     title = "Adaptive methods"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {
+            "method": tuple(METHODS),
+            "widen": 0,
             "examples": 3000,
             "validation": 1000,
             "test_examples": 2000,
@@ -152,7 +162,23 @@ class Optimizers(Preset):
             "seeds": 3,
             "precision": "fp32",
         },
+        "assignment": {
+            "method": ASKED,
+            "widen": 6,
+            "examples": 0,
+            "validation": 5000,
+            "test_examples": 0,
+            "size": PIXELS,
+            "width": UNITS,
+            "rate": START,
+            "search_epochs": 5,
+            "epochs": EPOCHS,
+            "seeds": 1,
+            "precision": "fp32",
+        },
         "full": {
+            "method": tuple(METHODS),
+            "widen": 0,
             "examples": 0,
             "validation": 5000,
             "test_examples": 0,
@@ -165,11 +191,13 @@ class Optimizers(Preset):
             "precision": "fp32",
         },
     }
+    chooses = frozenset({"preset", "method", "dropout", "rate", "widen", "seeds"})
     dataset: str = "cifar10"
     batch: int = BATCH
-    method: tuple[str, ...] = tuple(METHODS)
+    method: tuple[str, ...] = PRESET
     dropout: tuple[str, ...] = DROPPED
     rate: tuple[float, ...] = PRESET
+    widen: int = PRESET
     search_epochs: int = PRESET
     epochs: int = PRESET
     width: int = PRESET
@@ -182,6 +210,7 @@ class Optimizers(Preset):
         distinct("--rate", self.rate)
         object.__setattr__(self, "rate", tuple(sorted(self.rate)))
         object.__setattr__(self, "dropout", tuple(one for one in DROPPED if one in self.dropout))
+        whole("--widen", self.widen, 0, 100)
         whole("--search-epochs", self.search_epochs, 1, 10_000)
         whole("--epochs", self.epochs, 1, 10_000)
         whole("--width", self.width, 1, 100_000)
@@ -199,7 +228,7 @@ class Optimizers(Preset):
 
     def full(self) -> str:
         """The assignment."""
-        return f"archcalc training {self.name} --preset full"
+        return f"archcalc training {self.name} --preset assignment"
 
     @property
     def assignment(self) -> bool:
@@ -233,16 +262,85 @@ class Optimizers(Preset):
 
     def tasks(self) -> tuple[Task, ...]:
         """The search without and with dropout; then every method with the rate that it chose."""
-        self.sets()  # what is not there is said before anything is kept
-        return (*map(self._search, self.dropout), *map(self._final, self.dropout))
+        return self.tasks_after({})
 
-    def _search(self, dropout: str) -> Task:
+    def tasks_after(self, arrays: Mapping[str, Array]) -> tuple[Task, ...]:
+        """The tasks, with the rates that the search has chosen so far."""
+        self.sets()  # what is not there is said before anything is kept
+        searches = [self._search(dropout, arrays) for dropout in self.dropout]
+        return (*searches, *(self._final(dropout, arrays) for dropout in self.dropout))
+
+    def having(self, has: Callable[[str], bool]) -> Optimizers | None:
+        """The methods that are trained with as many seeds as most, without and with dropout."""
+        parts = []
+        for dropout in {self.dropout, *((one,) for one in self.dropout)}:
+            for seeds in range(1, self.seeds + 1):
+                methods = tuple(
+                    method
+                    for method in self.method
+                    if all(has(task) for one in dropout for task in self.final(one, method, seeds))
+                )
+                parts.append((len(methods) * len(dropout), seeds, dropout, methods))
+        count, seeds, dropout, methods = max(parts)
+        if not count:
+            return None
+        return replace(self, seeds=seeds, dropout=dropout, method=methods)
+
+    def final(self, dropout: str, method: str, seeds: int | None = None) -> list[str]:
+        """The tasks of a method's networks: ``adam/plain/seed0``, ..."""
+        return seeded(f"{method}/{SETTINGS[dropout]}", seeds or self.seeds)
+
+    def searched(self, dropout: str, method: str, rate: float | None = None) -> str:
+        """The task of a rate that is tried, ``search/adam/plain/0.001``, or where all lie."""
+        place = f"search/{method}/{SETTINGS[dropout]}"
+        return place if rate is None else f"{place}/{rate:g}"
+
+    def grid(self, dropout: str, method: str, arrays: Mapping[str, Array]) -> tuple[float, ...]:
+        """The rates that are tried for a method, with those beyond the grid that have to be.
+
+        As long as the best of all is the lowest or the highest, one more is tried there, as far
+        from it as the two next to it are from one another.
+        """
+        rates = list(self.rate)
+        for end in (0, -1):
+            for _ in range(self.widen if len(rates) > 1 else 0):
+                best = self.best_rate(dropout, method, arrays, rates)
+                if best != rates[end]:  # or not all are tried yet
+                    break
+                more = float(f"{rates[end] ** 2 / rates[1 if end == 0 else -2]:.2g}")
+                rates.insert(0 if end == 0 else len(rates), more)
+        return tuple(rates)
+
+    def best_rate(
+        self,
+        dropout: str,
+        method: str,
+        arrays: Mapping[str, Array],
+        rates: Sequence[float],
+    ) -> float | None:
+        """The rate that a method does best with; None as long as not all of some are tried.
+
+        The one with the highest accuracy on the held-out images after the search's last epoch; of
+        two with the same, the one with the lower loss. What has diverged is not chosen.
+        """
+        names = [self.searched(dropout, method, rate) for rate in rates]
+        if any(f"{name}/{what}" not in arrays for name in names for what in WATCHED):
+            return None
+        loss, accuracy = (rows(arrays, names, what)[:, -1].astype(np.float64) for what in WATCHED)
+        whole_ones = np.isfinite(loss)
+        score = np.where(whole_ones, accuracy, -1.0)
+        lost = np.where(whole_ones, loss, np.inf)
+        return rates[int(np.lexsort((lost, -score))[0])]
+
+    def _search(self, dropout: str, arrays: Mapping[str, Array]) -> Task:
+        grids = {method: self.grid(dropout, method, arrays) for method in self.method}
         # networks of a seed of their own, so that no final run is among those that were chosen from
         members = tuple(
             Member(SEARCHER, rate=rate, variant=method, rule=self.rule(method))
-            for method in self.method
-            for rate in self.rate
+            for method, rates in grids.items()
+            for rate in rates
         )
+        names = tuple(self.searched(dropout, one.variant, one.rate) for one in members)
 
         def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
             held = self.images(cohort.parameters.device).held
@@ -251,18 +349,20 @@ class Optimizers(Preset):
         looks = tuple(map(epochs, range(self.search_epochs + 1)))
         build = self._builder(dropout, "train")
         until = epochs(self.search_epochs)
-        return Task(f"search-{dropout}", members, build, until, looks, probe)
+        return Task(f"search-{dropout}", members, build, until, looks, probe, names=names)
 
-    def _final(self, dropout: str) -> Task:
-        members = tuple(
-            Member(number, variant=method, rule=self.rule(method))
+    def _final(self, dropout: str, arrays: Mapping[str, Array]) -> Task:
+        rates = {
+            method: self.best_rate(dropout, method, arrays, self.grid(dropout, method, arrays))
             for method in self.method
+        }
+        members = tuple(
+            Member(number, rate=rate or math.nan, variant=method, rule=self.rule(method))
+            for method, rate in rates.items()
             for number in range(self.seeds)
         )
-
-        def rates(arrays: Mapping[str, Array]) -> list[float]:
-            places = self.chosen(dropout, arrays)
-            return [self.rate[places[member.variant]] for member in members]
+        names = tuple(task for method in self.method for task in self.final(dropout, method))
+        needs = tuple(self.searched(dropout, member.variant) for member in members)
 
         def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
             images = self.images(cohort.parameters.device)
@@ -279,7 +379,8 @@ class Optimizers(Preset):
 
         looks = tuple(map(epochs, range(self.epochs + 1)))
         build, until = self._builder(dropout, "both"), epochs(self.epochs)
-        return Task(f"final-{dropout}", members, build, until, looks, probe, last, rates)
+        name = f"final-{dropout}"
+        return Task(name, members, build, until, looks, probe, last, names, needs)
 
     def _builder(self, dropout: str, which: str) -> Callable[..., tuple[Cohort[Mlp], Data]]:
         """What builds members that learn from one of :class:`Rows`, by its name."""
@@ -383,26 +484,6 @@ class Optimizers(Preset):
 
     # ------------------------------------------------------------------- what comes of it
 
-    def chosen(self, dropout: str, arrays: Mapping[str, Array]) -> dict[str, int]:
-        """The place in the grid of every method's rate.
-
-        The one with the highest accuracy on the held-out images after the search's last epoch; of
-        two with the same, the one with the lower loss. What has diverged is not chosen.
-        """
-        accuracy, loss = (self._searched(dropout, arrays, name)[..., -1] for name in WATCHED[::-1])
-        found = {}
-        for place, method in enumerate(self.method):
-            whole_ones = np.isfinite(loss[place])
-            score = np.where(whole_ones, accuracy[place], -1.0)
-            lost = np.where(whole_ones, loss[place], np.inf)
-            found[method] = int(np.lexsort((lost, -score))[0])
-        return found
-
-    def _searched(self, dropout: str, arrays: Mapping[str, Array], name: str) -> Array:
-        """A curve of the search, ``(methods, rates, looks)``."""
-        values = arrays[f"search-{dropout}/{name}"].astype(np.float64)
-        return values.reshape(len(self.method), len(self.rate), -1)
-
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
         """The search, the chosen rates, curves and scores of all, who is best by what."""
         counts = dict(zip(COUNTS, map(int, arrays["counts"]), strict=True))
@@ -412,47 +493,55 @@ class Optimizers(Preset):
         return {"counts": counts, "text": text, "settings": found, "differences": both}
 
     def _setting(self, dropout: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        search = {name: self._searched(dropout, arrays, name)[..., -1] for name in WATCHED}
-        search["learning_loss"] = self._searched(dropout, arrays, "training_loss")[..., -1]
-        places = self.chosen(dropout, arrays)
-        methods = {
-            name: self._method(dropout, place, places[name], arrays)
-            for place, name in enumerate(self.method)
+        grids = {method: self.grid(dropout, method, arrays) for method in self.method}
+        every = sorted({rate for rates in grids.values() for rate in rates})
+
+        def last(what: str, method: str, rate: float) -> float:
+            values = arrays.get(f"{self.searched(dropout, method, rate)}/{what}")
+            return math.nan if values is None else float(values[-1])
+
+        search: dict[str, Any] = {
+            name: np.array([[last(what, method, rate) for rate in every] for method in self.method])
+            for name, what in {**dict(zip(WATCHED, WATCHED, strict=True)), LOSS: TRAINING}.items()
         }
+        methods = {name: self._method(dropout, name, grids[name], arrays) for name in self.method}
+        search |= {"rates": every, "tried": grids}
         found: dict[str, Any] = {"search": search, "methods": methods}
         found["best"] = {score: best(methods, score) for score in CRITERIA}
         if dropout == "with":
-            found["forms"] = {
-                name: arrays[f"final-{dropout}/{name}"].astype(np.float64) for name in FORMS
-            }
+            names = [task for method in self.method for task in self.final(dropout, method)]
+            found["forms"] = {name: rows(arrays, names, name).astype(np.float64) for name in FORMS}
         return found
 
     def _method(
-        self, dropout: str, place: int, chosen: int, arrays: Mapping[str, Array]
+        self, dropout: str, method: str, grid: Sequence[float], arrays: Mapping[str, Array]
     ) -> dict[str, Any]:
-        rows = slice(place * self.seeds, (place + 1) * self.seeds)
+        names = self.final(dropout, method)
 
         def of(name: str) -> Array:
-            found = arrays[f"final-{dropout}/{name}"][rows].astype(np.float64)
+            found = rows(arrays, names, name).astype(np.float64)
             if not name.endswith("accuracy"):
                 return found
             # of numbers that are none the largest is the first: no answer, be it right by chance
             lost = ~np.isfinite(of(f"{name.removesuffix('accuracy')}loss"))
             return np.where(lost, np.nan, found)
 
-        curves = {"learning_loss": of("training_loss"), **{name: of(name) for name in SCORES}}
+        curves = {LOSS: of(TRAINING), **{name: of(name) for name in SCORES}}
         final = {name: curve[:, -1] for name, curve in curves.items()}
         final |= {name: of(f"final_{name}") for name in ("train_loss", "train_accuracy")}
-        edges = {0: "lowest", len(self.rate) - 1: "highest"} if len(self.rate) > 1 else {}
+        rate = self.best_rate(dropout, method, arrays, grid)
+        edges = {grid[0]: "lowest", grid[-1]: "highest"} if len(grid) > 1 else {}
+        timed = f"{names[0]}/seconds" in arrays  # records before there were tasks say no times
         return {
-            "rate": self.rate[chosen],
-            "edge": edges.get(chosen, ""),
+            "rate": rate,
+            "edge": edges.get(rate or 0.0, ""),
             "curves": curves,
             "final": {
                 name: {"mean": statistics.student(values), "each": values}
                 for name, values in final.items()
             },
-            "diverged": int((~np.isfinite(final["learning_loss"])).sum()),
+            "epoch_seconds": of("seconds") if timed else None,
+            "diverged": int((~np.isfinite(final[LOSS])).sum()),
         }
 
     def _differences(self, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -36,11 +36,13 @@ class Sets(NamedTuple):
 class Preset(Experiment):
     """What is None takes the preset's value.
 
-    ``full`` is the assignment, ``quick`` a smaller network on smaller images and a part of them,
-    for minutes on two cores.
+    ``assignment`` is what the questions fix and no more; ``quick`` a smaller network on smaller
+    images and a part of them, for minutes on two cores; ``full`` has more ways to train, wider
+    grids and more seeds; ``reduced``, where there is one, is ``assignment`` with a quarter of the
+    channels, for hours on two cores.
 
     Args:
-        preset: ``quick`` or ``full``.
+        preset: quick, reduced, assignment or full.
         dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
         examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: training images that are held out, drawn with the seed.

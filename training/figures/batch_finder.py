@@ -12,8 +12,17 @@ import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
 from training.experiments.batch_finder import STEPS
-from training.figures.batch_size import against_batch
-from training.figures.minigooglenet import GREY, HUMAN, RANGE, levelled, numbers
+from training.figures.minigooglenet import (
+    GREY,
+    HUMAN,
+    RANGE,
+    bounded,
+    candidates,
+    levelled,
+    loss_axis,
+    numbers,
+    powers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -146,3 +155,14 @@ def _arrow(axes: Axes, path: Sequence[Point], word: str, at: Point) -> None:
     arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, **look}
     axes.annotate("", path[-1], path[-2], arrowprops=arrow)
     axes.text(*at, word, va="center", fontsize=8.5, color=HUMAN)
+
+
+def against_batch(axes: Axes, results: Mapping[str, Any]) -> None:
+    """Training loss against batch size, and the rule's range."""
+    curve = results["curve"]
+    loss_axis(axes, [curve["each"]], results["counts"]["classes"], "linear")
+    candidates(axes, curve["batches"], curve["each"], "mean of the seeds")
+    bounded(axes, curve["basin"], [("b-min", curve["b_min"]), ("b-max", curve["b_max"])])
+    powers(axes, curve["batches"])
+    axes.set_xlabel("batch, examples")
+    axes.set_ylabel("training loss, nats")

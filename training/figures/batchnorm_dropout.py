@@ -8,6 +8,7 @@ import numpy as np
 
 from archcalc.render.style import COLOURS, STYLES, drawn
 from training import datasets
+from training.experiments.base import rows, seeded
 from training.experiments.batchnorm_dropout import (
     HIDDEN_LAYERS,
     KINDS,
@@ -20,13 +21,15 @@ from training.experiments.batchnorm_dropout import (
 from training.probes import PERCENTILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.experiments.batchnorm_dropout import BatchnormDropout
     from training.record import Array
+
+    Seeds = Callable[[Any, str], Array]  # of a group and what was seen of it: a row a seed
 
 LEAST: Final = 1e-3  # of the variances that are drawn
 PANELS: Final = {
@@ -47,6 +50,9 @@ def figures(
         f"{experiment.epochs} epochs, seed {experiment.seed}"
     )
 
+    def of(group: Any, what: str) -> Array:  # noqa: ANN401 - a group's results
+        return rows(arrays, seeded(group["name"], experiment.seeds), what)
+
     def curves(figure: Figure) -> None:
         _curves(figure, results["looks"], groups)
 
@@ -60,7 +66,7 @@ def figures(
     if normed:
 
         def learnt(figure: Figure) -> None:
-            _learnt(figure, arrays, normed)
+            _learnt(figure, of, normed)
 
         said = (
             f"{footer}; all channels of all seeds; dots where a layer has one; variances below "
@@ -88,7 +94,7 @@ def figures(
     if len(experiment.dropout_placement) > 1:
 
         def placed(figure: Figure) -> None:
-            _placed(figure, arrays, groups)
+            _placed(figure, of, groups)
 
         yield "dropout-placement", drawn(11, 4.6, "Where dropout sits", footer, placed)
 
@@ -124,7 +130,7 @@ def _curves(figure: Figure, looks: list[int], groups: list[Any]) -> None:
     panels[1, 1].legend(loc="lower right", ncols=1 + (len(groups) > 6))  # noqa: PLR2004
 
 
-def _learnt(figure: Figure, arrays: Mapping[str, Array], groups: list[Any]) -> None:
+def _learnt(figure: Figure, of: Seeds, groups: list[Any]) -> None:
     panels = figure.subplots(len(KINDS), len(groups), squeeze=False, sharey="row")
     for column, group in enumerate(groups):
         names = [norm["name"] for norm in group["norms"]]
@@ -133,7 +139,7 @@ def _learnt(figure: Figure, arrays: Mapping[str, Array], groups: list[Any]) -> N
             if kind == "var":
                 axes.set_yscale("log")
             for place, name in enumerate(names):
-                values = arrays[f"{group['name']}/{name}.{kind}"].astype(np.float64)
+                values = of(group, f"{name}.{kind}").astype(np.float64)
                 # counted from the last, so that a layer has its colour with and without the input's
                 _violin(axes, values, place, COLOURS[len(names) - 1 - place])
             axes.set_xticks(range(len(names)), [_short(name) for name in names])
@@ -208,15 +214,15 @@ def _together(figure: Figure, groups: list[Any]) -> None:
     right.set_xlabel("mean absolute correlation of two units")
 
 
-def _placed(figure: Figure, arrays: Mapping[str, Array], groups: list[Any]) -> None:
+def _placed(figure: Figure, of: Seeds, groups: list[Any]) -> None:
     left, right = figure.subplots(1, 2)
     dropped = [group for group in groups if group["placement"]]
     for place, group in enumerate(dropped):
         colour = COLOURS[list(PLACEMENTS).index(group["placement"])]
-        values = 100 * arrays[f"{group['name']}/test_accuracy"][:, -1]
+        values = 100 * of(group, "test_accuracy")[:, -1]
         left.plot(values, [place - 0.12] * len(values), "o", color=colour, alpha=0.7)
         if group["adjusted"] is not None:
-            again = 100 * arrays[f"{group['name']}/adjusted_accuracy"]
+            again = 100 * of(group, "adjusted_accuracy")
             left.plot(again, [place + 0.12] * len(again), "x", color=colour)
     left.set_yticks(range(len(dropped)), [group["name"] for group in dropped])
     left.invert_yaxis()

@@ -49,7 +49,7 @@ def figures(
     wide = 4.6 * len(settings) + 2
 
     def searched(figure: Figure) -> None:
-        _searched(figure, experiment, settings)
+        _searched(figure, settings)
 
     one = f"{short.partition(', ')[0]}; {counted(experiment.search_epochs)}, one network each"
     said = f"{one}; circles: the rates that are used\n{short.rpartition('; ')[2]}"
@@ -92,16 +92,17 @@ def _legend(figure: Figure, methods: Mapping[str, Any]) -> None:
     figure.legend(handles=handles, loc=OUTSIDE)
 
 
-def _searched(figure: Figure, experiment: Optimizers, settings: Mapping[str, Any]) -> None:
+def _searched(figure: Figure, settings: Mapping[str, Any]) -> None:
     panels = figure.subplots(1, len(settings), sharey=True, squeeze=False)[0]
     for axes, (dropout, setting) in zip(panels, settings.items(), strict=True):
         accuracy = 100 * numbers(setting["search"]["val_accuracy"])
         lost = np.isnan(numbers(setting["search"]["val_loss"]))
         for place, (name, one) in enumerate(setting["methods"].items()):
             _, colour, dashes = LOOKS[name]
+            rates = setting["search"]["rates"]
             own = np.where(lost[place], np.nan, accuracy[place])
-            axes.plot(experiment.rate, own, dashes, color=colour, marker=".", markersize=4)
-            at = experiment.rate.index(one["rate"])
+            axes.plot(rates, own, dashes, color=colour, marker=".", markersize=4)
+            at = rates.index(one["rate"])
             ring: Any = {"markersize": 8, "fillstyle": "none", "markeredgewidth": 1.6}
             axes.plot(one["rate"], accuracy[place][at], "o", color=colour, **ring)
         axes.set_xscale("log")
