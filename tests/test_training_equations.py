@@ -800,7 +800,7 @@ def test_what_is_not_compiled(monkeypatch):
 def test_from_what_size_on_is_compiled(monkeypatch):
     """Of a member with 2^17 numbers the compiled code is asked, of one with one fewer it is not."""
     asked = []
-    monkeypatch.setattr(fused, "_run", lambda _, tensors, *__: asked.append(tensors["g"].shape))
+    monkeypatch.setattr(fused, "change", lambda _, __, g, *___: asked.append(g.shape))
     for numbers in (2**17 - 1, 2**17):
         theta = torch.zeros(1, numbers)
         fused.update(SGD(), theta, theta, {}, 0.1, 1)

@@ -940,10 +940,10 @@ class MixedOutputs(Mlp):
 class SharedDropout(Mlp):
     """A model whose members drop what the first of them drops."""
 
-    def forward(self, theta, x, activations=None, *, keys=None, watch=None):
+    def forward(self, theta, x, activations=None, *, keys=None, **given):
         """As the model, with the first member's keys for all."""
         own = None if keys is None else keys[:1].expand(len(keys))
-        return super().forward(theta, x, activations, keys=own, watch=watch)
+        return super().forward(theta, x, activations, keys=own, **given)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,12 @@ a member in company follows the path that it follows alone.
 
 from __future__ import annotations
 
+import logging
 import math
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
@@ -19,6 +21,7 @@ from torch.profiler import record_function
 from training import fused, kernel, losses, schedules, streams, updates
 from training.activations import Activations
 from training.alignment import by_member
+from training.errors import TrainingError
 from training.models import Mlp
 from training.networks import Net
 
@@ -38,7 +41,25 @@ W = TypeVar("W", bound="Tensor | tuple[Tensor, ...]")
 
 UPDATE: Final = "update"  # what a profiler calls what a rule does
 SMALL: Final = 2**20  # numbers in a tensor
-PRECISIONS: Final = ("fp32", "bf16")
+EAGER: Final = 3  # updates of a size that are launched one operation at a time
+PRECISIONS: Final = ("fp32", "tf32", "bf16")
+
+
+class Way(NamedTuple):
+    """How the same numbers are computed; `tests/benchmarks/gpu.py` tells what is fastest where.
+
+    Args:
+        in_turn: whether members compute one after the other; by device and size if None.
+        graphs: whether a GPU is given updates as CUDA graphs.
+        channels_last: whether images lie with the channels of a pixel side by side.
+    """
+
+    in_turn: bool | None = None
+    graphs: bool = True
+    channels_last: bool = False
+
+
+WAY: Final[ContextVar[Way]] = ContextVar("way", default=Way())  # noqa: B039 - it cannot be changed
 
 
 class Member(NamedTuple):
@@ -81,11 +102,13 @@ class Cohort(Generic[M]):
         state: what the rule remembers.
         buffers: running statistics of batch normalization, ``(members, channels)`` each.
         updates: how many there have been.
-        precision: ``fp32``, or ``bf16``: networks compute in 16 bits where ``torch.autocast``
-            holds that harmless; parameters and statistics stay in 32.
+        precision: ``fp32``; ``tf32``, where a GPU's products and convolutions round what they
+            read to 10 bits behind the point; or ``bf16``: networks compute in 16 bits where
+            ``torch.autocast`` holds that harmless. Parameters and statistics stay in 32.
         micro: the most examples of a batch that a :class:`Net` computes at once, in parts as
             equal as may be; 0 is all. The gradient is that of the whole batch, but batch
             normalization sees its parts.
+        way: as :data:`WAY` says at birth.
     """
 
     model: M
@@ -101,6 +124,8 @@ class Cohort(Generic[M]):
     buffers: Buffers = field(default_factory=dict)
     precision: str = "fp32"
     micro: int = 0
+    way: Way = field(default_factory=WAY.get)
+    _graphs: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def born(
@@ -115,11 +140,16 @@ class Cohort(Generic[M]):
         precision: str = "fp32",
         micro: int = 0,
     ) -> Cohort[M]:
-        """Members at birth: parameters drawn, nothing learnt."""
+        """Members at birth: parameters drawn, nothing learnt.
+
+        Raises:
+            TrainingError: see :func:`numerics`.
+        """
+        numerics(device, precision)
         keys = member_keys(seed, members).to(device)
         parameters = model.draw(keys, [member.initializer for member in members])
         rates = torch.tensor([[member.rate] for member in members])
-        activations = Activations([member.activation for member in members], device)
+        activations = _activations(tuple(member.activation for member in members), device)
         rule = updates.together([member.rule or rule for member in members] or [rule])
         return cls(
             model,
@@ -159,6 +189,8 @@ class Cohort(Generic[M]):
             if straight and kernel.fits(self.model, theta, x):
                 assert slopes is not None
                 return kernel.gradients(self.model, theta, x, y, slopes)
+        if self.in_turn:
+            self._settle()  # running statistics change where they lie
         there = replace(self, parameters=theta)
         return there.each(
             lambda one, own: one.descent(
@@ -170,6 +202,13 @@ class Cohort(Generic[M]):
         self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True
     ) -> tuple[Tensor, Tensor]:
         """What :meth:`gradients` gives, by automatic differentiation, all members at once."""
+        loss, (slope,) = self._descent(theta, x, y, training=training)
+        return loss, slope
+
+    def _descent(
+        self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True, apart: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The gradient as one tensor, or ``apart``: as the model cuts parameters, not copied."""
         count = x.shape[1]
         parts = math.ceil(count / (self.micro or count))
         ends = [part * count // parts for part in range(parts + 1)]
@@ -177,14 +216,15 @@ class Cohort(Generic[M]):
         losses, slopes = [], []
         for first, end in pairwise(ends):
             with torch.enable_grad():
-                point = theta.detach().requires_grad_()
-                out = self.forward(point, x[:, first:end], **given, first=first)
+                points = [part.detach().requires_grad_() for part in self.model.cut(theta)]
+                out = self.forward(theta, x[:, first:end], **given, parts=points, first=first)
                 # what these examples add to the mean
                 loss = self.loss(out, y[:, first:end]) * ((end - first) / count)
-                (slope,) = torch.autograd.grad(loss.sum(), point)
+                slope = torch.autograd.grad(loss.sum(), points, materialize_grads=True)
             losses.append(loss.detach())
-            slopes.append(slope)
-        return reduce(torch.add, losses), reduce(torch.add, slopes)
+            slopes.append(slope if apart else (torch.cat(slope, 1),))
+        sums = [reduce(torch.add, each) for each in zip(*slopes, strict=True)]
+        return reduce(torch.add, losses), sums
 
     def forward(
         self,
@@ -192,12 +232,13 @@ class Cohort(Generic[M]):
         x: Tensor,
         *,
         keys: Tensor | None = None,
+        parts: Sequence[Tensor] = (),
         training: bool = False,
         watch: Watch | None = None,
         first: int = 0,
     ) -> Tensor:
         """Outputs ``(members, batch, out)`` at ``theta``; see the models' own ``forward``."""
-        given: Any = {"keys": keys, "watch": watch}
+        given: Any = {"keys": keys, "parts": parts, "watch": watch}
         with self._computing():
             if isinstance(self.model, Net):
                 given |= {"buffers": self.buffers, "training": training, "first": first}
@@ -208,13 +249,15 @@ class Cohort(Generic[M]):
 
     def _computing(self) -> Any:  # noqa: ANN401 - a context
         """Where operations choose their precision."""
-        if self.precision == "fp32":
+        if self.precision != "bf16":
             return nullcontext()
         return torch.autocast(self.parameters.device.type, torch.bfloat16)
 
     @property
     def in_turn(self) -> bool:
         """Whether members compute one after the other, which on a CPU is faster for large ones."""
+        if self.way.in_turn is not None:
+            return self.way.in_turn
         large = isinstance(self.model, Net) or self.model.parameters > SMALL
         return large and self.parameters.device.type == "cpu"
 
@@ -240,6 +283,8 @@ class Cohort(Generic[M]):
 
     def _settle(self) -> None:
         """Lay every member's numbers where they would lie alone; most times they do."""
+        if self.parameters.device.type != "cpu":
+            return
         self.parameters = by_member(self.parameters)
         self.state = {name: by_member(value) for name, value in self.state.items()}
         self.buffers = {name: by_member(value) for name, value in self.buffers.items()}
@@ -249,15 +294,18 @@ class Cohort(Generic[M]):
 
         A loss that holds a number for each member (:func:`training.losses.margin`) is not cut.
         """
+        places = own.cpu() if isinstance(own, torch.Tensor) else own  # of what lies on the CPU
         return replace(
             self,
             members=members,
             rule=self.rule.part(own),
             keys=self.keys[own],
-            activations=Activations([m.activation for m in members], self.parameters.device),
-            rates=self.rates[own.cpu() if isinstance(own, torch.Tensor) else own],
+            activations=_activations(tuple(m.activation for m in members), self.keys.device),
+            rates=self.rates[places],
             parameters=self.parameters[own],
-            state={name: value[own] for name, value in self.state.items()},
+            state={
+                k: v[own if v.device == self.keys.device else places] for k, v in self.state.items()
+            },
             buffers={name: value[own] for name, value in self.buffers.items()},
         )
 
@@ -271,13 +319,19 @@ class Cohort(Generic[M]):
             y: targets, as the loss takes them.
         """
         rates = self.rates * self._factors()
+        if self.parameters.device.type != "cpu":
+            terms = fused.shared(self.rule, self.parameters, self.state, rates, self.updates + 1)
+            loss = self._launched(x, y, terms, torch.tensor(self.updates))
+            self.updates += 1
+            return loss
 
         def one(some: Cohort[M], own: slice) -> Tensor:
             theta, state, t = some.parameters, some.state, self.updates + 1
-            point = some.rule.point(theta, state)
-            loss, gradient = some.gradients(point, _part(x, own), _part(y, own))
+            given = some.rule.point(theta, state), _part(x, own), _part(y, own)
+            apart = fused.compiles(theta)
+            loss, slope = some._descent(*given, apart=True) if apart else some.gradients(*given)
             with few_threads(theta), record_function(UPDATE):
-                new = fused.update(some.rule, theta, gradient, state, rates[own], t)
+                new = fused.update(some.rule, theta, slope, state, rates[own], t)
             if some is self:
                 self.parameters, self.state = new.parameters, new.state
                 return loss
@@ -289,6 +343,34 @@ class Cohort(Generic[M]):
         loss = self.each(one)
         self.updates += 1
         return loss
+
+    def _launched(self, *given: Tensor) -> Tensor:
+        """An update on a GPU: by operations while its sizes are new, then by a CUDA graph.
+
+        Args:
+            given: what changes from update to update; see :meth:`_launches`.
+        """
+        where = (self.parameters, *self.state.values(), *self.buffers.values())
+        key = (*(one.shape for one in given), *(one.data_ptr() for one in where))
+        done, run = self._graphs.get(key, (0, None))
+        there = [one.to(self.keys.device, non_blocking=True) for one in given]
+        if done == EAGER and self.way.graphs and torch.cuda.is_available():
+            run = recorded(self._launches, there)
+        self._graphs[key] = (done + 1, run)
+        return (run or self._launches)(*there)
+
+    def _launches(self, x: Tensor, y: Tensor, terms: Tensor, updates: Tensor) -> Tensor:
+        """An update by operations that neither wait for a GPU nor depend on what is on the CPU."""
+
+        def one(some: Cohort[M], own: slice) -> Tensor:
+            point = some.rule.point(some.parameters, some.state)
+            loss, slope = some.gradients(point, _part(x, own), _part(y, own))
+            with record_function(UPDATE):
+                fused.change(some.rule, some.parameters, slope, some.state, terms[own])
+            return loss
+
+        now: Any = updates
+        return replace(self, updates=now).each(one)
 
     def _factors(self) -> Tensor | float:
         """What schedules make of the members' rates at this update."""
@@ -318,10 +400,69 @@ class Cohort(Generic[M]):
         return self.each(lambda one, own: one.forward(one.parameters, _part(x, own)))
 
 
+def numerics(device: torch.device | str, precision: str) -> str:
+    """How a device computes at a precision, in words; a GPU is told here.
+
+    Torch's own default takes TF32 for convolutions and not for products.
+
+    Args:
+        device: where.
+        precision: one of :data:`PRECISIONS`.
+
+    Raises:
+        TrainingError: ``tf32`` on a CPU, which has none.
+    """
+    coarse = precision == "tf32"
+    if torch.device(device).type == "cpu":
+        if coarse:
+            raise TrainingError("--precision: tf32 is of GPUs", hint="fp32")
+        return {"fp32": "fp32", "bf16": "bf16 autocast"}[precision]
+    torch.backends.cudnn.benchmark = True  # sizes recur: what is fastest is tried once
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(products, "fp32_precision"):  # since torch 2.9, which minds the old flags
+        for switch in (products, convolutions.conv):  # type: ignore[attr-defined]
+            switch.fp32_precision = "tf32" if coarse else "ieee"
+    else:
+        products.allow_tf32 = convolutions.allow_tf32 = coarse
+    said = "with TF32 in products and convolutions" if coarse else "without TF32"
+    return f"bf16 autocast, else fp32 {said}" if precision == "bf16" else f"fp32 {said}"
+
+
+def recorded(work: Callable[..., Tensor], given: Sequence[Tensor]) -> Callable[..., Tensor]:
+    """Work on tensors of a GPU as one launch, a CUDA graph; as it is where that cannot be had.
+
+    Args:
+        work: done some times before; it waits for nothing, and changes tensors in place alone.
+        given: what it is called with; what follows has the same sizes.
+    """
+    held = [one.clone() for one in given]
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.graph(graph):
+            found = work(*held)
+    except RuntimeError as error:
+        logging.getLogger(__name__).warning("no CUDA graph, updates are slower: %s", error)
+        return work
+
+    def replay(*now: Tensor) -> Tensor:
+        for old, new in zip(held, now, strict=True):
+            old.copy_(new)
+        graph.replay()
+        return found.clone()
+
+    return replay
+
+
+@lru_cache(maxsize=256)
+def _activations(names: tuple[str, ...], device: torch.device | str) -> Activations:
+    """Activations by their names; made once, since that copies to a GPU."""
+    return Activations(names, device)
+
+
 def _part(tensor: Tensor, own: slice) -> Tensor:
     """Some members' part of what is each one's, or of all; one member's is aligned as alone."""
     part = tensor[own] if len(tensor) > 1 else tensor
-    return by_member(part) if len(part) == 1 else part
+    return by_member(part) if len(part) == 1 and part.device.type == "cpu" else part
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
 import torch
 
 from training.equations import Letter, Number, Operation, Term
@@ -23,7 +22,7 @@ from training.kernel import spread
 from training.updates import Mixed, Rule, Updated, traced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -125,34 +124,15 @@ def _value(term: Term, given: Mapping[Letter, float]) -> float:
     return float(WORKS[term.operator](left, right))
 
 
-def update(rule: Rule, theta: Tensor, g: Tensor, state: State, rate: Rate, t: int) -> Updated:
-    """What :meth:`training.updates.Rule.update` gives, of large members in one pass and in place.
+def compiles(theta: Tensor) -> bool:
+    """Whether an update of parameters ``(members, numbers)`` is one pass, and in place.
 
-    Args:
-        rule: of all members.
-        theta: parameters ``(members, numbers)``.
-        g: the gradient, of the same shape.
-        state: what the last update returned.
-        rate: the learning rate, or one a member ``(members, 1)``, on the CPU: to ask a GPU for
-            them would be to wait for all that it has to do.
-        t: the number of the update, counted from 1.
+    On a CPU of what is large; on a GPU always, since an operation a symbol is a launch a symbol.
     """
-    if theta.shape[1] < LARGE or not _there(theta):
-        rate = rate.to(theta.device) if isinstance(rate, torch.Tensor) else rate
-        return rule.update(theta, g, state, rate, t)
-    runs = rule.runs() if isinstance(rule, Mixed) else [(slice(None), rule, {})]
-    for own, one, held in runs:
-        mine = rule.of(state, own, held) if isinstance(rule, Mixed) else state
-        some = theta[own]
-        rates = rate[own, 0].tolist() if isinstance(rate, torch.Tensor) else [rate] * len(some)
-        _run(one, {"theta": some, "g": g[own], **mine}, rates, t)
-    return Updated(theta, state)
-
-
-def _there(theta: Tensor) -> bool:
-    """Whether something compiles for a tensor's device and type."""
+    if theta.device.type != "cpu":
+        return True
     plain = theta.dtype == torch.float32 and theta.is_contiguous()
-    return plain and _has("numba" if theta.device.type == "cpu" else "triton")
+    return theta.shape[1] >= LARGE and plain and _has("numba")
 
 
 @cache
@@ -160,29 +140,93 @@ def _has(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def _run(rule: Rule, tensors: Mapping[str, Tensor], rates: list[float], t: int) -> None:
-    """One pass over some members with the same rule."""
-    code = program(rule)
-    arrays = [tensors[name] for name in code.arrays]
-    shared, kept = [], []
-    products = {name: tensors[name][:, 0].tolist() for name in code.kept}
-    for place, rate in enumerate(rates):
-        known = {**vars(rule), "rate": rate, "t": t}
-        known |= {name: values[place] for name, values in products.items()}
-        given = {letter: known[name] for name, letter in code.letters.items() if name in known}
-        shared.append([_value(term, given) for term in code.shared])
-        kept.append([_value(term, given) for term in code.kept.values()])
-    for name, column in zip(code.kept, zip(*kept, strict=True), strict=True):
-        tensors[name].copy_(torch.tensor(column).unsqueeze(1))
-    if arrays[0].device.type != "cpu":
-        table = torch.tensor(shared, device=arrays[0].device)
-        _of_tensors(code.arrays, code.lines, len(code.shared))(*arrays, *table.T.unsqueeze(2))
+def update(
+    rule: Rule, theta: Tensor, g: Tensor | Sequence[Tensor], state: State, rate: Rate, t: int
+) -> Updated:
+    """What :meth:`training.updates.Rule.update` gives; in place where it :func:`compiles`.
+
+    Args:
+        rule: of all members.
+        theta: parameters ``(members, numbers)``.
+        g: the gradient, of the same shape; where it compiles, also as parts ``(members, some)``
+            which side by side are the gradient.
+        state: what the last update returned.
+        rate: the learning rate, or one a member ``(members, 1)``, on the CPU: to ask a GPU for
+            them would be to wait for all that it has to do.
+        t: the number of the update, counted from 1.
+    """
+    if not compiles(theta):
+        assert isinstance(g, torch.Tensor), "parts are for compiled code"
+        return rule.update(theta, g, state, rate, t)
+    change(
+        rule,
+        theta,
+        g,
+        state,
+        shared(rule, theta, state, rate, t).to(theta.device, non_blocking=True),
+    )
+    return Updated(theta, state)
+
+
+def shared(rule: Rule, theta: Tensor, state: State, rate: Rate, t: int) -> Tensor:
+    """What is the same for all numbers of a member in an update: ``(members, terms)``, on the CPU.
+
+    The state that is one number a member goes on to its next value. The arguments are those of
+    :func:`update`. For a GPU the memory is pinned, so that a copy need not be waited for.
+    """
+    rates = rate[:, 0].tolist() if isinstance(rate, torch.Tensor) else [rate] * len(theta)
+    rows: list[list[float]] = []
+    for own, one, mine in _runs(rule, state):
+        code = program(one)
+        kept = [mine[name][:, 0].tolist() for name in code.kept]
+        known: dict[tuple[float, ...], list[list[float]]] = {}  # members often share their numbers
+        numbers = list(zip(rates[own], *kept, strict=True))
+        for each in dict.fromkeys(numbers):
+            named = {**vars(one), "t": t, **dict(zip(("rate", *code.kept), each, strict=True))}
+            given = {code.letters[name]: named[name] for name in code.letters if name in named}
+            terms = (code.shared, code.kept.values())
+            known[each] = [[_value(term, given) for term in some] for some in terms]
+        rows += [known[each][0] for each in numbers]
+        for place, name in enumerate(code.kept):
+            mine[name].copy_(torch.tensor([[known[each][1][place]] for each in numbers]))
+    widest = max(map(len, rows), default=0)
+    padded = [row + [0.0] * (widest - len(row)) for row in rows]
+    return torch.tensor(padded, dtype=torch.float32, pin_memory=theta.is_cuda)
+
+
+def change(
+    rule: Rule, theta: Tensor, g: Tensor | Sequence[Tensor], state: State, table: Tensor
+) -> None:
+    """Change parameters and state in place by what :func:`shared` gave, on their device."""
+    parts = [g] if isinstance(g, torch.Tensor) else g
+    for own, one, mine in _runs(rule, state):
+        code = program(one)
+        make = _looped if theta.device.type == "cpu" else _of_tensors
+        run = make(code.arrays, code.lines, len(code.shared))
+        terms = table[own, : len(code.shared)]
+        first = 0
+        for part in parts:
+            end = first + part.shape[1]
+            arrays = {
+                name: slot[:, first:end] for name, slot in {**mine, "theta": theta[own]}.items()
+            }
+            arrays["g"] = part[own].contiguous()
+            given = [arrays[name] for name in code.arrays]
+            first = end
+            if theta.device.type != "cpu":
+                run(*given, *terms.T.unsqueeze(2))
+                continue
+            for rows in zip(*(one.numpy() for one in (*given, terms)), strict=True):
+                spread(run, part.shape[1], *rows, least=PIECE)
+
+
+def _runs(rule: Rule, state: State) -> Iterator[tuple[slice, Rule, State]]:
+    """Members with the same rule that stand side by side, their rule, and what it remembers."""
+    if not isinstance(rule, Mixed):
+        yield slice(None), rule, state
         return
-    loop = _looped(code.arrays, code.lines, len(code.shared))
-    flat = [array.numpy() for array in arrays]
-    for place, numbers in enumerate(np.array(shared, np.float32)):
-        rows = [array[place] for array in flat]
-        spread(loop, rows[0].size, *rows, numbers, least=PIECE)
+    for own, one, held in rule.runs():
+        yield own, one, rule.of(state, own, held)
 
 
 @cache

@@ -104,14 +104,19 @@ class Mlp:
         """Units of the widest layer, the input among them."""
         return max(max(d.fan_in, d.out) for d in self.layers)
 
-    def split(self, theta: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def cut(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """Each layer's weights, then its biases, ``(members, numbers)`` each, as views."""
+        return torch.split(theta, self._sizes, 1)
+
+    def split(self, theta: Tensor, parts: Sequence[Tensor] = ()) -> list[tuple[Tensor, Tensor]]:
         """Weights ``(members, out, in)`` and biases ``(members, out)`` of each layer, as views.
 
         Args:
             theta: ``(members, parameters)``: each layer's weights, then its biases.
+            parts: what :meth:`cut` gave, in its place.
         """
-        parts = iter(torch.split(theta, self._sizes, 1))
-        return [(next(parts).view(-1, d.out, d.fan_in), next(parts)) for d in self.layers]
+        cut = iter(parts or self.cut(theta))
+        return [(next(cut).view(-1, d.out, d.fan_in), next(cut)) for d in self.layers]
 
     def draw(self, keys: Tensor, initializers: Sequence[str]) -> Tensor:
         """Parameters ``(members, parameters)``, drawn from each member's own stream.
@@ -150,6 +155,7 @@ class Mlp:
         activations: Activations | None = None,
         *,
         keys: Tensor | None = None,
+        parts: Sequence[Tensor] = (),
         watch: Watch | None = None,
         inverted: bool = True,
     ) -> Tensor:
@@ -160,6 +166,7 @@ class Mlp:
             x: ``(members, batch, in)``, or ``(1, batch, in)`` for all members alike.
             activations: behind the hidden layers, in place of the text's own.
             keys: one a member; given, dropout is at work and draws from them.
+            parts: what :meth:`cut` makes of ``theta``, each differentiable on its own.
             inverted: whether dropout scales what it keeps by 1/(1 - p), so that nothing is to be
                 scaled at test time; else it is the dropout of Srivastava et al. 2014, section 4,
                 and the weights behind it are scaled by 1 - p at test time (:meth:`scaled`).
@@ -171,7 +178,7 @@ class Mlp:
         """
         h = x.expand(len(theta), *x.shape[1:])
         last = self.layers[-1]
-        for d, (weight, bias) in zip(self.layers, self.split(theta), strict=True):
+        for d, (weight, bias) in zip(self.layers, self.split(theta, parts), strict=True):
             if keys is not None and d.dropout:
                 with record_function(DROPOUT):
                     own = streams.fold(keys, "drop", d.name)

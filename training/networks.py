@@ -176,16 +176,21 @@ class Net:
     def _sizes(self) -> list[int]:
         return [n for one in self.leaves for n in (math.prod(one.weight), one.out * one.bias)]
 
-    def split(self, theta: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    def cut(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """Each layer's weights, then its biases, ``(members, numbers)`` each, as views."""
+        return torch.split(theta, self._sizes, 1)
+
+    def split(
+        self, theta: Tensor, parts: Sequence[Tensor] = ()
+    ) -> dict[str, tuple[Tensor, Tensor]]:
         """Weights ``(members, out, ...)`` and biases ``(members, out)`` by layer, as views.
 
         Args:
             theta: ``(members, parameters)``: each layer's weights, then its biases.
+            parts: what :meth:`cut` gave, in its place.
         """
-        parts = iter(torch.split(theta, self._sizes, 1))
-        return {
-            one.name: (next(parts).unflatten(1, one.weight), next(parts)) for one in self.leaves
-        }
+        cut = iter(parts or self.cut(theta))
+        return {one.name: (next(cut).unflatten(1, one.weight), next(cut)) for one in self.leaves}
 
     def draw(self, keys: Tensor, initializers: Sequence[str]) -> Tensor:
         """Parameters ``(members, parameters)``, drawn from each member's own stream.
@@ -235,6 +240,7 @@ class Net:
         *,
         keys: Tensor | None = None,
         buffers: Buffers | None = None,
+        parts: Sequence[Tensor] = (),
         training: bool = False,
         watch: Watch | None = None,
         first: int = 0,
@@ -245,6 +251,7 @@ class Net:
             theta: ``(members, parameters)``.
             x: ``(members, batch, channels, height, width)``, or ``(1, ...)`` for all members alike.
             keys: one a member; given, dropout is at work and draws from them.
+            parts: what :meth:`cut` makes of ``theta``, each differentiable on its own.
             buffers: running statistics. Without them a batch is normalized by its own, and nothing
                 remembers them.
             training: a batch is normalized by its own statistics, and ``buffers`` change.
@@ -255,7 +262,7 @@ class Net:
         Returns:
             ``(members, batch, out)``.
         """
-        weights = self.split(theta)
+        weights = self.split(theta, parts)
         members = len(theta)
         h = _packed(x)
         values = {INPUT: h}
@@ -266,10 +273,9 @@ class Net:
             match move.layer:
                 case Join():
                     read = zip(move.inputs, move.channels, strict=True)
-                    given = [_unpacked(values[one], channels) for one, channels in read]
-                    own = [one.expand(members, *one.shape[1:]) for one in given]
-                    flat = join(move.layer, [one.flatten(0, 1) for one in own])
-                    h = _packed(flat.unflatten(0, (members, -1)))
+                    rows = [_rows(_own(values[one], c, members), c) for one, c in read]
+                    joined = join(move.layer, rows)
+                    h = joined.reshape(len(h), -1, *joined.shape[2:])
                 case Linear():
                     h = _product(h, members, *weights[move.name])
                 case Convolution():
@@ -299,15 +305,17 @@ class Net:
         training: bool,  # noqa: FBT001 - as torch's own function has it
     ) -> Tensor:
         """Batch normalization of all members: each has its own channels."""
-        h = _own(h, move, members)
+        h = _own(h, move.channels[0], members)
         flat = h.flatten(1) if move.name in self.per_unit else h
-        mean = var = scale = shift = None
-        if buffers is not None:
-            mean, var = (buffers[f"{move.name}.{what}"].view(-1) for what in ("mean", "var"))
-        if affine is not None:
-            scale, shift = (one.flatten() for one in affine)
-        own = training or buffers is None
+        scale, shift = (one.flatten() for one in affine) if affine is not None else (None, None)
+        kept = [buffers[f"{move.name}.{of}"] for of in ("mean", "var")] if buffers else []
+        running = [one.reshape(-1) for one in kept]
+        mean, var = running or (None, None)
+        own = training or not kept
         y = functional.batch_norm(flat, mean, var, scale, shift, own, MOMENTUM, EPS)
+        for one, now in zip(kept, running, strict=True):
+            if not one.is_contiguous():  # members lie apart: what has changed is a copy
+                one.copy_(now.view_as(one))
         return y.view(h.shape)
 
 
@@ -322,16 +330,21 @@ def _unpacked(h: Tensor, channels: int) -> Tensor:
     return apart.transpose(0, 1)
 
 
-def _own(h: Tensor, move: Move, members: int) -> Tensor:
+def _own(h: Tensor, channels: int, members: int) -> Tensor:
     """A value of all members, of whom each has its own."""
-    if h.shape[1] == members * move.channels[0]:
+    if h.shape[1] == members * channels:
         return h
     return h.repeat(1, members, *[1] * (h.dim() - 2))
 
 
+def _rows(h: Tensor, channels: int) -> Tensor:
+    """``(batch, members * channels, ...)`` as ``(batch * members, channels, ...)``."""
+    return h.reshape(-1, channels, *h.shape[2:])
+
+
 def _dropped(h: Tensor, move: Move, probability: float, keys: Tensor, first: int) -> Tensor:
     """Dropout, each member by its own stream."""
-    h = _own(h, move, len(keys))
+    h = _own(h, move.channels[0], len(keys))
     drop = streams.fold(keys, "drop", move.name)
     kept = streams.kept(drop, probability, len(h), move.channels[0], *h.shape[2:], first=first)
     # inverted dropout: what is kept is scaled, so that nothing is at test time
@@ -354,7 +367,7 @@ def _convolved(h: Tensor, move: Move, weight: Tensor, bias: Tensor) -> Tensor:
         return _product(h, members, weight, bias)[(..., *[None] * (h.dim() - 2))]
     own: Any = move.module
     if own.groups > 1:
-        h = _own(h, move, members)
+        h = _own(h, move.channels[0], members)
     groups = own.groups * (h.shape[1] // move.channels[0])
     filters, shifts = weight.flatten(0, 1), bias.flatten() if bias.numel() else None
     convolve = CONVOLUTIONS[h.dim() - 3]
@@ -377,11 +390,12 @@ def _plain(h: Tensor, move: Move) -> Tensor:
     if not _mixes(move.layer):
         y = own(h)
         return y
-    flat = _unpacked(h, move.channels[0]).flatten(0, 1)
+    flat = _rows(h, move.channels[0])
     shape = flat.shape
     if isinstance(move.layer, LocalResponseNorm) and len(shape) == 2:  # noqa: PLR2004 - a vector
         flat = flat.unsqueeze(2)
-    return _packed(own(flat).view(shape).unflatten(0, (-1, len(h))))
+    y = own(flat).view(shape).reshape(h.shape)
+    return y
 
 
 def _mixes(layer: Layer | Join) -> bool:

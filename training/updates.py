@@ -340,8 +340,9 @@ class NAdam(Adam):
     momentum_decay: float = 4e-3
 
     def begin(self, parameters: Tensor) -> State:
-        """Adam's state, and the product of all momenta so far, one a member."""
-        return {**super().begin(parameters), "product": torch.ones_like(parameters[:, :1])}
+        """Adam's state, and the product of all momenta so far, one a member, on the CPU."""
+        ones = torch.ones(len(parameters), 1, dtype=parameters.dtype, device="cpu")
+        return {**super().begin(parameters), "product": ones}
 
     def momentum(self, t: int) -> Any:  # noqa: ANN401 - a number, or a term
         """The momentum of update ``t``."""
