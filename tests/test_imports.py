@@ -169,10 +169,12 @@ FLOORS = {
     "training.loop": 26,
     "training.experiments": 27,
     "training.questions": 20,
+    "training.options": 28,
     "training.parts": 28,
     "training.answers": 28,
     "training.figures": 28,
     "training.runner": 29,
+    "training.overview": 30,
     "training.sources": 30,
     "training.report": 31,
     "training.chain": 32,
@@ -218,7 +220,10 @@ GUESTS = {
 }
 # Arrays are everywhere in training, save in what its commands load before one is run.
 ARRAYS = {"torch", "numpy"}
-ARRAYLESS = {"training.cli", "training.errors", "training.progress", "training.__main__"}
+ARRAYLESS = {
+    *("training.cli", "training.options", "training.errors", "training.progress"),
+    "training.__main__",
+}
 # In archcalc, torch is where something is measured, and nowhere else.
 MEASURING = (
     "archcalc.bridge",

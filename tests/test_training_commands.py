@@ -12,14 +12,17 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import training
 from archcalc.cli import run
 from training import chain, cli, datasets, runner
 from training.experiments import EXPERIMENTS, experiment
+from training.options import heading
 from training.record import FILE, Record
 
 MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
@@ -169,7 +172,10 @@ DECISIVE = {"setting", "preset", "policy"}
 FEW = {"perceptron", "init", "dying-relu", "batchnorm-dropout", "dataset"}
 ALONE = ("dataset", "dataset")
 # Options that say how and where, not what.
-COMMON = {"output", "device", "json", "resume", "overwrite", "checkpoint-every", "help"}
+COMMON = {
+    *("output", "device", "json", "tasks", "status", "only"),
+    *("resume", "overwrite", "checkpoint-every", "help"),
+}
 # Those with a theory that needs no run.
 EXPLAINED = {"optimizers"}
 every = pytest.mark.parametrize("name", EXPERIMENTS)
@@ -255,6 +261,59 @@ def test_every_setting_has_an_option(name):
     }
 
 
+def fields(name):
+    """What is read of an experiment's class, which is not run."""
+    return training.options.options(*EXPERIMENTS[name])
+
+
+@every
+def test_what_is_read_of_a_class_is_what_it_has(name):
+    """A class that is read has the fields, types and heading that it has once it is imported."""
+    kinds = {one.name: one.type for one in dataclasses.fields(experiment(name))}
+    assert {field: one.kind for field, one in fields(name).items()} == kinds
+    assert {*kinds.values()} <= {*cli.TYPES}
+    module = sys.modules[experiment(name).__module__]
+    assert heading(EXPERIMENTS[name][0]) == module.__doc__.splitlines()[0]
+
+
+@every
+def test_every_option_has_a_sentence(name):
+    """An option's help is its docstring's: a letter first, a full stop last, no markup."""
+    for field, one in fields(name).items():
+        assert re.fullmatch(r"[A-Za-z][^`]+\.", one.meaning), (field, one.meaning)
+        assert one.meaning.removesuffix(training.options.OF_PRESET).endswith(".")
+        assert "  " not in one.meaning
+        assert " ".join(one.meaning.split()[:4]) in shown(name, "--help")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "words"),
+    [
+        ("batchnorm-dropout", "dropout_placement", "Some of dense, conv, before, last."),
+        ("batchnorm-dropout", "dataset", f"One of {', '.join(datasets.NAMES)}, or a .npz file."),
+        ("lr-finder", "precision", "fp32 or bf16. The preset has its own."),
+        ("init", "init", "Initializers; the setting's own if none is named."),
+    ],
+)
+def test_what_a_docstring_refers_to_is_listed_or_left_out(name, field, words):
+    """Help lists the words of a table, here or elsewhere, and leaves out where to read more."""
+    assert fields(name)[field].meaning == words
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("rate-and-batch", {*NETWORK, "lr_min", "lr_max", "b_min", "b_max"}),
+        ("all", {"preset", "data_dir", "seed"}),
+    ],
+)
+def test_the_options_of_several_experiments(name, own):
+    """Who runs several experiments has the options that all of them or the finders are given."""
+    assert options(name).keys() - COMMON == {one.replace("_", "-") for one in own}
+    assert options(name).keys() >= COMMON
+    assert options(name)["preset"] == chain.QUICK
+
+
 @every
 def test_the_defaults_shown_are_those_of_the_class(name):
     """A default in the help is what the experiment's class has, whichever field it is of."""
@@ -305,6 +364,47 @@ def test_the_other_options_are_told_to_the_run(name):
     assert where == Path("a b")
     assert how == {"device": "cpu", "resume": True, "overwrite": False, "keep": 0.25}
     assert made(name, "--overwrite")[2]["overwrite"] is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "tasks"),
+    [("adam/dropout", ("adam/dropout",)), ("b , a/seed0", ("b", "a/seed0"))],
+)
+def test_a_run_hears_which_tasks_are_named(typed, tasks):
+    """`--only` names the tasks that are run; where it is not typed, nothing is said of any."""
+    assert made("optimizers", "--only", typed)[2]["only"] == tasks
+    assert "only" not in made("optimizers")[2]
+
+
+@pytest.mark.parametrize("listing", ["tasks", "status"])
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("optimizers", None), ("rate-and-batch", "rate-and-batch"), ("all", "all-quick")],
+)
+def test_tasks_are_listed_and_nothing_is_run(monkeypatch, capsys, listing, name, place):
+    """`--tasks` and `--status` show what the overview says of the run's folder, and run nothing."""
+    heard = []
+
+    def listed(*what, **how):
+        heard.append((what, how))
+        return ["a task"], {"tasks": ["a"]}
+
+    monkeypatch.setattr(runner, "run", None)
+    overview = SimpleNamespace(overview=listed)
+    monkeypatch.setattr(training, "overview", overview, raising=False)
+    monkeypatch.setitem(sys.modules, "training.overview", overview)
+    monkeypatch.setattr(chain, "overview", listed, raising=False)
+    line = ["training", name, "--seed", "3", "--device", "cpu", f"--{listing}"]
+    assert run(line) == run([*line, "--json"]) == run([*line, "--output", "x"]) == 0
+    assert capsys.readouterr().out.startswith('a task\n{\n  "tasks": [')
+    if place is None:
+        what = (experiment(name)(seed=3),)
+        places = [None, None, Path("x")]
+    else:
+        what = name, {"preset": chain.QUICK, "seed": 3}
+        places = [runner.RUNS / place, runner.RUNS / place, Path("x")]
+    how = {"device": "cpu", "status": listing == "status"}
+    assert heard == [((*what, place), how) for place in places]
 
 
 def test_the_help_names_every_experiment(capsys):
@@ -470,7 +570,7 @@ COMMANDS = [
     (["perceptron", "--resume", "--overwrite"], ["--resume", "--overwrite", "choose one"]),
     (["perceptron", "-x"], ["-x"]),
     (["all", "--preset", "quik"], ["--preset", "'quik'", "quick"]),
-    (["all", "--preset", ""], ["--preset", "quick, full"]),
+    (["all", "--preset", ""], ["--preset", ", ".join(chain.PRESETS)]),
     (["all", "--device", "tpu"], ["--device", "'tpu'", "auto, cpu or cuda"]),
     (["all", "--seed", "x"], ["--seed", "'x'"]),
     (["all", "--seed", "9999999999999999999"], ["--seed", "9,223,372,036,854,775,807"]),
@@ -483,6 +583,16 @@ COMMANDS = [
     (["all", "--resume", "--overwrite"], ["--resume", "--overwrite", "choose one"]),
     (["all", "--checkpoint-every", "0"], ["--checkpoint-every", "positive"]),
     (["all", "--epochs", "3"], ["--epochs"]),
+    (["all", "--only", "init"], ["--only", "one experiment's command"]),
+    (["rate-and-batch", "--only", "x"], ["--only", "one experiment's command"]),
+    (["perceptron", "--only", ""], ["--only", "nothing is named"]),
+    (["perceptron", "--only", "a,,b"], ["--only", "empty word"]),
+    (["perceptron", "--only", "a, a"], ["--only", "a is named twice"]),
+    (["perceptron", "--tasks", "--status"], ["--tasks", "--status", "choose one"]),
+    (["all", "--tasks", "--status"], ["--tasks", "--status", "choose one"]),
+    (["perceptron", "--tasks", "--resume"], ["--tasks", "leave out --resume"]),
+    (["perceptron", "--status", "--overwrite"], ["--status", "--overwrite"]),
+    (["perceptron", "--status", "--only", "a"], ["--status", "and --only"]),
     (["tables", "nowhere"], ["nowhere", FILE]),
     (["tables", "empty"], ["empty", FILE]),
     (["tables", "file"], ["file", FILE]),
@@ -529,7 +639,7 @@ WORDS = [
     ("batchnorm-dropout", "augment", "shift0", "shift2,flip"),
     ("batchnorm-dropout", "augment", "flip,flip", "shift2,flip"),
     ("lr-finder", "preset", "quik", "quick"),
-    ("cyclical-lr", "preset", "", "quick, full"),
+    ("cyclical-lr", "preset", "", ", ".join(experiment("cyclical-lr").presets)),
     ("lr-finder", "precision", "fp16", "bf16"),
     ("lr-finder", "precision", "double", "fp32, bf16"),
     ("cyclical-lr", "policy", "triangluar", "triangular"),

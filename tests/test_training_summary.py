@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
@@ -264,12 +265,12 @@ def test_the_data_set_is_an_argument():
 
 def test_one_field_of_one_command_is_an_argument():
     """Every other command keeps `--dataset`."""
-    known = {name: cli.OPTIONS | command.own for name, command in cli.COMMANDS.items()}
     found = {
-        (name, field)
-        for name, command in cli.COMMANDS.items()
-        for field in command.given
-        if known[name][field].argument
+        (name, parameter.name)
+        for name, command in typer.main.get_command(cli.app).commands.items()
+        if name in cli.COMMANDS
+        for parameter in command.params
+        if parameter.param_type_name == "argument"
     }
     assert found == {("dataset", "dataset")}
 
