@@ -109,15 +109,38 @@ def record(experiment, score, search=None):
     shape = (len(experiment.method), len(experiment.rate))
     usual = np.tile(np.linspace(0.5, 0.4, shape[1]), (shape[0], 1)), np.ones(shape)
     for dropout in experiment.dropout:
-        for name, values in searched(*(search or usual)).items():
-            arrays[f"search-{dropout}/{name}"] = values
+        arrays |= tried(experiment, dropout, searched(*(search or usual)))
         own = learnt(experiment, lambda *what, one=dropout: score(one, *what))
-        for name, values in own.items():
-            arrays[f"final-{dropout}/{name}"] = values
-    members = len(experiment.method) * experiment.seeds
-    for place, name in enumerate(FORMS):
-        arrays[f"final-with/{name}"] = np.full(members, (place + 1) / 16)
+        names = [task for method in experiment.method for task in experiment.final(dropout, method)]
+        members = len(names)
+        if dropout == "with":
+            own |= {name: np.full(members, (n + 1) / 16) for n, name in enumerate(FORMS)}
+        arrays |= by_task(names, own)
     return arrays
+
+
+def by_task(tasks, arrays):
+    """Arrays ``(tasks, ...)`` by the names that each task gives its own."""
+    return {
+        f"{task}/{name}": values[place]
+        for place, task in enumerate(tasks)
+        for name, values in arrays.items()
+    }
+
+
+def tried(experiment, dropout, seen):
+    """What a search has seen, by its tasks."""
+    grid = [(method, rate) for method in experiment.method for rate in experiment.rate]
+    return by_task([experiment.searched(dropout, *one) for one in grid], seen)
+
+
+def chosen(experiment, dropout, arrays):
+    """The places of the rates that are chosen."""
+    best = {
+        method: experiment.best_rate(dropout, method, arrays, experiment.rate)
+        for method in experiment.method
+    }
+    return {method: experiment.rate.index(rate) for method, rate in best.items()}
 
 
 def usual(dropout, method, number, name):
@@ -196,7 +219,7 @@ def test_the_rate_with_the_highest_accuracy_is_chosen(seen):
     experiment = tiny(method=("adam", "adagrad"), dropout=("with",))
     accuracy, loss = np.array(seen).reshape(2, 3, 2).transpose(2, 0, 1)
     arrays = record(experiment, usual, (accuracy, loss))
-    found = experiment.chosen("with", arrays)
+    found = chosen(experiment, "with", arrays)
     for row, method in enumerate(experiment.method):
         whole = [place for place in range(3) if math.isfinite(loss[row, place])]
         expected = min(whole, key=lambda p: (-accuracy[row, p], loss[row, p], p), default=0)
@@ -210,12 +233,9 @@ def test_settings_choose_for_themselves():
     """The rate with dropout is not that without."""
     experiment = tiny(method=("adam",))
     arrays = record(experiment, usual)
-    arrays |= {
-        f"search-with/{name}": value
-        for name, value in searched([[0.1, 0.2, 0.3]], np.ones((1, 3))).items()
-    }
-    assert experiment.chosen("without", arrays) == {"adam": 0}
-    assert experiment.chosen("with", arrays) == {"adam": 2}
+    arrays |= tried(experiment, "with", searched([[0.1, 0.2, 0.3]], np.ones((1, 3))))
+    assert chosen(experiment, "without", arrays) == {"adam": 0}
+    assert chosen(experiment, "with", arrays) == {"adam": 2}
 
 
 def test_a_grid_of_one_rate_has_no_edge():
@@ -280,12 +300,14 @@ def test_final_networks_have_the_chosen_rates():
     experiment = tiny(method=("adam", "adagrad", "sgd-nesterov"))
     arrays = record(experiment, usual)
     accuracy = [[0.1, 0.9, 0.2], [0.1, 0.2, 0.9], [0.9, 0.2, 0.1]]
-    arrays |= {
-        f"search-with/{name}": value for name, value in searched(accuracy, np.ones((3, 3))).items()
-    }
-    *_, without, with_ = experiment.tasks()
-    assert with_.rates(arrays) == [0.01, 0.01, 0.1, 0.1, 0.001, 0.001]
-    assert without.rates(arrays) == [0.001] * 6
+    arrays |= tried(experiment, "with", searched(accuracy, np.ones((3, 3))))
+    *_, without, with_ = experiment.tasks_after(arrays)
+    rates = [0.01, 0.01, 0.1, 0.1, 0.001, 0.001]
+    assert [member.rate for member in with_.members] == rates
+    assert [member.rate for member in without.members] == [0.001] * 6
+    for task in experiment.tasks()[2:]:  # nothing is found yet
+        assert [member.rate for member in task.members if not math.isnan(member.rate)] == []
+        assert not any(map(task.ready, task.names))
 
 
 def test_searched_networks_are_no_final_ones():
@@ -833,7 +855,7 @@ def test_a_page_of_dropout_that_diverged_is_written():
     experiment = tiny()
     arrays = record(experiment, usual)
     for name in ("same_masks", "same_outputs"):
-        arrays[f"final-with/{name}"][0] = math.nan
+        arrays[f"{experiment.method[0]}/dropout/seed0/{name}"] = math.nan
     assert list(answers.blocks(experiment, plain(experiment.summarise(arrays))))
 
 
@@ -961,7 +983,7 @@ def test_forms_are_means_of_networks():
     experiment = tiny(dropout=("with",), method=("adam", "adagrad"))
     arrays = record(experiment, usual)
     for name in FORMS:
-        arrays[f"final-with/{name}"] = arrays[f"final-with/{name}"] + np.array([0, 0, 0, 0.125])
+        arrays[f"adagrad/dropout/seed1/{name}"] += 0.125
     blocks = [block for _, block in answers.blocks(experiment, plain(experiment.summarise(arrays)))]
     rows = [row[0] for row in tables(blocks)["Dropout at test time"].values()]
     means = [100 * (place / 16 + 0.125 / 4) for place in (3, 4, 5, 6)]

@@ -4,6 +4,7 @@
 Commands that are killed run as processes of their own, children of one that has loaded torch.
 """
 
+import contextlib
 import io
 import json
 import math
@@ -40,9 +41,9 @@ from training.experiments.dying_relu import (
 )
 from training.experiments.init import MEASURES, SETTINGS, Init, ball
 from training.experiments.perceptron import Perceptron, disagreement, predicted
-from training.loop import Loop
+from training.loop import Loop, state_of
 from training.models import Mlp
-from training.record import DRAFT, FILE, SCHEMA, Record, plain, to_file
+from training.record import DONE, DRAFT, FILE, SCHEMA, STATE, TASKS, Record, plain, to_file
 from training.updates import Adam
 
 CPU = torch.device("cpu")
@@ -93,7 +94,8 @@ def line(name, options="", folder=FOLDER):
 
 
 def same(a, b):
-    """Whether two records' arrays are equal, bit for bit and by name, type and shape."""
+    """Whether two records' arrays are equal, times apart, by name, type, shape and every bit."""
+    a, b = ({k: v for k, v in one.items() if not k.endswith("/seconds")} for one in (a, b))
     return a.keys() == b.keys() and all(
         (a[k].dtype, a[k].shape, a[k].tobytes()) == (b[k].dtype, b[k].shape, b[k].tobytes())
         for k in a
@@ -245,20 +247,22 @@ class Process:
             os.kill(self.pid, number)
 
     def saves(self, times):
-        """Wait until it has replaced its record so often, or has ended."""
-        seen = {None, self.version()}
-        while len(seen) < times + 2 and not self.ended():
-            seen.add(self.version())
+        """Wait until it has written so many files below its folder, or has ended."""
+        before = self.files()
+        seen = set(before)
+        while len(seen) < len(before) + times and not self.ended():
+            seen |= self.files()
             time.sleep(0.001)
         return self
 
-    def version(self):
-        """What tells one file from the next in its place."""
-        try:
-            found = self.record.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns
+    def files(self):
+        """What tells the files of its tasks from those that come in their places."""
+        found = set()
+        for path in (self.record.parent / TASKS).rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.suffix in {DONE, STATE}:
+                    found.add((path, path.stat().st_ino, path.stat().st_mtime_ns))
+        return found
 
     def said(self, end="err"):
         """What it wrote on standard error, or output."""
@@ -306,8 +310,20 @@ def finished(process, name, options):
     record = Record.read(process.record.parent)
     assert record.finished
     assert same(record.arrays, whole(name, options))
-    assert [path.name for path in process.record.parent.iterdir()] == [FILE]
+    assert left(process.record.parent) == sorted(
+        [FILE, *(f"{TASKS}/{task}{DONE}" for task in record.tasks)]
+    )
     return record
+
+
+def left(folder):
+    """The names of all files below a folder."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def resumed(record):
+    """How often the tasks of a run were gone on with."""
+    return sum(len(about.get("resumed", [])) for about in record.tasks.values())
 
 
 def test_the_comparison_of_arrays_can_fail():
@@ -324,8 +340,7 @@ def test_the_comparison_of_arrays_can_fail():
 def test_a_process_gives_what_is_made_here(start, name):
     """A process with many checkpoints gives the arrays of a run in this one with none."""
     record = finished(start(line(name, f"{RUNS[name]} {OFTEN}")), name, RUNS[name])
-    assert "resumed" not in record.about
-    assert not record.checkpoint()
+    assert not resumed(record)
 
 
 # --------------------------------------------------------------------------------- kill -9, Ctrl-C
@@ -345,7 +360,7 @@ def test_killed_runs_resume_to_the_same_bits(start, name):
         assert process.wait() in {-signal.SIGKILL, 0}
         Record.read(process.record.parent)
     record = finished(start(args), name, RUNS[name])
-    assert record.about["resumed"]
+    assert resumed(record)
 
 
 @trained
@@ -388,8 +403,7 @@ def test_killed_while_it_saves(start, count, before):
     args = line(name, f"{RUNS[name]} {OFTEN} --resume")
     process = start(args, first=BARE + FATAL.format(count=count, before=before))
     assert process.wait() == -signal.SIGKILL
-    names = sorted(path.name for path in process.record.parent.iterdir())
-    drafts = [found for found in names if found != FILE]
+    drafts = [name for name in left(process.record.parent) if name.endswith(DRAFT)]
     assert len(drafts) == before
     if (count, before) != (1, True):
         assert not Record.read(process.record.parent).finished
@@ -397,7 +411,11 @@ def test_killed_while_it_saves(start, count, before):
 
 
 DRAFTS = [
-    f".{name}.k2x9ab_0{DRAFT}" for name in (FILE, "results.json", "README.md", "accuracy.png")
+    f"{folder}.{name}.k2x9ab_0{DRAFT}"
+    for folder, name in (
+        *(("", name) for name in (FILE, "results.json", "README.md", "accuracy.png")),
+        *(("tasks/", name) for name in ("lines.npz", "lines.state")),
+    )
 ]
 
 
@@ -407,9 +425,10 @@ def test_drafts_of_killed_runs_are_removed(tmp_path, monkeypatch, draft):
     """What a run that was killed was about to write is gone when it has been resumed to its end."""
     monkeypatch.chdir(tmp_path)
     unfinished("perceptron", tmp_path / FOLDER)
+    (tmp_path / FOLDER / TASKS).mkdir()
     (tmp_path / FOLDER / draft).write_bytes(b"half")
     assert run(["training", *line("perceptron", f"{TINY['perceptron']} --resume")]) == 0
-    assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [FILE]
+    assert left(tmp_path / FOLDER) == [FILE, "tasks/lines.npz"]
 
 
 @pytest.mark.usefixtures("bare")
@@ -425,15 +444,15 @@ def test_what_others_put_there_stays(tmp_path, monkeypatch, name):
     assert (tmp_path / FOLDER / name).read_bytes() == b"mine"
 
 
-# A signal, or several, while an update is made: the task, the update, and how many there are.
+# A signal, or several, while an update is made: the task, its update of how many, and those of
+# the tasks before it.
 WHEN = {
-    "perceptron": (0, 250, 400),
-    "dying-relu": (1, 50, 200),
-    "batchnorm-dropout": (0, 12, 20),
-    "batch-size": (0, 3, 6),
-    "optimizers": (1, 37, 60),
+    "perceptron": ("lines", 250, 400, 0),
+    "dying-relu": ("3x2", 50, 200, 200),
+    "batchnorm-dropout": ("both/dense/seed1", 12, 20, 20),
+    "batch-size": ("grow/seed0", 3, 6, 0),
+    "optimizers": ("rmsprop-nesterov/dropout/seed1", 37, 60, 4 * 6 + 60),
 }
-BEFORE = {"dying-relu": 200, "optimizers": 6}  # updates of the tasks before
 STRUCK = """
 from training.cohort import Cohort
 advance, left = Cohort.advance, [{after}]
@@ -455,8 +474,8 @@ def test_a_stopped_run_says_how_it_goes_on(start, name, number):
     Nothing of what was done is lost, though no checkpoint was due.
     """
     args = line(name, f"{RUNS[name]} --checkpoint-every 1000")
-    task, updates, end = WHEN[name]
-    after = BEFORE.get(name, 0) + updates
+    task, updates, end, before = WHEN[name]
+    after = before + updates
     process = start(args, first=BARE + STRUCK.format(signals=[int(number)], after=after))
     assert process.wait() == 130
     kept, *predicted, stopped = process.said().splitlines()
@@ -466,10 +485,10 @@ def test_a_stopped_run_says_how_it_goes_on(start, name, number):
     assert "--resume" in stopped
     assert not process.said("out")
     assert f"update {updates} of {end};" in stopped
-    there = Record.read(process.record.parent).about["checkpoint"]
-    assert (there["task"], there["updates"]) == (task, updates)
+    there = state_of(process.record.parent, task).about
+    assert (there["tasks"], there["updates"]) == ([task], updates)
     record = finished(start([*args, "--resume"]), name, RUNS[name])
-    assert len(record.about["resumed"]) == 1
+    assert resumed(record) == len(record.tasks[task]["resumed"]) == 1
 
 
 def test_a_second_interrupt_ends_at_once(start):
@@ -523,7 +542,7 @@ def test_a_stop_keeps_what_was_done(tmp_path, monkeypatch):
     monkeypatch.setattr(Loop, "_ask", lambda *_: False)
     record = runner.run(asked, tmp_path, resume=True, keep=1e9)
     assert same(record.arrays, whole("perceptron", TINY["perceptron"]))
-    assert len(record.about["resumed"]) == 13
+    assert resumed(record) == 13
 
 
 # ------------------------------------------------------------------------------- several processes
@@ -605,11 +624,11 @@ def test_a_run_is_resumed_by_other_processes(ranks, start, worlds):
     for process in processes:
         process.send(signal.SIGKILL)
     ended(processes)
-    assert Record.read(processes[0].record.parent).about["checkpoint"]["updates"]
+    assert any(path.suffix == STATE for path, *_ in processes[0].files())
     processes = ranks(args, worlds[1]) if worlds[1] > 1 else [start(args)]
     assert set(ended(processes)) == {0}, processes[0].said()
     record = finished(processes[0], name, RUNS[name])
-    assert len(record.about["resumed"]) == 1
+    assert resumed(record) == 1
 
 
 @pytest.mark.parametrize("heard", [[0, 1], [1]], ids=str)
@@ -654,7 +673,7 @@ def test_all_processes_end_where_a_checkpoint_cannot_be_written(ranks):
     assert ended(processes) == [2, 2]
     assert (
         processes[0].said().splitlines()[-1]
-        == f"archcalc: {FOLDER}/{FILE}: No space left on device"
+        == f"archcalc: {FOLDER}/{TASKS}/2x2{STATE}: No space left on device"
     )
     assert not Record.read(processes[0].record.parent).finished
 
@@ -1010,11 +1029,10 @@ OTHERS = {
     | NETWORK,
     "cyclical-lr": {"policy": "constant"} | RATES | NETWORK,
     "batch-size": {
-        "policy": "sweep",
+        "policy": "halve",
         "smallest": "8",
         "largest": "48",
         "hold": "2it",
-        "sweep_epochs": "1",
         **RATES,
         **NETWORK,
     },
@@ -1024,6 +1042,7 @@ OTHERS = {
         "method": "adam",
         "dropout": "with",
         "rate": "0.1",
+        "widen": "1",
         "search_epochs": "2",
         "epochs": "2",
         "weight_decay": "0",
@@ -1031,7 +1050,12 @@ OTHERS = {
         "width": "6",
     },
 }
-SETTINGS_OF = [(name, setting) for name, others in OTHERS.items() for setting in others]
+SETTINGS_OF = [
+    (name, setting, resume)
+    for name, others in OTHERS.items()
+    for setting in others
+    for resume in ["", *(["--resume"] if setting not in experiment(name).chooses else [])]
+]
 
 
 def test_every_setting_is_tried():
@@ -1042,8 +1066,7 @@ def test_every_setting_is_tried():
         )
 
 
-@pytest.mark.parametrize("resume", ["", "--resume"], ids=["", "resumed"])
-@pytest.mark.parametrize(("name", "setting"), SETTINGS_OF)
+@pytest.mark.parametrize(("name", "setting", "resume"), SETTINGS_OF)
 def test_a_record_of_another_configuration(tmp_path, monkeypatch, capsys, name, setting, resume):
     """A record that was made with another value of an option is refused with both and left."""
     monkeypatch.chdir(tmp_path)
@@ -1175,7 +1198,7 @@ def test_overwriting_starts_anew(tmp_path, monkeypatch, there):
     assert run(["training", *args, "--overwrite"]) == 0
     record = Record.read(tmp_path / FOLDER)
     assert same(record.arrays, whole("perceptron", TINY["perceptron"]))
-    assert "resumed" not in record.about
+    assert not resumed(record)
 
 
 @pytest.mark.parametrize("there", ["nothing", "folder"])
@@ -1188,28 +1211,13 @@ def test_resuming_nothing_begins(tmp_path, monkeypatch, there):
     assert run(["training", *line("perceptron", f"{TINY['perceptron']} --resume")]) == 0
     record = Record.read(tmp_path / FOLDER)
     assert same(record.arrays, whole("perceptron", TINY["perceptron"]))
-    assert "resumed" not in record.about
-
-
-@pytest.mark.usefixtures("bare")
-def test_resuming_says_where(tmp_path):
-    """Each time that a run is resumed is written down with what it was resumed on."""
-    unfinished("perceptron", tmp_path)
-    args = line("perceptron", f"{TINY['perceptron']} --resume", tmp_path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "blocks", lambda _: [])
-        assert run(["training", *args]) == 0
-    (resumed,) = Record.read(tmp_path).about["resumed"]
-    assert {"versions", "hardware", "commit", "started"} <= resumed.keys()
+    assert not resumed(record)
 
 
 @pytest.mark.usefixtures("bare")
 def test_seconds_add_up(tmp_path, monkeypatch):
     """The time of a run is that of all its pieces."""
-    unfinished("perceptron", tmp_path)
-    record = Record.read(tmp_path)
-    record.about["seconds"] = 1000.0
-    record.save(tmp_path)
+    asked = made("perceptron", TINY["perceptron"])
     clock = iter(range(10**6))
     monkeypatch.setattr(
         "training.loop.time",
@@ -1217,8 +1225,19 @@ def test_seconds_add_up(tmp_path, monkeypatch):
             monotonic=lambda: float(next(clock)), strftime=time.strftime, gmtime=time.gmtime
         ),
     )
-    record = runner.run(made("perceptron", TINY["perceptron"]), tmp_path, resume=True, keep=1e9)
-    assert 1000 < record.about["seconds"] <= 1000 + next(clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "_ask", lambda _, stop, updates: updates == 5)  # noqa: ARG005
+        with pytest.raises(StoppedError):
+            runner.run(asked, tmp_path, keep=1e9)
+    first = next(clock)
+    seconds = state_of(tmp_path, "lines").about["seconds"]
+    assert 5 <= seconds <= first
+    record = runner.run(asked, tmp_path, resume=True, keep=1e9)
+    task = record.tasks["lines"]
+    assert seconds + 7 <= task["seconds"] <= next(clock)
+    assert record.seconds == task["seconds"] + record.about["seconds"]
+    assert task["learning"] == record.arrays["lines/seconds"].sum() < task["seconds"]
+    assert (record.arrays["lines/seconds"] >= 4).all()  # an epoch has four updates
 
 
 # ---------------------------------------------------------------------- what the result depends on
@@ -1252,13 +1271,13 @@ def test_every_update_can_be_a_checkpoint(tmp_path, monkeypatch):
     saved = []
     save = Record.save
 
-    def noted(self, folder):
-        saved.append(dict(self.about.get("checkpoint", {})))
-        save(self, folder)
+    def noted(self, folder, *file):
+        saved.append(self.about.get("updates"))
+        save(self, folder, *file)
 
     monkeypatch.setattr(Record, "save", noted)
     runner.run(made("perceptron", TINY["perceptron"]), tmp_path, keep=1e-9)
-    assert [about["updates"] for about in saved if about] == list(range(1, 13))
+    assert [updates for updates in saved if updates] == list(range(1, 13))
 
 
 @pytest.mark.usefixtures("bare")
@@ -1268,10 +1287,10 @@ def test_slow_checkpoints_are_few(tmp_path, monkeypatch):
     monkeypatch.setattr("training.loop.time.monotonic", lambda: now[0])
     save, saved = Record.save, []
 
-    def slow(self, folder):
-        saved.append(self.about.get("checkpoint", {}).get("updates"))
-        now[0] += 2.0 * ("checkpoint" in self.about)
-        save(self, folder)
+    def slow(self, folder, *file):
+        saved.append(self.about.get("updates"))
+        now[0] += 2.0 * ("updates" in self.about)
+        save(self, folder, *file)
 
     advance = Cohort.advance
 
@@ -1698,7 +1717,7 @@ PLACES = {
     "dying-relu": set(),
     **{key: {"data_dir"} for key in ("init", "batchnorm-dropout", "dataset")},
     **{key: {"data_dir"} for key in ("lr-finder", "optimizers")},
-    "cyclical-batch": {"data_dir", "lr_finder", "batch_finder"},
+    "cyclical-batch": {"data_dir", "lr_finder", "batch_finder", "cyclical_lr"},
 }
 
 
@@ -1707,7 +1726,7 @@ def test_every_field_is_a_setting_or_a_place():
     for name in EXPERIMENTS:
         kind = experiment(name)
         places = {one.name for one in fields(kind)} - {one.name for one in kind.settings()}
-        assert places == PLACES.get(name, {"data_dir", "lr_finder"})
+        assert places == PLACES.get(name, {"data_dir", "lr_finder", "cyclical_lr"})
         assert kind.of(kind().configuration()) == kind()
 
 

@@ -298,9 +298,7 @@ class Loop:
     # ------------------------------------------------------------------- training
 
     def _train(self, task: Task, stop: Stop, told: Bar) -> None:
-        if self.ranks.world > len(task.members):
-            fact = f"{self.ranks.world} processes have fewer than one member each of {task.name}"
-            raise TrainingError(fact)
+        self.ranks.share(len(task.members))
         self.began = self.kept = time.monotonic()
         course, data, about = self._begin(task)
         cohort, looks, end = course.cohort, course.moments, data.updates(task.until)
@@ -400,10 +398,10 @@ class Loop:
             about.pop(name, None)
         about |= {
             "seconds": self._seconds(about) / share,
-            "learning": sum(clock.laps, clock.lap) / share,
+            "learning": sum(clock.laps) / share,
             "finished": now(),
         }
-        laps = np.array(clock.laps) / share
+        seconds = {"seconds": np.array(clock.laps) / share} if clock.laps else {}
 
         def save() -> list[Record]:
             arrays = {name: value.numpy() for name, value in gathered.items() if value is not None}
@@ -413,7 +411,7 @@ class Loop:
                 mine = {"task": name, "population": task.name, **about}
                 if task.names:
                     mine["rate"] = task.members[place].rate
-                found.append(self._record(mine, {**rows, "seconds": laps}))
+                found.append(self._record(mine, rows | seconds))
                 found[-1].save(self.folder, f"{TASKS}/{name}{DONE}")
             with contextlib.suppress(FileNotFoundError):
                 (self.folder / TASKS / f"{task.tasks[0]}{STATE}").unlink()

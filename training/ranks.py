@@ -40,6 +40,15 @@ class Ranks:
         count = len(members)
         return members[count * self.rank // self.world : count * (self.rank + 1) // self.world]
 
+    def share(self, members: int) -> None:
+        """Refuse more processes than members.
+
+        Raises:
+            TrainingError: naming how many there are.
+        """
+        if self.world > members:
+            raise TrainingError(f"{self.world} processes have fewer than one member each")
+
     def gather(self, tensor: torch.Tensor) -> torch.Tensor | None:
         """All ranks' parts, joined along the members, for rank 0; None for the others."""
         if self.world == 1:

@@ -139,7 +139,8 @@ class Record:
     def add(self, task: Record) -> None:
         """Take up a finished task."""
         name = task.about["task"]
-        self.tasks[name] = {**task.about, "configuration": task.configuration}
+        mine = {name: {**task.about, "configuration": task.configuration}}
+        self.tasks = dict(sorted({**self.tasks, **mine}.items()))  # in whatever order they came
         self.arrays |= {f"{name}/{what}": value for what, value in task.arrays.items()}
 
     @classmethod

@@ -79,6 +79,8 @@ def run(
     where = ranks.device(device)
     place = folder or folder_of(experiment)
     with ranks.together(where) as own:
+        for task in experiment.tasks():  # what is not there is said before anything is kept
+            own.share(len(task.members))
         record = own.leads(
             lambda: _opened(
                 experiment, place, where, own, resume=resume or bool(only), overwrite=overwrite

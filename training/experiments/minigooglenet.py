@@ -342,7 +342,7 @@ class MiniGoogLeNet(Preset):
             last |= {name: of(name) for name in ("test_loss", "test_accuracy")}
             last["best_val_accuracy"] = of("val_accuracy").max(1)
             found["final"] = {
-                name: {"mean": statistics.student(values), "each": values}
+                name: {"mean": statistics.score(name, values), "each": values}
                 for name, values in last.items()
             }
         return found

@@ -299,16 +299,18 @@ class Optimizers(Preset):
         """The rates that are tried for a method, with those beyond the grid that have to be.
 
         As long as the best of all is the lowest or the highest, one more is tried there, as far
-        from it as the two next to it are from one another.
+        from it as the grid's are from one another in the mean.
         """
         rates = list(self.rate)
+        gaps = len(rates) - 1
+        factor = (rates[-1] / rates[0]) ** (1 / gaps) if gaps else 1.0
         for end in (0, -1):
-            for _ in range(self.widen if len(rates) > 1 else 0):
+            for _ in range(self.widen if gaps else 0):
                 best = self.best_rate(dropout, method, arrays, rates)
                 if best != rates[end]:  # or not all are tried yet
                     break
-                more = float(f"{rates[end] ** 2 / rates[1 if end == 0 else -2]:.2g}")
-                rates.insert(0 if end == 0 else len(rates), more)
+                more = rates[end] * factor if end else rates[end] / factor
+                rates.insert(len(rates) if end else 0, float(f"{more:.2g}"))
         return tuple(rates)
 
     def best_rate(
@@ -537,7 +539,7 @@ class Optimizers(Preset):
             "edge": edges.get(rate or 0.0, ""),
             "curves": curves,
             "final": {
-                name: {"mean": statistics.student(values), "each": values}
+                name: {"mean": statistics.score(name, values), "each": values}
                 for name, values in final.items()
             },
             "epoch_seconds": of("seconds") if timed else None,
