@@ -2,7 +2,9 @@
 import inspect
 import math
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,12 +13,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from archcalc import load
-from training import initial, kernel, losses, streams
+from training import cohort, fused, initial, kernel, losses, streams
 from training.activations import Activations
-from training.cohort import Cohort, Member, member_keys
+from training.cohort import Cohort, Member, Way, member_keys
 from training.errors import TrainingError
 from training.experiments.dying_relu import plain_survey
 from training.models import Dense, Mlp
+from training.networks import Net
 from training.schedules import Schedule
 from training.updates import (
     RULES,
@@ -1194,3 +1197,183 @@ def test_targets_that_broadcast_take_the_plain_path():
     loss, _ = cohort.gradients(cohort.parameters, x, y)
     expected = losses.mse(cohort.predict(x), y)
     torch.testing.assert_close(loss, expected)
+
+
+# ------------------------------------------------------------------------------ ready for a GPU
+
+
+ONE = torch.ones(())
+
+
+def some_net(**given):
+    """Two networks with batch norm and dropout, and a batch of each."""
+    net = Net.read("6x6x2 conv3-4 bn relu [conv1-4 | conv3-6] (id + conv1-10) flatten drop.5 fc-3")
+    members = [Member(n, "torch", rate=0.1, rule=rule) for n, rule in enumerate((NAdam(), Adam()))]
+    made = Cohort.born(net, members, 3, loss=losses.cross_entropy, rule=SGD(), **given)
+    return made, doubles(2, 8, 2, 6, 6).float(), torch.arange(8).expand(2, -1) % 3
+
+
+def launched(made, x, y):
+    """An update as a GPU makes it."""
+    rates = made.rates * made._factors()
+    terms = fused.shared(made.rule, made.parameters, made.state, rates, made.updates + 1)
+    loss = made._launched(x, y, terms, torch.tensor(made.updates))
+    made.updates += 1
+    return loss
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_an_update_on_a_gpu_is_that_of_a_cpu(monkeypatch, turn):
+    """What a GPU is given, worked out by a CPU, are the CPU's own updates, to the last bit."""
+    monkeypatch.setattr(fused, "LARGE", 1)
+    made, x, y = some_net()
+    other, _, _ = some_net()
+    for one in (made, other):
+        one.way = Way(in_turn=turn)
+        if turn:
+            one._settle()
+    for _ in range(3):
+        same(launched(made, x, y), other.advance(x, y))
+    same(made.parameters, other.parameters)
+    for name, slot in other.state.items():
+        same(made.state[name], slot)
+    for name, value in other.buffers.items():
+        same(made.buffers[name], value)
+
+
+def test_a_graph_is_recorded_of_a_size_that_recurs(monkeypatch):
+    """After some updates of a size its graph takes over, and another where the numbers moved."""
+    seen = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        cohort, "recorded", lambda work, given: seen.append(given[0].shape[1]) or work
+    )
+    made, x, y = some_net()
+    for count in (8, 4, 8, 4, 8, 4, 8, 4, 8, 8):
+        assert seen == [count for count in (8, 4) if made.updates > 6 + (count == 4)]
+        launched(made, x[:, :count], y[:, :count])
+    assert seen == [8, 4]
+    made.parameters = made.parameters.clone()
+    for _ in range(cohort.EAGER + 1):
+        launched(made, x, y)
+    assert seen == [8, 4, 8]
+    made.way = Way(graphs=False)
+    made.parameters = made.parameters.clone()
+    for _ in range(cohort.EAGER + 1):
+        launched(made, x, y)
+    assert seen == [8, 4, 8]
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Stands in for CUDA graphs: says how often one is replayed, or fails to record."""
+
+    def made(*, fails):
+        replayed = []
+
+        @contextmanager
+        def recording(_):
+            if fails:
+                raise RuntimeError("no such graph")
+            yield
+
+        monkeypatch.setattr(torch.cuda, "graph", recording)
+        stand_in = SimpleNamespace(replay=lambda: replayed.append(1))
+        monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: stand_in)
+        return replayed
+
+    return made
+
+
+def test_a_graph_reads_what_it_is_given(graphs):
+    """A replay works on copies of what is given, and its result outlives the next replay."""
+    replayed = graphs(fails=False)
+    run = cohort.recorded(lambda x, _: x, [ONE, 2 * ONE])
+    first, second = run(3 * ONE, ONE), run(4 * ONE, ONE)
+    assert (first.item(), second.item(), len(replayed)) == (3, 4, 2)
+
+
+def test_what_cannot_be_a_graph_goes_on_by_operations(graphs, caplog):
+    """Where recording fails, that is said, and the work is done as before."""
+    graphs(fails=True)
+    run = cohort.recorded(torch.add, [ONE, ONE])
+    assert run(ONE, 2 * ONE).item() == 3
+    assert "no such graph" in caplog.text
+
+
+@pytest.fixture
+def switches():
+    """Leaves torch's switches for precision as they were."""
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.conv.fp32_precision, products.fp32_precision, cudnn.benchmark
+    yield lambda: (cudnn.conv.fp32_precision, products.fp32_precision)
+    cudnn.conv.fp32_precision, products.fp32_precision, cudnn.benchmark = before
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="torch before 2.9"
+)
+@pytest.mark.parametrize(
+    ("precision", "switch", "said"),
+    [
+        ("fp32", "ieee", "fp32 without TF32"),
+        ("tf32", "tf32", "fp32 with TF32 in products and convolutions"),
+        ("bf16", "ieee", "bf16 autocast, else fp32 without TF32"),
+    ],
+)
+def test_a_gpu_is_told_how_to_compute(switches, precision, switch, said):
+    """Products and convolutions are told the same, in every precision, and it is said."""
+    assert cohort.numerics("cuda", precision) == said
+    assert switches() == (switch, switch)
+    assert torch.backends.cudnn.benchmark
+
+
+def test_a_cpu_has_no_tf32():
+    """On a CPU fp32 is what it is, and tf32 is refused."""
+    assert cohort.numerics("cpu", "fp32") == "fp32"
+    assert cohort.numerics("cpu", "bf16") == "bf16 autocast"
+    with pytest.raises(TrainingError, match="tf32"):
+        some_net(precision="tf32")
+
+
+def test_the_way_is_that_of_birth():
+    """A population computes the way that was set when it was born, and its views do."""
+    before = cohort.WAY.set(Way(in_turn=True, channels_last=True))
+    try:
+        made, x, y = some_net()
+    finally:
+        cohort.WAY.reset(before)
+    usual, _, _ = some_net()
+    usual.way = Way(in_turn=False)
+    assert made.way == made.part([1]).way == Way(in_turn=True, channels_last=True)
+    assert made.in_turn
+    assert not usual.in_turn
+    for _ in range(3):
+        close(made.advance(x, y), usual.advance(x, y))
+
+
+def test_gradients_in_parts_are_the_gradient():
+    """What layers are given apart, side by side, is the gradient; updates by it are the same."""
+    made, x, y = some_net()
+    made.way, made.micro = Way(in_turn=False), 3
+    _, parts = made._descent(made.parameters, x, y, apart=True)
+    whole = made.descent(made.parameters, x, y)[1]
+    assert len(parts) == 2 * len(made.model.leaves)
+    same(torch.cat(parts, 1), whole)
+
+
+def test_an_update_by_parts_is_one(monkeypatch):
+    """A gradient in parts moves parameters and state as it does in one, to the last bit."""
+    monkeypatch.setattr(fused, "LARGE", 1)
+    for rule in EVERY:
+        g, found = doubles(3, 37, seed=1).float(), []
+        for given_ in (g, [g[:, :5], g[:, 5:5], g[:, 5:24], g[:, 24:]]):
+            theta = doubles(3, 37).float()
+            new = fused.update(rule, theta, given_, rule.begin(theta), 0.01, 1)
+            found.append(torch.cat([theta, *new.state.values()], 1))
+        same(*found)
+
+
+def test_what_a_member_has_one_of_is_on_the_cpu():
+    """No device is asked for a number that its members have one of."""
+    assert NAdam().begin(torch.empty(2, 3, device="meta"))["product"].tolist() == [[1.0], [1.0]]

@@ -242,6 +242,7 @@ class Cohort(Generic[M]):
         with self._computing():
             if isinstance(self.model, Net):
                 given |= {"buffers": self.buffers, "training": training, "first": first}
+                given["channels_last"] = self.way.channels_last
                 out = self.model.forward(theta, x, **given)
             else:
                 out = self.model.forward(theta, x, self.activations, **given)

@@ -159,12 +159,9 @@ class Data(NamedTuple):
     def _own(self, keys: Tensor, epoch: int) -> Batches:
         """Batches of which every member has its own."""
         orders = self._orders(keys, epoch)
-
-        def batch(number: int) -> tuple[Tensor, Tensor]:
-            own = streams.fold(keys, "augment", epoch, number)
-            return self._chosen(orders[:, self._part(number)], own)
-
-        return batch
+        numbers = torch.arange(self.per_epoch, device=keys.device)
+        own = streams.fold(keys.unsqueeze(1), "augment", epoch, numbers)  # of all batches at once
+        return lambda number: self._chosen(orders[:, self._part(number)], own[:, number])
 
     def _sized(self) -> Batches:
         """Batches of sizes of their own, every member's in its own order."""

@@ -244,6 +244,7 @@ class Net:
         training: bool = False,
         watch: Watch | None = None,
         first: int = 0,
+        channels_last: bool = False,
     ) -> Tensor:
         """All members at once.
 
@@ -258,10 +259,12 @@ class Net:
             watch: called with ``input`` and each layer's name and its output
                 ``(members or 1, batch, ...)``.
             first: so many examples of the batch come before these; dropout draws theirs.
+            channels_last: whether convolutions lay the channels of a pixel side by side.
 
         Returns:
             ``(members, batch, out)``.
         """
+        layout = torch.channels_last if channels_last else None
         weights = self.split(theta, parts)
         members = len(theta)
         h = _packed(x)
@@ -279,7 +282,7 @@ class Net:
                 case Linear():
                     h = _product(h, members, *weights[move.name])
                 case Convolution():
-                    h = _convolved(h, move, *weights[move.name])
+                    h = _convolved(h, move, *weights[move.name], layout)
                 case BatchNorm():
                     affine = weights.get(move.name)
                     h = self._normalized(h, move, affine, buffers, members, training)
@@ -360,7 +363,9 @@ def _product(h: Tensor, members: int, weight: Tensor, bias: Tensor) -> Tensor:
     return _packed(y)
 
 
-def _convolved(h: Tensor, move: Move, weight: Tensor, bias: Tensor) -> Tensor:
+def _convolved(
+    h: Tensor, move: Move, weight: Tensor, bias: Tensor, layout: torch.memory_format | None
+) -> Tensor:
     """Convolutions of all members as one; of an input that all share, as one with more filters."""
     members = len(weight)
     if move.whole:  # one window, and a product is several times faster
@@ -370,6 +375,8 @@ def _convolved(h: Tensor, move: Move, weight: Tensor, bias: Tensor) -> Tensor:
         h = _own(h, move.channels[0], members)
     groups = own.groups * (h.shape[1] // move.channels[0])
     filters, shifts = weight.flatten(0, 1), bias.flatten() if bias.numel() else None
+    if layout is not None and h.dim() == 4:  # noqa: PLR2004 - of images
+        h, filters = (one.contiguous(memory_format=layout) for one in (h, filters))
     convolve = CONVOLUTIONS[h.dim() - 3]
     y: Tensor = convolve(h, filters, shifts, own.stride, own.padding, own.dilation, groups)
     return y

@@ -25,7 +25,7 @@ from torch.nn import functional
 from torchvision import transforms
 
 from training import probes
-from training.cohort import Cohort
+from training.cohort import Cohort, Way
 from training.data import Data
 from training.experiments.batchnorm_dropout import BatchnormDropout
 from training.record import hardware
@@ -100,7 +100,7 @@ def company(asked: BatchnormDropout, rounds: int, count: int) -> tuple[float, fl
     population = task.build(task.members, CPU)
     alone = [task.build((member,), CPU) for member in task.members]
     grouped, data = task.build(task.members, CPU)
-    grouped.gradients = grouped.descent  # as on a GPU
+    grouped.way = Way(in_turn=False)  # as on a GPU
     found: tuple[list[float], ...] = ([], [], [])
     for number in range(rounds):
         first = number * count
