@@ -44,7 +44,7 @@ class BatchFinder(Cycling):
 
     Args:
         smallest: the first candidate; powers of two from here
-        largest: to here.
+        largest: the last one.
         trial: epochs of each.
     """
 

@@ -48,7 +48,7 @@ class BatchSize(Cycling):
     Args:
         policy: some of :data:`POLICIES`.
         smallest: the first batch; powers of two from here
-        largest: to here.
+        largest: the last one.
         hold: how long a size is kept while the batch grows, such as ``80it`` or ``2ep``.
     """
 

@@ -34,7 +34,7 @@ class LrFinder(MiniGoogLeNet):
 
     Args:
         candidates: rates, by the same factor from one to the next.
-        epochs: of each.
+        epochs: of each candidate.
         sweep: epochs in which one network's rate rises from the least to the largest.
         lr_min: what a person reads off the curve, in place of the rule's reading.
         lr_max: likewise.

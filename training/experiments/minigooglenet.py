@@ -114,7 +114,7 @@ class MiniGoogLeNet(Preset):
 
     Args:
         width: the share of each layer's channels that is built.
-        augment: see :class:`training.data.Augmentation`; ``none`` for nothing.
+        augment: such as ``shift3,flip``, see :class:`training.data.Augmentation`; or ``none``.
         momentum: of SGD, the heavy ball.
         micro_batch: the most examples that are computed at once.
     """

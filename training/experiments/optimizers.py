@@ -138,8 +138,8 @@ class Optimizers(Preset):
         rate: the grid, the same for all methods.
         widen: so many more rates are tried beyond an end of the grid where a method's best one
             lies at that end.
-        search_epochs: of every method with every rate.
-        epochs: of every method with the rate that it does best with.
+        search_epochs: epochs of every method with every rate.
+        epochs: of every method with the rate that it does best with, over all training images.
         width: units of each of the two hidden layers.
         weight_decay: of the L2 penalty, in the gradient of weights and biases (coupled). AdamW,
             whose decay is decoupled, has its own, 0.01.

@@ -36,13 +36,10 @@ class Sets(NamedTuple):
 class Preset(Experiment):
     """What is None takes the preset's value.
 
-    ``assignment`` is what the questions fix and no more; ``quick`` a smaller network on smaller
-    images and a part of them, for minutes on two cores; ``full`` has more ways to train, wider
-    grids and more seeds; ``reduced``, where there is one, is ``assignment`` with a quarter of the
-    channels, for hours on two cores.
-
     Args:
-        preset: quick, reduced, assignment or full.
+        preset: ``quick``: minutes on two cores; ``reduced``, for MiniGoogLeNet: a quarter of the
+            channels, hours on two cores; ``assignment``: what the questions fix; ``full``: more
+            methods, rates and seeds.
         dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
         examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: training images that are held out, drawn with the seed.
