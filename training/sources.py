@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archcalc.render.table import Formula
-from training import datasets, parts, runner
+from training import parts, runner
 from training.answers import architectures
 from training.errors import TrainingError
 from training.experiments import experiment
+from training.experiments.base import smaller
 from training.record import FILE, Record
 
 if TYPE_CHECKING:
@@ -100,19 +101,27 @@ class Run:
 
     @property
     def full(self) -> str:
-        """The command line of the same at the assignment's size, with its data set."""
+        """The command line of the same at the assignment's size."""
         part = parts.EVERY[self.name]
-        found = experiment(part.of)(**part.more).full()
-        return f"{found} --device cuda" if found else parts.command(self.name)
+        usual = experiment(part.of)(**part.more)
+        return usual.full() if _departing(usual, part.more) else parts.command(self.name)
 
     @property
     def remark(self) -> str:
-        """What is other than in the assignment, of a run that is there; empty for nothing."""
-        asked, made = parts.EVERY[self.name].images, parts.images(self.experiment.configuration())
-        said = [self.experiment.remark().removesuffix(".")]
-        if asked not in {"", made}:
-            said.insert(0, f"{datasets.title(made)} in place of {datasets.title(asked)}")
-        return "; ".join(filter(None, said))
+        """What is other than in the assignment, of a run that is there; empty for nothing.
+
+        What the part is about by itself is left out: a second run looks at ReLU alone.
+        """
+        return smaller(_departing(self.experiment, parts.EVERY[self.name].more))
+
+
+def _departing(made: Experiment, chosen: parts.Options) -> list[str]:
+    """The departures of an experiment but for those that its part has chosen."""
+    return [
+        said
+        for field, said in made.departures().items()
+        if getattr(made, field) != chosen.get(field)
+    ]
 
 
 class Computed:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import Field, asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from dataclasses import Field, asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -20,6 +20,58 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 10**7
 PLACE: Final = {"place": True}  # of a field that says where something is, not what is computed
+NOT_ASSIGNED: Final = "not the assignment's size"
+
+
+class Fixed(NamedTuple):
+    """What a question fixes of a setting.
+
+    Args:
+        said: in words.
+        met: whether a value is so.
+    """
+
+    said: str
+    met: Callable[[Any], bool]
+
+
+def exactly(value: object, said: str = "") -> Fixed:
+    """This value, which may have a word of its own."""
+    return Fixed(said or worded(value), lambda found: found == value)
+
+
+def at_least(least: float) -> Fixed:
+    """This number or a larger one."""
+    return Fixed(f"{worded(least)} or more", lambda found: found >= least)
+
+
+def at_most(most: float) -> Fixed:
+    """This number or a smaller one."""
+    return Fixed(f"{worded(most)} or less", lambda found: found <= most)
+
+
+def all_of(*asked: object) -> Fixed:
+    """A list that has all of these, and maybe more."""
+    return Fixed(f"all of {', '.join(map(worded, asked))}", {*asked}.issubset)
+
+
+def one_of(*asked: object) -> Fixed:
+    """One of these values, or a list that has one of them, and maybe more."""
+
+    def met(found: object) -> bool:
+        return not {*asked}.isdisjoint(found if isinstance(found, tuple) else [found])
+
+    return Fixed(f"one of {', '.join(map(worded, asked))}", met)
+
+
+def worded(value: object) -> str:
+    """A setting for people: ``1,000``, ``0.25``, ``relu,leaky``."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:,}".removesuffix(".0") if isinstance(value, int | float) else str(value)
+
+
+ALL: Final = exactly(0, "all")  # images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +82,13 @@ class Experiment:
         name: of the command.
         title: of its pages.
         chooses: the settings that say which tasks there are, and not what comes of each.
+        question: what the assignment fixes, by field; of the other settings it says nothing.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     chooses: ClassVar[frozenset[str]] = frozenset()
+    question: ClassVar[Mapping[str, Fixed]] = {}
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -68,9 +122,23 @@ class Experiment:
         """What the run will cost, in a line that is said before it; empty if there is none."""
         return ""
 
+    def departures(self) -> dict[str, str]:
+        """What is other than the question asks, by field: ``--sets 1, not 2 or more``."""
+        return {
+            field: f"--{field.replace('_', '-')} {worded(value)}, not {fixed.said}"
+            for field, fixed in self.question.items()
+            if not fixed.met(value := getattr(self, field))
+        }
+
+    @property
+    def assignment(self) -> bool:
+        """Whether everything is as the question asks."""
+        return not self.departures()
+
     def remark(self) -> str:
         """What stands below every table of the results; empty for nothing."""
-        return ""
+        said = smaller(self.departures().values())
+        return f"{said}." if said else ""
 
     def cost(self, device: str) -> dict[str, Any]:  # noqa: ARG002 - likewise
         """What was predicted and what is measured of it, for the record, after the run."""
@@ -107,9 +175,14 @@ class Experiment:
         """What runs without any option."""
         return type(self)()
 
+    def assigned(self) -> Self:
+        """What is at the assignment's size, with a value for everything that the question fixes."""
+        return type(self)()
+
     def full(self) -> str:
-        """The command line of the same at the size that a GPU has time for; empty for none."""
-        return self.command()
+        """The command line of the same at the assignment's size."""
+        usual = self.assigned()
+        return replace(self, **{one: getattr(usual, one) for one in self.departures()}).command()
 
     def command(self) -> str:
         """The command line that runs it: every option that is not the default."""
@@ -131,6 +204,12 @@ def rows(arrays: Mapping[str, Array], tasks: Iterable[str], what: str) -> Array:
 def seeded(name: str, seeds: int) -> list[str]:
     """The tasks of networks that differ in their seed alone: ``adam/plain/seed0``, ..."""
     return [f"{name}/seed{number}" for number in range(seeds)]
+
+
+def smaller(departures: Iterable[str]) -> str:
+    """Departures as a sentence without its full stop; empty if there are none."""
+    said = "; ".join(departures)
+    return f"{said}: {NOT_ASSIGNED}" if said else ""
 
 
 def counted(count: int, noun: str = "epoch") -> str:

@@ -8,7 +8,7 @@ batches in every group, so that groups can be compared in pairs.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -23,7 +23,20 @@ from training.cohort import Cohort, Member
 from training.data import Augmentation, Data
 from training.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, rows, seeded, spaced, whole
+from training.experiments.base import (
+    ALL,
+    PLACE,
+    Experiment,
+    all_of,
+    at_least,
+    choice,
+    exactly,
+    one_of,
+    rows,
+    seeded,
+    spaced,
+    whole,
+)
 from training.loop import Task
 from training.networks import Net
 from training.steps import epochs
@@ -139,6 +152,8 @@ PAIRS: Final = (
 class BatchnormDropout(Experiment):
     """Every variant, and where it has dropout every placement, trained with several seeds.
 
+    For how long, and with how many seeds, the question does not say: that they are trained.
+
     Args:
         dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
         variant: some of :data:`VARIANTS`.
@@ -159,6 +174,15 @@ class BatchnormDropout(Experiment):
 
     name = "batchnorm-dropout"
     title = "Batch normalization and dropout"
+    question = {
+        "dataset": exactly("mnist"),
+        "variant": all_of("bn", "bn-input", "dropout", "both"),
+        "dropout_placement": one_of("dense", "conv"),  # of the input and of hidden layers
+        "epochs": at_least(1),
+        "examples": ALL,
+        "validation": exactly(0),
+        "test_examples": ALL,
+    }
     chooses = frozenset({"variant", "dropout_placement", "seeds"})
     dataset: str = "mnist"
     variant: tuple[str, ...] = tuple(VARIANTS)
@@ -212,20 +236,6 @@ class BatchnormDropout(Experiment):
     def looks(self) -> tuple[int, ...]:
         """Epochs after which networks are looked at."""
         return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
-
-    def full(self) -> str:
-        """All images, at least ten seeds, twenty epochs."""
-        whole_set = replace(self, examples=0, test_examples=0)
-        return replace(whole_set, seeds=max(self.seeds, 10), epochs=20).command()
-
-    def remark(self) -> str:
-        """How many images there were, where they were not all."""
-        said = []
-        if self.examples:
-            said.append(f"{self.examples:,} training images, drawn with seed {self.seed},")
-        if self.test_examples:
-            said.append(f"{self.test_examples:,} test images")
-        return f"{datasets.title(self.dataset)}: {' and '.join(said)} stand for all." * bool(said)
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""

@@ -14,7 +14,7 @@ import torch
 from training import datasets
 from training.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, distinct, whole
+from training.experiments.base import PLACE, Experiment, Fixed, distinct, exactly, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from training.record import Array
 
 IMAGES: Final = 3  # of each class that is shown, beside the class's mean
+SHOWN: Final = 3  # classes, in the assignment
 CLASSES: Final = 1000  # rows that a table may have
 AT_ONCE: Final = 1000  # images whose distances are computed
 PARTS: Final = ("train", "validation", "test")
@@ -68,6 +69,10 @@ class Dataset(Experiment):
 
     name = "dataset"
     title = "The data set"
+    question = {
+        "dataset": exactly("fashion-mnist"),
+        "classes": Fixed(f"{SHOWN} or more", lambda classes: len(classes) >= SHOWN),
+    }
     dataset: str = "fashion-mnist"
     validation: int = 5000
     classes: tuple[int, ...] = (0, 1, 2)
@@ -87,10 +92,6 @@ class Dataset(Experiment):
         """With the data set, which is no option."""
         head, name, rest = super().command().partition(self.name)
         return f"{head}{name} {shlex.quote(self.dataset)}{rest}"
-
-    def full(self) -> str:
-        """Nothing is left to do."""
-        return ""
 
     def tasks(self) -> tuple[Task, ...]:
         """None; but what is not there is said before anything is kept."""

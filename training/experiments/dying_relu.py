@@ -18,7 +18,17 @@ from training.activations import places_of, straight
 from training.cohort import Cohort, Member
 from training.data import Data
 from training.errors import TrainingError
-from training.experiments.base import Experiment, choice, distinct, spaced, whole
+from training.experiments.base import (
+    Experiment,
+    all_of,
+    at_least,
+    choice,
+    distinct,
+    exactly,
+    one_of,
+    spaced,
+    whole,
+)
 from training.loop import Task
 from training.models import Mlp
 from training.steps import epochs
@@ -101,6 +111,15 @@ class DyingRelu(Experiment):
 
     name = "dying-relu"
     title = "Dying ReLU"
+    question = {
+        "activation": all_of(*ACTIVATIONS),
+        "hidden_layers": one_of(9, 10),  # "10-layer", with the output layer or without
+        "width": exactly(2),
+        "simulations": at_least(1000),
+        "points": exactly(3000),
+        "batch": exactly(64),
+        "epochs": at_least(1),
+    }
     activation: tuple[str, ...] = ("relu", "leaky")
     function: tuple[str, ...] = ("abs",)
     hidden_layers: tuple[int, ...] = (9, 10)

@@ -18,7 +18,16 @@ from training import activations, datasets, initial, losses, streams
 from training.cohort import Cohort, Member
 from training.data import Data
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, distinct, whole
+from training.experiments.base import (
+    PLACE,
+    Experiment,
+    Fixed,
+    all_of,
+    choice,
+    distinct,
+    one_of,
+    whole,
+)
 from training.loop import Task
 from training.models import Mlp
 from training.updates import SGD
@@ -105,6 +114,16 @@ class Init(Experiment):
 
     name = "init"
     title = "Weight initialization"
+    question = {
+        "setting": one_of("ball", "mnist"),  # the blogs' own
+        "activation": all_of("tanh", "sigmoid", "relu"),
+        "init": Fixed(
+            "all of glorot, he, and normal with several standard deviations",
+            lambda init: (
+                {"glorot", "he"} <= {*init} and sum(one.startswith("normal") for one in init) > 1
+            ),
+        ),
+    }
     setting: str = "ball"
     activation: tuple[str, ...] = ()
     init: tuple[str, ...] = ()
@@ -140,12 +159,10 @@ class Init(Experiment):
         """Activation and initializer of each group of members."""
         return [(activation, init) for activation in self.activation for init in self.init]
 
-    def remark(self) -> str:
-        """What stands in for the images of the blog."""
-        if self.setting != datasets.DIGITS:
-            return ""
-        title = datasets.title(datasets.DIGITS)
-        return f"Setting {self.setting}: the network of mnist, on {title}, 8x8."
+    def assigned(self) -> Init:
+        """The setting's own comparisons; digits stand in for those of mnist."""
+        departs = "setting" in self.departures()
+        return type(self)(setting="mnist") if departs else self.baseline()
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group, looked at once."""

@@ -16,7 +16,16 @@ from training import losses, statistics, streams
 from training.cohort import Cohort, Member, member_keys
 from training.data import Data
 from training.errors import TrainingError
-from training.experiments.base import Experiment, choice, distinct, spaced, whole
+from training.experiments.base import (
+    Experiment,
+    all_of,
+    at_least,
+    choice,
+    distinct,
+    exactly,
+    spaced,
+    whole,
+)
 from training.loop import Task
 from training.models import Mlp
 from training.steps import epochs
@@ -50,6 +59,12 @@ class Perceptron(Experiment):
 
     name = "perceptron"
     title = "Perceptron criterion and hinge loss"
+    question = {
+        "sets": at_least(2),  # what would a different one change?
+        "points": exactly(20),
+        "test_points": exactly(1000),
+        "loss": all_of(*MARGINS),
+    }
     sets: int = 1000
     points: int = 20
     test_points: int = 1000
