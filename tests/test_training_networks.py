@@ -12,7 +12,6 @@ from torch.nn import functional
 from archcalc import load
 from archcalc.bridge.twin import twin
 from training import losses, probes, runner, statistics, streams
-from training.answers import batchnorm_dropout as answers
 from training.answers import words
 from training.cohort import Cohort, Member
 from training.data import Augmentation, Data
@@ -701,13 +700,6 @@ def test_a_page_of_one_seed_says_that_it_says_nothing(tmp_path, capsys, cheap):
     assert str(tmp_path) in capsys.readouterr().err
 
 
-def test_full_size_is_ten_seeds_and_twenty_epochs():
-    """A GPU is asked for no fewer than ten seeds, twenty epochs long."""
-    asked = BatchnormDropout(seeds=3, epochs=2, rate=0.5)
-    assert asked.full() == BatchnormDropout(rate=0.5).command()
-    assert BatchnormDropout(seeds=30, epochs=9).full() == BatchnormDropout(seeds=30).command()
-
-
 def some(examples, tested, *, seed, standard=False):
     """Digits to learn from and to test on, 37 of them held out."""
     counts = {"examples": examples, "held": 37, "tested": tested}
@@ -732,12 +724,3 @@ def test_a_part_of_the_images_is_learnt_from_and_tested_on():
     assert drawn != [one.numpy().tobytes() for one in whole[0].x[:99]]
     normal, _ = some(99, 0, seed=3, standard=True)
     assert abs(float(normal.x.mean())) < 1e-5  # by the mean of what is learnt from
-
-
-def test_a_page_says_that_not_all_images_were_there():
-    """Where a part of the images stands for all, it is said below every table, with both counts."""
-    assert BatchnormDropout().remark() == ""
-    few = BatchnormDropout(examples=3000, test_examples=2000, seed=3, seeds=2)
-    said = "MNIST: 3,000 training images, drawn with seed 3, and 2,000 test images stand for all."
-    assert few.remark() == said
-    assert few.full() == BatchnormDropout(seed=3).command()

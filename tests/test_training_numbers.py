@@ -582,19 +582,60 @@ def test_no_interval_without_trials(successes, trials):
         statistics.wilson(successes, trials)
 
 
-def test_means():
-    """A mean's interval is 1.96 standard errors to each side, of the sample's own deviation."""
-    sample = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
-    found = statistics.mean(sample)
-    half = 1.959963984540054 * plain.stdev(sample) / math.sqrt(8)
-    assert found.value == pytest.approx(plain.mean(sample), rel=1e-12)
-    assert found.low == pytest.approx(plain.mean(sample) - half, rel=1e-12)
-    assert found.high == pytest.approx(plain.mean(sample) + half, rel=1e-12)
+proportions = st.lists(st.floats(0.01, 0.99), min_size=5, max_size=20)
 
 
-def test_the_mean_of_one():
-    """One number allows to say nothing about its mean."""
-    assert statistics.mean([2.5]) == (2.5, -math.inf, math.inf)
+@given(proportions)
+@laws
+def test_the_interval_of_proportions_is_students_on_the_logit(sample):
+    """On the scale of the logit it is as wide as Student's over p (1 - p), and within [0, 1]."""
+    found, usual = statistics.proportion(sample), statistics.student(sample)
+    assert found.value == usual.value
+    assert 0 <= found.low <= found.high <= 1
+    slope = found.value * (1 - found.value)
+    half = (usual.high - usual.value) / slope
+    middle = math.log(found.value / (1 - found.value))
+    for end, sign in ((found.low, -1), (found.high, 1)):
+        logit = middle + sign * half
+        assert end == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-9, abs=1e-12)
+
+
+def test_the_interval_of_proportions_is_students_where_they_are_close():
+    """Around one half, and of a small spread, both intervals are nearly the same."""
+    sample = [0.5, 0.501, 0.499, 0.5005, 0.4995]
+    assert statistics.proportion(sample)[:3] == pytest.approx(statistics.student(sample)[:3], 1e-5)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_at_an_end_proportions_have_no_spread(end):
+    """Where all proportions are 0, or all 1, the interval has no width."""
+    assert statistics.proportion([end] * 5)[:3] == (end, end, end)
+
+
+@pytest.mark.parametrize("of", [statistics.student, statistics.proportion])
+@pytest.mark.parametrize("count", range(1, 8))
+def test_few_values_have_no_interval(of, count):
+    """Of fewer than five values there is no interval, and the values are there in its place."""
+    sample = tuple(0.1 + 0.1 * place for place in range(count))
+    found = of(sample)
+    assert found.value == pytest.approx(plain.mean(sample))
+    if count < 5:
+        assert found[1:] == (-math.inf, math.inf, sample)
+        assert not found.excludes(2.0)
+    else:
+        assert found.low < found.value < found.high
+        assert found.each == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [("test_accuracy", statistics.proportion), ("test_loss", statistics.student)],
+)
+def test_an_accuracy_is_a_proportion(name, of):
+    """The mean of an accuracy has an interval made for proportions, that of a loss Student's."""
+    sample = [0.9, 0.99, 0.7, 0.95, 0.8]
+    assert statistics.score(name, sample) == of(sample)
+    assert statistics.proportion(sample).high < 1
 
 
 @pytest.mark.parametrize(
@@ -602,7 +643,7 @@ def test_the_mean_of_one():
 )
 def test_intervals_leave_out(value, excluded):
     """An interval excludes what is beyond its ends, and neither of them."""
-    assert statistics.Interval(0.3, 0.2, 0.4).excludes(value) == excluded
+    assert statistics.Estimate(0.3, 0.2, 0.4).excludes(value) == excluded
 
 
 # ------------------------------------------------------------------------------------ schedules

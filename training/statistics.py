@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit  # scipy.stats takes a second to load
+from scipy.special import expit, logit, stdtrit  # scipy.stats takes a second to load
 
 Z: Final = 1.959963984540054  # a normal variable lies within +-Z with probability 0.95
+FEWEST: Final = 5  # values of which an interval is given; fewer are shown themselves
 
 
 class Interval(NamedTuple):
@@ -18,6 +19,22 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+class Estimate(NamedTuple):
+    """A mean, its 95 % confidence interval, and the values where they are too few for one.
+
+    Attributes:
+        value: the mean.
+        low: the interval's lower end, minus infinity for fewer than :data:`FEWEST` values.
+        high: its upper end, likewise.
+        each: the values, if they are so few; else empty.
+    """
+
+    value: float
+    low: float
+    high: float
+    each: tuple[float, ...] = ()
 
     def excludes(self, value: float) -> bool:
         """Whether the interval leaves a value out."""
@@ -41,22 +58,31 @@ def wilson(successes: int, trials: int) -> Interval:
     return Interval(p, low, 1.0 if successes == trials else centre + half)
 
 
-def student(values: npt.ArrayLike) -> Interval:
-    """A mean with Student's interval, for samples of any size (Biometrika 6, 1908).
-
-    Of one value the interval is infinite.
-    """
+def student(values: npt.ArrayLike) -> Estimate:
+    """A mean with Student's interval (Biometrika 6, 1908)."""
     sample = np.asarray(values, dtype=np.float64)
     centre = float(sample.mean())
-    if sample.size < 2:  # noqa: PLR2004 - one value has no spread
-        return Interval(centre, -math.inf, math.inf)
+    if sample.size < FEWEST:
+        return Estimate(centre, -math.inf, math.inf, tuple(sample.tolist()))
     half = float(stdtrit(sample.size - 1, 0.975) * sample.std(ddof=1) / math.sqrt(sample.size))
-    return Interval(centre, centre - half, centre + half)
+    return Estimate(centre, centre - half, centre + half)
 
 
-def mean(values: npt.ArrayLike) -> Interval:
-    """A mean with its normal interval, +-1.96 standard errors; for samples of 30 and more."""
-    sample = np.asarray(values, dtype=np.float64)
-    half = Z * float(sample.std(ddof=1)) / math.sqrt(sample.size) if sample.size > 1 else math.inf
-    centre = float(sample.mean())
-    return Interval(centre, centre - half, centre + half)
+def proportion(values: npt.ArrayLike) -> Estimate:
+    """A mean of proportions, such as accuracies over seeds, its interval within 0 and 1.
+
+    Student's interval of the mean, made on the scale of its logit, by whose derivative the
+    standard error is divided: the logit interval of Brown, Cai, DasGupta (Statistical Science 16,
+    2001) for a mean of several proportions. Where all are 0, or all 1, it has no width.
+    """
+    found = student(values)
+    slope = found.value * (1 - found.value)
+    if found.each or slope == 0:
+        return found
+    centre, half = logit(found.value), (found.high - found.value) / slope
+    return Estimate(found.value, float(expit(centre - half)), float(expit(centre + half)))
+
+
+def score(name: str, values: npt.ArrayLike) -> Estimate:
+    """A mean over networks: of proportions, if the score's name ends with ``accuracy``."""
+    return (proportion if name.endswith("accuracy") else student)(values)

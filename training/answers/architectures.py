@@ -26,41 +26,26 @@ if TYPE_CHECKING:
     from archcalc.report import Report, Row
     from training.answers.words import Named
 
-_STACK: Final = "archcalc receptive-field 5x5 5x5 5x5"
-
 # What prints a block's numbers, or those that a figure draws.
 COMMANDS: Final = {
-    "alexnet-sizes": "archcalc alexnet --working",
-    "alexnet": "archcalc alexnet --working",
-    "alexnet-where": "archcalc alexnet",
-    "alexnet-groups": "archcalc compare alexnet alexnet-ungrouped alexnet-torchvision",
-    "alexnet-published": "archcalc alexnet",
-    "alexnet-layers": "archcalc alexnet",
-    "vgg19": "archcalc vgg19 --table",
-    "vgg19-totals": "archcalc vgg19 --no-bias",
-    "vgg19-stages": "archcalc vgg19 --no-bias",
-    "vgg19-where": "archcalc vgg19 --no-bias",
-    "vgg19-published": "archcalc vgg19",
-    "vgg19-layers": "archcalc vgg19 --no-bias",
-    "field-claim": _STACK,
-    "field-start": _STACK,
-    "field-step": _STACK,
-    "field-next": _STACK,
-    "field-single": _STACK,
-    "field": _STACK,
-    "field-stack": _STACK,
-    "field-parameters": 'archcalc compare "HxWxC conv5-C x3" "HxWxC conv13-C"',
-    "idea": "archcalc receptive-field inception-naive",
-    "sizes": "archcalc inception",
-    "sizes-conclusion": "archcalc inception",
-    "inception-modules": "archcalc inception",
-    "operations": "archcalc inception",
-    "operations-totals": "archcalc compare inception-naive inception-reduced",
-    "problem": "archcalc inception --explain",
-    "saving": "archcalc inception --explain",
-    "inception-macs": "archcalc inception",
-    "next": "archcalc inception --input 32x32xC",
-    "conclusion": "archcalc compare inception-naive inception-reduced",
+    name: command
+    for command, names in {
+        "archcalc alexnet --working": "alexnet-sizes alexnet",
+        "archcalc alexnet": "alexnet-where alexnet-published alexnet-layers",
+        "archcalc compare alexnet alexnet-ungrouped alexnet-torchvision": "alexnet-groups",
+        "archcalc vgg19 --table": "vgg19",
+        "archcalc vgg19 --no-bias": "vgg19-totals vgg19-stages vgg19-where vgg19-layers",
+        "archcalc vgg19": "vgg19-published",
+        "archcalc receptive-field 5x5 5x5 5x5": "field-claim field-start field-step "
+        "field-next field-single field field-stack",
+        'archcalc compare "HxWxC conv5-C x3" "HxWxC conv13-C"': "field-parameters",
+        "archcalc receptive-field inception-naive": "idea",
+        "archcalc inception": "sizes sizes-conclusion inception-modules operations inception-macs",
+        "archcalc compare inception-naive inception-reduced": "operations-totals conclusion",
+        "archcalc inception --explain": "problem saving",
+        "archcalc inception --input 32x32xC": "next",
+    }.items()
+    for name in names.split()
 }
 MODULES: Final = 3  # Inception modules one behind another, to see how wide they grow
 

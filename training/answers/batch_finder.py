@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from training.answers.minigooglenet import cost, range_of
-from training.answers.words import percent, short, table, under
+from training.answers.words import interval, paired, short, table, told, under
 from training.experiments.base import counted
 from training.experiments.batch_finder import TAIL
 from training.rules import SHARE
@@ -32,7 +32,7 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
                 f"{int(name):,}",
                 f"{arm['updates'][-1]:,}",
                 short(loss),
-                percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
+                interval(arm["final"]["val_accuracy"]["mean"]),
                 f"{arm['noise']:,.4g}",
                 "*" * bool(inside),
             )
@@ -76,13 +76,6 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
         "to train for longer. The block diagram (block-diagram.png, block-diagram.svg) shows the "
         "same steps.",
     )
-    yield (
-        "meaning",
-        "What the range means: all its batches learn about as much from the same images, so the "
-        "smallest is the noisiest that still learns well, and the largest the one of fewest "
-        "updates; beyond it images are wasted (McCandlish, Kaplan, Amodei, arXiv 1812.06162, call "
-        "it the critical batch size).",
-    )
     yield from under("cost", cost(results, experiment.momentum))
 
 
@@ -100,18 +93,18 @@ def _range(batches: list[int], count: int) -> str:
 
 def _like(curve: Mapping[str, Any]) -> str:
     """Is it like the curve of rates?"""
-    losses = [one for one in curve["loss"] if one is not None]
-    rising = all(a <= b for a, b in pairwise(losses))
-    said = range_of(curve["basin"], "batches")
+    pairs = zip(pairwise(curve["batches"]), pairwise(curve["each"]), strict=True)
+    doublings = {f"{a:,} to {b:,}": paired(two, one) for (a, b), (one, two) in pairs}
+    rises = told(doublings, "from", "higher", "lower", "not shown to differ")
     shape = (
-        "the loss grows with every doubling: the rate is fixed, so a larger batch means fewer and "
-        "no longer steps. That is the side of small rates in the curve of rates, mirrored; there "
-        "is no side on which training diverges, as no batch makes a step longer"
-        if rising
-        else "the loss does not grow with every doubling: beside the number of steps, the noise of "
-        "small batches counts"
+        "The rate is fixed, so a larger batch means fewer and no longer steps: that is the side of "
+        "small rates in the curve of rates, mirrored, without a side on which training diverges"
+        if all(found[0] is not None and found[0] >= 0 for found in doublings.values())
+        else "That is not the side of small rates, mirrored, throughout: beside the number of "
+        "steps, the noise of small batches counts"
     )
     return (
-        f"Is the loss like that over rates? Here {shape}. Read by the same rule (within {SHARE:g} "
-        f"of the fall from the loss of who has learnt nothing): {said}."
+        "Is the loss like that over rates? From one batch to the next, which is twice as large, it "
+        f"is {rises}. {shape}. Read by the same rule (within {SHARE:g} of the fall from the "
+        f"loss of who has learnt nothing): {range_of(curve['basin'], 'batches')}."
     )

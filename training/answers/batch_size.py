@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from training.answers.minigooglenet import cost, pairs, scores
 from training.answers.words import percent, points, short, table, under, verdict
-from training.experiments.batch_size import GROW, WHOLE
+from training.experiments.batch_size import GROW, HALVE, WHOLE
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:
@@ -42,17 +42,13 @@ def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
     title = f"The growing batch beside a rate in cycles ({DECAYING}, batch {experiment.batch})"
     yield "scores", scores(experiment, results, title)
     if results["pairs"]:
-        yield "pairs", pairs(results)
-        row = results["pairs"][0]
+        yield "pairs", pairs(experiment, results)
+        yield from under("generalization", map(_alike, results["pairs"]))
+        took = (f"{name} {arm['updates'][-1]:,}" for name, arm in results["arms"].items())
         yield (
             "generalization",
-            "Does growing the batch at a fixed rate generalize like a cyclical rate that decays? "
-            f"In validation accuracy after the last update: {points(row['val_accuracy'], 2)} "
-            f"points, {verdict(row['val_accuracy'])}; in test accuracy: "
-            f"{points(row['test_accuracy'], 2)}. Both policies lower the noise scale, one by B in "
-            f"the denominator and one by the rate above it; the growing batch took "
-            f"{_last(results, GROW):,} updates, the cyclical rate {_last(results, DECAYING):,}, "
-            "for about as many images.",
+            "All of them lower the noise scale, the growing batch by B in the denominator and the "
+            f"others by the rate above it, for about as many images; updates: {', '.join(took)}.",
         )
     yield "parts", _parts(experiment, results)
     yield from under("cost", cost(results, experiment.momentum))
@@ -73,9 +69,21 @@ def _end(results: Mapping[str, Any]) -> str:
     )
 
 
-def _last(results: Mapping[str, Any], name: str) -> int:
-    count: int = results["arms"][name]["updates"][-1]
-    return count
+ASKED: Final = {
+    (GROW, DECAYING): "Does growing the batch at a fixed rate generalize like a cyclical rate that "
+    "decays?",
+    (HALVE, DECAYING): "Does halving the rate at a fixed batch generalize like that rate?",
+    (GROW, HALVE): "Does growing the batch do what halving the rate does?",
+}
+
+
+def _alike(row: Mapping[str, Any]) -> str:
+    """Whether two ways to train generalize alike."""
+    return (
+        f"{ASKED[row['one'], row['two']]} In validation accuracy after the last update: "
+        f"{points(row['val_accuracy'], 2)} points, {verdict(row['val_accuracy'])}; in test "
+        f"accuracy: {points(row['test_accuracy'], 2)}, {verdict(row['test_accuracy'])}."
+    )
 
 
 def _mean(values: list[float | None]) -> float | None:
@@ -83,13 +91,14 @@ def _mean(values: list[float | None]) -> float | None:
     return sum(known) / len(known) if len(known) == len(values) else None
 
 
+ROUNDING: Final = 1e-3  # of 32 bits; a relative difference above it has another cause
+
+
 def _parts(experiment: BatchSize, results: Mapping[str, Any]) -> Table:
     found = results["parts"]
+    rounding = max(found["frozen_loss"][0], found["frozen_gradient"][0]) < ROUNDING
     rows = [
-        (
-            said,
-            *(f"{found[f'{word}_{what}'][0]:.2g}" for what in ("loss", "gradient")),
-        )
+        (said, *(f"{found[f'{word}_{what}'][0]:.2g}" for what in ("loss", "gradient")))
         for word, said in (
             ("frozen", "batch norm by running statistics"),
             ("parts", "batch norm by the statistics of each part"),
@@ -99,9 +108,9 @@ def _parts(experiment: BatchSize, results: Mapping[str, Any]) -> Table:
         "Relative differences between a batch that is computed whole and in four parts whose "
         f"gradients are added up ({WHOLE} images, after the last update, mean over seeds, "
         "fp32; the gradient's in the Euclidean norm). Without batch norm's own "
-        "statistics nothing but rounding differs, dropout included: its masks are drawn for the "
-        "batch. With them, each part is normalized by itself, so a large batch in parts is not "
-        f"quite a large batch. In this run at most {experiment.micro_batch:,} images are computed "
+        f"statistics {'nothing but' if rounding else 'more than'} rounding differs, dropout "
+        "included, whose masks are drawn for the batch; with them, each part is normalized by "
+        f"itself. In this run at most {experiment.micro_batch:,} images are computed "
         "at once.",
     )
     headings = ("", "loss differs by", "gradient differs by")

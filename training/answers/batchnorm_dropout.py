@@ -5,7 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import datasets
-from training.answers.words import interval, percent, points, short, signed, table, under, verdict
+from training.answers.words import (
+    brackets,
+    difference,
+    differences,
+    estimate,
+    interval,
+    paired,
+    percent,
+    points,
+    short,
+    side,
+    signed,
+    table,
+    told,
+    under,
+    verdict,
+)
+from training.experiments.base import counted
 from training.experiments.batchnorm_dropout import (
     HIDDEN,
     HIDDEN_LAYERS,
@@ -22,13 +39,11 @@ from training.experiments.batchnorm_dropout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from archcalc.render.table import Block, Table
     from training.answers.words import Named
     from training.experiments.batchnorm_dropout import BatchnormDropout
-
-    Found = Sequence[float | None]
 
 HALF: Final = SHARES.index(0.5)
 
@@ -42,15 +57,12 @@ def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator
     yield from under("co-adaptation", _coadaptation(experiment, groups))
     yield from under("covariate-shift", _covariate_shift(experiment, groups))
     yield from _learnt(experiment, groups)
+    yield from under("channels", _channels(experiment, groups))
     yield from under("input", _input(results["pairs"]))
-    yield from _dropout(results["pairs"], experiment)
+    yield from _dropout(groups, results["pairs"])
     yield from under("together", _together(results["pairs"]))
-    yield from under("placements", _placements(groups, results["pairs"]))
+    yield from under("placements", _placements(experiment, groups, results["pairs"]))
     yield from under("where", _where(experiment))
-
-
-def _seeds(experiment: BatchnormDropout) -> str:
-    return f"{experiment.seeds} seed{'s' * (experiment.seeds > 1)}"
 
 
 def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
@@ -77,11 +89,11 @@ def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
         )
     headings = ("", "network", "test accuracy", "spread", "test loss", "training accuracy", "loss")
     on = datasets.title(experiment.dataset)
-    title = f"LeNet-5 on {on}: {_seeds(experiment)}, {experiment.epochs} epochs"
+    title = f"LeNet-5 on {on}: {counted(experiment.seeds, 'seed')}, {experiment.epochs} epochs"
     notes = (
         f"Accuracy and cross-entropy on all {held} and on all training images after the last "
-        "epoch, without dropout; none is chosen for its score. In brackets: 95 % Student "
-        "intervals of the mean; spread: standard deviation over seeds, in percentage points. "
+        f"epoch, without dropout; none is chosen for its score. {brackets(experiment.seeds)} "
+        "Spread: standard deviation over seeds, in percentage points. "
         f"Adam, rate {experiment.rate:g} with warm-up and half a cosine down, batch "
         f"{experiment.batch}.{_resized(experiment)}",
         *(f"{name}: {VARIANTS[name].said}." for name in experiment.variant),
@@ -97,45 +109,29 @@ def _resized(experiment: BatchnormDropout) -> str:
 
 
 def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
-    rows = [
-        (
-            f"{row['one']} - {row['two']}",
-            points(row["test_accuracy"], 2),
-            signed(row["test_loss"]),
-            points(row["train_accuracy"], 2),
-            verdict(row["test_accuracy"]),
-        )
-        for row in pairs
-    ]
-    headings = (
-        "first less second",
-        "test accuracy",
-        "test loss",
-        "training accuracy",
-        "in test accuracy",
+    headings = {
+        "": "first less second",
+        "test_accuracy": "test accuracy",
+        "test_loss": "test loss",
+        "train_accuracy": "training accuracy",
+    }
+    rows = ((f"{row['one']} - {row['two']}", row) for row in pairs)
+    note = (
+        "Pairs of networks with the same initial weights and the same batches; accuracy in "
+        "percentage points."
     )
-    notes = (
-        f"Pairs of networks with the same initial weights and the same batches, "
-        f"{_seeds(experiment)}; accuracy in percentage points. In brackets: 95 % Student intervals "
-        "of the mean difference. The verdict is that of the interval, one comparison at a time.",
-    )
-    return table("The comparison in pairs", headings, rows, notes)
+    judged = ("test_accuracy", "in test accuracy")
+    title = "The comparison in pairs"
+    return differences(title, rows, headings, judged, experiment.seeds, note)
 
 
 def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 1, the first term."""
-    yield (
-        "Co-adaptation: a unit that is of use only in the company of certain others, whose "
-        "mistakes it has learnt to mend, is co-adapted; what a few units can do only together "
-        "seldom carries over to new images (Srivastava et al., JMLR 15, 2014, sections 1 and 7.1). "
-        "With dropout any of the others may be missing, so a unit must do something useful by "
-        "itself."
-    )
     rows = [
         (
             group["name"],
-            short(group["correlation"][0]),
-            *(percent(found[0], 2) for found in group["silenced"]),
+            estimate(group["correlation"], short),
+            *(interval(found, 2) for found in group["silenced"]),
         )
         for group in groups.values()
     ]
@@ -144,33 +140,32 @@ def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> It
         "Units of F6, the last hidden layer, on all test images, without dropout. Correlation: the "
         "mean absolute one of two different units. Silent: test accuracy where that share of the "
         f"units is set to 0 and the rest scaled up, a mean over {MASKS} random choices, the same "
-        f"for all networks, and {_seeds(experiment)}.",
+        f"for all networks. {brackets(experiment.seeds)}",
     )
     yield table("Co-adaptation, measured", headings, rows, notes)
     places = [name for name in groups if name.startswith("dropout")]
     if "plain" in groups and places:
         plain, drop = groups["plain"], groups[places[0]]
-        losses = [100 * (g["silenced"][0][0] - g["silenced"][HALF][0]) for g in (plain, drop)]
-        fewer = "with dropout units depend on one another less"
-        more = "this does not show less dependence with dropout"
-        falls = drop["correlation"][0] < plain["correlation"][0]
+        lost = [[each[0] - each[HALF] for each in g["silenced_each"]] for g in (plain, drop)]
+        cost, other = (100 * sum(one) / len(one) for one in lost)
+        found = paired(lost[1], lost[0])
+        less = verdict(
+            found,
+            "with dropout units depend on one another more",
+            "with dropout units depend on one another less",
+            "less dependence with dropout is not shown",
+        )
         yield (
-            f"Half of F6's units silenced cost the plain network {losses[0]:.2f} percentage points "
-            f"and {places[0]} {losses[1]:.2f}: {fewer if losses[1] < losses[0] else more}. The "
-            f"mean correlation of two units, {short(plain['correlation'][0])} and "
-            f"{short(drop['correlation'][0])}, {'falls too' if falls else 'does not fall'}: units "
-            "may agree and yet not need one another."
+            f"Half of F6's units silenced cost the plain network {cost:.2f} percentage points and "
+            f"{places[0]} {other:.2f}; the difference is {points(found, 2)}: "
+            f"{less}. The mean correlation of two units is "
+            f"{estimate(plain['correlation'], short)} and {estimate(drop['correlation'], short)}, "
+            "respectively; units may agree and yet not need one another."
         )
 
 
 def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 1, the second term."""
-    yield (
-        "Internal covariate shift: the distribution of what a layer reads changes while the "
-        "network learns, because the layers before it do (Ioffe, Szegedy, arXiv 1502.03167, "
-        "section 2). Batch norm gives every unit the mean beta and the standard deviation gamma "
-        "over a batch, whatever the layers before it do, and learns these two."
-    )
     if experiment.epochs == 0:
         return
     rows = []
@@ -187,22 +182,37 @@ def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) ->
         "How far the mean of a unit moves from one epoch to the next, in its standard deviations, "
         f"on {WATCHED:,} training images that stay the same: in the first epoch, and in a later "
         f"one on average. Means over the first {UNITS} units of each layer and "
-        f"{_seeds(experiment)}. With batch norm, the weighted sums in front of it too.",
+        f"{counted(experiment.seeds, 'seed')}. With batch norm, the weighted sums before it too.",
     )
     yield table("Internal covariate shift, measured", headings, rows, notes, words=2)
     if "plain" in groups and "bn" in groups:
-        plain, ours = (groups[name]["drift"]["read"]["mean"] for name in ("plain", "bn"))
-        then = f", and in {_layers(_later(ours), _later(plain))} later" if plain[1:] else ""
-        yield (
-            "With batch norm the mean of what tanh reads moves less than in the plain network in "
-            f"{_layers(ours[0], plain[0])} in the first epoch{then}, and no less in the "
-            "others. The plain network is born "
-            "with small sums, so that its first epoch moves them by many of their deviations at "
-            "birth. Batch norm does not keep the weighted sums in front of it from moving; it "
-            "takes that out of what tanh reads. That this is why batch norm helps is not shown by "
-            "it: networks whose distributions are made to shift behind batch norm learn as fast "
-            "(Santurkar et al., arXiv 1805.11604, section 2)."
-        )
+        yield _drifts(*(groups[name]["drift"] for name in ("plain", "bn")))
+
+
+def _drifts(plain: Mapping[str, Any], norm: Mapping[str, Any]) -> str:
+    """In which layers the means that tanh reads move less with batch norm, and the sums before."""
+    said = []
+    for when, part in (("in the first epoch", slice(1)), ("later", slice(1, None))):
+        if not plain["read"]["mean"][part]:
+            continue
+        both = zip(*(_moved(drift["read"], part) for drift in (norm, plain)), strict=True)
+        moved = {
+            layer.upper(): paired(*pair) for layer, pair in zip(HIDDEN_LAYERS, both, strict=True)
+        }
+        said.append(f"{when} {told(moved, 'in', 'more', 'less', 'not shown to differ')}")
+    before, behind = (
+        [sum(own) / len(own) for own in zip(*_moved(norm[where], slice(None)), strict=True)]
+        for where in ("weighted", "read")
+    )
+    held = paired(before, behind)
+    return (
+        "How far the mean of what tanh reads moves, with batch norm beside the plain network: "
+        f"{'; '.join(said)}. How far the weighted sums in front of batch norm move, less what it "
+        f"hands on: {signed(held, 2)} of their deviations an epoch, "
+        f"{verdict(held, 'more', 'less', 'not shown to differ')}. That this is why batch norm "
+        "helps is not shown by it: networks whose distributions are made to shift behind batch "
+        "norm learn as fast (Santurkar et al., arXiv 1805.11604, section 2)."
+    )
 
 
 def _later(drift: list[list[float]]) -> list[float]:
@@ -210,11 +220,12 @@ def _later(drift: list[list[float]]) -> list[float]:
     return [sum(layer) / len(layer) for layer in zip(*drift[1:], strict=True)]
 
 
-def _layers(one: list[float], two: list[float]) -> str:
-    """The layers in which the first is less."""
-    pairs = zip(HIDDEN_LAYERS, one, two, strict=True)
-    found = [layer.upper() for layer, ours, theirs in pairs if ours < theirs]
-    return ", ".join(found) or "no layer"
+def _moved(drift: Mapping[str, Any], part: slice) -> list[list[float]]:
+    """A layer a row: of every seed the mean over some epochs."""
+    seeds = (
+        [sum(own) / len(own) for own in zip(*seed[part], strict=True)] for seed in drift["each"]
+    )
+    return [list(layer) for layer in zip(*seeds, strict=True)]
 
 
 def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Named]:
@@ -227,22 +238,12 @@ def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator
             layer = norm["name"].partition("/")[0]
             layer = layer if layer == "input" else layer.upper()
             for kind, said in KINDS.items():
-                found = norm[kind]
-                rows.append(
-                    (
-                        layer,
-                        said,
-                        norm["count"],
-                        short(found["mean"]),
-                        short(found["std"]),
-                        short(found["min"]),
-                        short(found["max"]),
-                    )
-                )
+                ends = (norm[kind][what] for what in ("mean", "std", "min", "max"))
+                rows.append((layer, said, norm["count"], *map(short, ends)))
         headings = ("layer", "of batch norm", "values", "mean", "std", "min", "max")
         notes = [
-            f"After {experiment.epochs} epochs, over all channels and {_seeds(experiment)}; gamma "
-            "begins at 1, beta at 0. Each value is in the record."
+            f"After {experiment.epochs} epochs, over all channels and "
+            f"{counted(experiment.seeds, 'seed')}; gamma begins at 1, beta at 0."
         ]
         if group["variant"] == "bn-input":
             notes.append(
@@ -253,10 +254,33 @@ def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator
         yield f"learnt/{group['name']}", table(title, headings, rows, notes, words=2)
 
 
+def _channels(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+    """Part 2: gamma and beta of every channel, a table a layer."""
+    shown = [groups[name] for name in ("bn", "bn-input") if name in groups]
+    kinds = ("gamma", "beta")
+    for layer in ("input/bn", "c1/bn", "c3/bn"):
+        found = {
+            (group["name"], kind): norm[kind]["channels"]
+            for group in shown
+            for norm in group["norms"]
+            for kind in kinds
+            if norm["name"] == layer and norm[kind]["channels"]
+        }
+        if found:
+            rows = (
+                (number, *(estimate(one, short) for one in channel))
+                for number, channel in enumerate(zip(*found.values(), strict=True), 1)
+            )
+            title = f"Batch norm of every channel of {layer.removesuffix('/bn').upper()}"
+            headings = ("channel", *map(", ".join, found))
+            yield table(title, headings, rows, (brackets(experiment.seeds),))
+
+
 def _row(pairs: list[Any], one: str, two: str) -> Any:  # noqa: ANN401 - a row of results
     """The comparison of two variants, at the first placement of each; None if it was not made."""
     for row in pairs:
-        if row["one"].partition("/")[0] == one and row["two"].partition("/")[0] == two:
+        names = [row[which].partition("/")[0] for which in ("one", "two")]
+        if names == [one, two] and one != two:
             return row
     return None
 
@@ -266,20 +290,26 @@ def _input(pairs: list[Any]) -> Iterator[Block]:
     for name, said in (("bn-input", "one channel"), ("bn-pixel", "every pixel")):
         row = _row(pairs, name, "bn")
         if row:
-            answer = {
-                "better": "Yes",
-                "worse": "No, it does harm",
-                "no difference shown": "It is not shown to",
-            }.get(verdict(row["test_accuracy"]), "Too few seeds to say")
+            answer = verdict(row["test_accuracy"], "Yes", "No, it does harm", "It is not shown to")
             yield (
                 f"Does batch norm of the input ({said}) in place of standard normalization "
-                f"improve the network? {answer}: test accuracy {points(row['test_accuracy'], 2)} "
-                f"percentage points, test loss {signed(row['test_loss'])}, training accuracy "
-                f"{points(row['train_accuracy'], 2)}."
+                f"improve the network? {answer[0].upper()}{answer[1:]}: {_changes(row)}."
             )
 
 
-def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Named]:
+SCORES: Final = {
+    "test_accuracy": "test accuracy {} percentage points",
+    "test_loss": "test loss {}",
+    "train_accuracy": "training accuracy {}",
+}
+
+
+def _changes(row: Mapping[str, Any]) -> str:
+    """The differences of a row, in words."""
+    return ", ".join(said.format(difference(name, row[name])) for name, said in SCORES.items())
+
+
+def _dropout(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Named]:
     """Parts 4 and 5."""
     asked = (
         ("dropout", "bn", "Dropout in place of batch norm"),
@@ -290,21 +320,16 @@ def _dropout(pairs: list[Any], experiment: BatchnormDropout) -> Iterator[Named]:
     )
     for one, two, said in asked:
         row = _row(pairs, one, two)
-        if row and row["one"].partition("/")[0] != row["two"].partition("/")[0]:
+        if row:
+            gaps = (_gaps(groups[row[which]]) for which in ("one", "two"))
+            gap = paired(*gaps)
             yield (
                 one,
                 f"{said}: test accuracy {points(row['test_accuracy'], 2)} percentage points, "
                 f"{verdict(row['test_accuracy'])}; training accuracy "
-                f"{points(row['train_accuracy'], 2)}, so the gap between training and test "
-                f"accuracy {_gap(row)} in the mean.",
+                f"{points(row['train_accuracy'], 2)}; training less test accuracy "
+                f"{points(gap, 2)}, {verdict(gap, 'larger', 'smaller', 'not shown to differ')}.",
             )
-    if any(VARIANTS[name].drop for name in experiment.variant):
-        yield (
-            "scaling",
-            "At test time nothing is scaled: dropout is inverted, what it keeps is multiplied by "
-            "1/(1 - p) in training. Weights of a network that was trained without that would have "
-            "to be multiplied by 1 - p, with the same outputs.",
-        )
 
 
 def _together(pairs: list[Any]) -> Iterator[str]:
@@ -312,13 +337,12 @@ def _together(pairs: list[Any]) -> Iterator[str]:
     rows = [(said, _row(pairs, "both", one)) for one, said in ALONE.items()]
     if any(row is None for _, row in rows):
         return
-    verdicts = [verdict(row["test_accuracy"]) for _, row in rows]
-    better = set(verdicts) == {"better"}
+    better = all(side(row["test_accuracy"]) == 1 for _, row in rows)
     add_up = "The benefits add up" if better else "The benefits are not shown to add up"
     beside = (
-        f"beside {said}, in test accuracy: {found}, while the test loss changes by "
-        f"{signed(row['test_loss'])}"
-        for (said, row), found in zip(rows, verdicts, strict=True)
+        f"beside {said}, in test accuracy: {verdict(row['test_accuracy'])}, while the test loss "
+        f"changes by {signed(row['test_loss'])}"
+        for said, row in rows
     )
     yield f"{add_up}: {'; '.join(beside)}."
 
@@ -326,12 +350,15 @@ def _together(pairs: list[Any]) -> Iterator[str]:
 ALONE: Final = {"bn": "batch norm alone", "dropout": "dropout alone"}
 
 
-def _gap(row: Mapping[str, Any]) -> str:
-    change = row["train_accuracy"][0] - row["test_accuracy"][0]
-    return f"{'grows' if change > 0 else 'shrinks'} by {100 * abs(change):.2f} points"
+def _gaps(group: Mapping[str, Any]) -> list[float]:
+    """Of every network, by how much its training accuracy exceeds its test accuracy."""
+    scores = (group["final"][f"{part}_accuracy"]["each"] for part in ("train", "test"))
+    return [learnt - tested for learnt, tested in zip(*scores, strict=True)]
 
 
-def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
+def _placements(
+    experiment: BatchnormDropout, groups: Mapping[str, Any], pairs: list[Any]
+) -> Iterator[Block]:
     """The variance shift, and where dropout may sit."""
     rows = []
     for group in groups.values():
@@ -344,8 +371,8 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
             (
                 group["name"],
                 *shown,
-                percent(accuracy[0], 2),
-                percent(adjusted["accuracy"][0], 2),
+                interval(accuracy, 2),
+                interval(adjusted["accuracy"], 2),
                 points(adjusted["gain"], 2),
                 signed(adjusted["loss_gain"]),
             )
@@ -366,18 +393,10 @@ def _placements(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Block]:
         f"{MEASURED:,} training images. 1 is no shift; a little is the lag of a running mean, "
         "and with a batch norm of each pixel, pixels that are hardly ever lit weigh much. "
         "Adjusted: with running statistics computed anew without dropout, the remedy of Li, Chen, "
-        "Hu, Yang, arXiv 1801.05134; a gain in loss below 0 is an improvement.",
+        "Hu, Yang, arXiv 1801.05134; a gain in loss below 0 is an improvement. "
+        f"{brackets(experiment.seeds)}",
     )
     yield table("Variance shift", headings, rows, notes)
-    if any(name.startswith("both") for name in groups):
-        yield (
-            "Dropout in front of batch norm shifts its variance: a unit with mean c and variance v "
-            "that is kept with probability q and scaled by 1/q has in training the variance "
-            "(v + c^2)/q - c^2, and v at test time, while batch norm still divides by the root of "
-            "the first (Li et al.). Behind the last batch norm dropout shifts nothing; layers "
-            "further on read what has gone through other weights and tanh, and may be off either "
-            "way."
-        )
     compared = [
         row for row in pairs if row["one"].partition("/")[0] == row["two"].partition("/")[0]
     ]

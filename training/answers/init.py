@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import percent, short, table, under
-from training.experiments.init import LAYERS, MEASURES
+from training.answers.words import (
+    Found,
+    apart,
+    brackets,
+    estimate,
+    listed,
+    paired,
+    percent,
+    short,
+    table,
+    under,
+    verdict,
+)
+from training.experiments.init import LAYERS, LEVEL, MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,26 +30,6 @@ if TYPE_CHECKING:
 VANISHED: Final = 0.1  # of a spread, from one end of the five layers to the other
 EXPLODED: Final = 10.0
 SHARES: Final = ("saturated", "dead")
-WHAT: Final = {
-    "sigmoid": (
-        "A sigmoid's slope is at most 1/4, so values shrink from layer to layer, even where "
-        "nothing is saturated, unless the weights make up for it; weights that large saturate it."
-    ),
-    "tanh": (
-        "Weights too small make every layer's output smaller than the one before; weights too "
-        "large drive tanh onto its flat parts. Glorot's variance, 2/(fan_in + fan_out), is meant "
-        "to keep both directions level where tanh is nearly straight. As its slope is below 1 on "
-        "average, a somewhat larger variance can be more even over a few layers, at the price of "
-        "more units on the flat parts."
-    ),
-    "relu": (
-        "ReLU sets half of what reaches it to zero and so halves the mean square; He's variance, "
-        "2/fan_in, makes up for it, and Glorot's, which assumes a straight function, does "
-        "not. He's keeps the mean square; the deviation over examples falls all the same, as a "
-        "ReLU network makes examples more alike."
-    ),
-    "id": "Without an activation the product of the weight matrices alone decides.",
-}
 
 
 def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Named]:
@@ -70,43 +63,51 @@ def _measure(experiment: Init, groups: list[Any], measure: str, meaning: str) ->
     return table(title, headings, rows, notes, words=2)
 
 
-def change(group: Mapping[str, Any], measure: str) -> float | None:
-    """How much larger a measure is in the last layer than in the first; None if it cannot be."""
-    first, last = group["layers"][0][measure], group["layers"][-1][measure]
-    return last / first if first and last is not None else None
+def factors(group: Mapping[str, Any], measure: str) -> list[float | None]:
+    """Of each network, the logarithm of how much larger a measure is in the last layer.
+
+    None where it is 0 at an end, or no number.
+    """
+    return [
+        math.log(last / first) if first and last else None for first, last in group["ends"][measure]
+    ]
 
 
-def _fate(ratio: float | None) -> str:
+def _fate(found: Found) -> str:
     """What becomes of a signal or gradient on its way, by :data:`VANISHED`, :data:`EXPLODED`."""
-    if ratio is None:
+    if found[0] is None:
         return "is gone"
-    if ratio < VANISHED:
+    factor = math.exp(found[0])
+    if factor < VANISHED:
         return "vanishes"
-    return "explodes" if ratio > EXPLODED else "lasts"
+    return "explodes" if factor > EXPLODED else "lasts"
 
 
-def _factors(group: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """By how much the signal grows from the first layer to the last, and the gradient back."""
-    forward, back = (change(group, measure) for measure in LEVEL)
-    return forward, 1 / back if back else None
+def _ways(group: Mapping[str, Any]) -> tuple[Found, Found]:
+    """How the signal grows from the first layer to the last, and the gradient back: logarithms."""
+    signal, gradient = (factors(group, measure) for measure in LEVEL)
+    nothing = [0.0] * len(signal)
+    return paired(signal, nothing), paired(nothing, gradient)
 
 
-def _both(group: Mapping[str, Any]) -> str:
-    """What becomes of both."""
-    forward, backward = _factors(group)
-    return f"the signal {_fate(forward)} and the gradient {_fate(backward)}"
+def _factor(found: Found) -> str:
+    """``x 0.64 [0.62, 0.66]``, the mean being geometric."""
+    return f"x {estimate(found, lambda one: short(math.exp(one)))}"
 
 
 def _fates(experiment: Init, groups: list[Any]) -> Table:
     rows = []
     for group in groups:
-        factors = (f"x {short(factor)}" for factor in _factors(group))
-        rows.append((group["activation"], group["init"], _both(group), *factors))
+        signal, gradient = _ways(group)
+        both = f"the signal {_fate(signal)} and the gradient {_fate(gradient)}"
+        means = map(_factor, (signal, gradient))
+        rows.append((group["activation"], group["init"], both, *means))
     headings = ("activation", "init", "what happens", "signal, 1 to 5", "gradient, 5 to 1")
     notes = (
         f"Setting {experiment.setting}. Signal: {MEASURES[LEVEL[0]]}; gradient: "
         f"{MEASURES[LEVEL[1]]}. Each as a factor over the five layers: below {VANISHED:g} it "
-        f"vanishes, above {EXPLODED:g} it explodes.",
+        f"vanishes, above {EXPLODED:g} it explodes. Geometric means. "
+        f"{brackets(experiment.networks, 'network')}",
     )
     return table("What becomes of signals and gradients", headings, rows, notes, words=3)
 
@@ -115,8 +116,8 @@ def _said(activation: str, groups: list[Any]) -> str:
     """Which initializations keep an activation's gradient, and which do not."""
     fates: dict[str, list[str]] = {}
     for group in groups:
-        _, ratio = _factors(group)
-        fates.setdefault(_fate(ratio), []).append(f"{group['init']} (x {short(ratio)})")
+        _, gradient = _ways(group)
+        fates.setdefault(_fate(gradient), []).append(f"{group['init']} ({_factor(gradient)})")
     said = "; ".join(f"{fate} with {', '.join(inits)}" for fate, inits in fates.items())
     return f"{activation}: from layer {LAYERS} to layer 1 the gradient {said}."
 
@@ -134,34 +135,42 @@ def _beside(groups: list[Any]) -> Iterator[str]:
     """Two initializations each, and which of them keeps signal and gradient more even."""
     found = {(g["activation"], g["init"]): g for g in groups}
     for activation, one, two in ASKED:
-        pair = [found.get((activation, init)) for init in (one, two)]
-        if None in pair:
+        if not {(activation, one), (activation, two)} <= found.keys():
             continue
-        ours, theirs = (_unevenness(group) for group in pair if group is not None)
-        better = one if ours < theirs else two
-        fate = f"{better} is more even: {_both(found[activation, better])}"
-        told = "neither is more even" if ours == theirs else fate
+        ours, theirs = (_unevenness(found[activation, init]) for init in (one, two))
+        told = verdict(
+            paired(ours, theirs),
+            f"{two} is more even",
+            f"{one} is more even",
+            "neither is more even",
+        )
         yield (
             f"{activation}, {one} beside {two}: at worst, signal or gradient changes over the five "
-            f"layers by a factor of {short(ours)} and {short(theirs)}, respectively; {told}."
+            f"layers by a factor of {_worst(ours)} and {_worst(theirs)}, respectively; {told}."
         )
 
 
 def _answer(activation: str, groups: list[Any]) -> str:
-    best = min(groups, key=_unevenness)
+    """Which initialization is most even, and from which others the networks tell it apart."""
+    uneven = {group["init"]: _unevenness(group) for group in groups}
+    best = min(uneven, key=lambda init: _geometric(uneven[init]))
+    others = {init: paired(uneven[best], one) for init, one in uneven.items() if init != best}
     return (
-        f"{activation}: of {', '.join(g['init'] for g in groups)}, {best['init']} keeps signal and "
-        f"gradient most even. {WHAT.get(activation, '')}"
-    ).strip()
+        f"{activation}: of {listed(list(uneven))}, {best} keeps signal and gradient most even, "
+        f"within a factor of {_worst(uneven[best])}; it is {apart(others)}."
+    )
 
 
-LEVEL: Final = ("example_std", "delta_std")
+def _unevenness(group: Mapping[str, Any]) -> list[float | None]:
+    """How far from level each network's measures are: the larger logarithm, whichever way."""
+    both = zip(*(factors(group, measure) for measure in LEVEL), strict=True)
+    return [None if None in pair else max(map(abs, pair)) for pair in both]
 
 
-def _unevenness(group: Mapping[str, Any]) -> float:
-    """How far both measures are from level: the larger of the two factors, whichever way."""
-    factors = []
-    for measure in LEVEL:
-        ratio = change(group, measure)
-        factors.append(max(ratio, 1 / ratio) if ratio else float("inf"))
-    return max(factors)
+def _worst(uneven: list[float | None]) -> str:
+    found = paired(uneven, [0.0] * len(uneven))
+    return "infinity" if found[0] is None else _factor(found).removeprefix("x ")
+
+
+def _geometric(uneven: list[float | None]) -> float:
+    return sum(math.inf if one is None else one for one in uneven)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.units import in_bytes
-from training.answers.words import interval, points, short, signed, table, verdict
+from training.answers.words import (
+    apart,
+    brackets,
+    differences,
+    interval,
+    paired,
+    short,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,8 +46,7 @@ def scores(experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str) ->
     standing = (
         "Best: the highest of all epochs, which is chosen for its score; last and test: after the "
         "last update. Without dropout and random changes; training loss on as many training "
-        "images as are held out. In brackets: 95 % Student intervals of the mean; those "
-        "of two seeds are wide, and may leave what is possible.",
+        f"images as are held out. {brackets(experiment.seeds)}",
     )
     everything = (experiment.scale(results["counts"]), *standing, *said)
     return table(title, headings, rows, everything)
@@ -53,29 +60,35 @@ def diverged(arm: Mapping[str, Any], count: int) -> str:
     return f"{len(when)} of {len(arm['diverged'])} diverged, by epoch {min(when) / count:.3g}"
 
 
-def pairs(results: Mapping[str, Any]) -> Table:
+def winner(results: Mapping[str, Any], score: str) -> str:
+    """Which arm's mean of an accuracy is the highest, and from which others it is told apart."""
+    final = {name: arm["final"][score] for name, arm in results["arms"].items()}
+    best = max(final, key=lambda name: final[name]["mean"][0] or 0.0)
+    others = {
+        name: paired(final[best]["each"], one["each"])
+        for name, one in final.items()
+        if name != best
+    }
+    return f"that of {best}, {interval(final[best]['mean'], 2)}; it is {apart(others)}"
+
+
+def pairs(experiment: MiniGoogLeNet, results: Mapping[str, Any]) -> Table:
     """Differences of members with the same number."""
-    rows = [
-        (
-            f"{row['one']} - {row['two']}",
-            points(row["best_val_accuracy"], 2),
-            points(row["val_accuracy"], 2),
-            points(row["test_accuracy"], 2),
-            signed(row["val_loss"]),
-            verdict(row["val_accuracy"]),
-        )
-        for row in results["pairs"]
-    ]
-    headings = (
-        *("first less second", "best validation accuracy", "last", "test accuracy"),
-        *("validation loss", "in the last validation accuracy"),
-    )
-    notes = (
+    headings = {
+        "": "first less second",
+        "best_val_accuracy": "best validation accuracy",
+        "val_accuracy": "last",
+        "test_accuracy": "test accuracy",
+        "val_loss": "validation loss",
+    }
+    rows = ((f"{row['one']} - {row['two']}", row) for row in results["pairs"])
+    judged = ("val_accuracy", "in the last validation accuracy")
+    note = (
         "Pairs of networks with the same initial weights that read the images in the same order; "
-        "accuracy in percentage points. In brackets: 95 % Student intervals of the mean "
-        "difference. The verdict is that of the interval, one comparison at a time.",
+        "accuracy in percentage points."
     )
-    return table("The comparison in pairs", headings, rows, notes)
+    title = "The comparison in pairs"
+    return differences(title, rows, headings, judged, experiment.seeds, note)
 
 
 def cost(results: Mapping[str, Any], momentum: float) -> Iterable[Table]:

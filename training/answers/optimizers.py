@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
 from training.answers.words import (
+    UNPROVED,
+    apart,
+    brackets,
+    differences,
+    estimate,
     interval,
     listed,
+    paired,
     percent,
     points,
     short,
-    signed,
     table,
+    told,
     under,
     verdict,
 )
 from training.experiments.base import counted
 from training.experiments.optimizers import (
+    ASKED,
     CRITERIA,
     HIDDEN,
     INPUT,
@@ -28,6 +35,7 @@ from training.experiments.optimizers import (
     PROFILED,
     SAME,
 )
+from training.statistics import FEWEST
 from training.updates import AdamW, symbols, traced
 
 if TYPE_CHECKING:
@@ -55,8 +63,8 @@ def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
         yield f"search/{dropout}", _search(experiment, dropout, setting)
     for dropout, setting in settings.items():
         yield f"scores/{dropout}", _scores(experiment, results, dropout, setting)
-    yield "best", _best(settings)
-    yield from _conclusions(experiment, settings)
+    yield "best", _best(experiment, settings)
+    yield from _conclusions(settings)
     if results["differences"]:
         yield "differences", _differences(experiment, results)
         yield from _changes(results["differences"])
@@ -115,7 +123,7 @@ def _scores(
             (
                 said(method),
                 f"{one['rate']:g}",
-                *(_spread(final[score]["mean"]) for score in list(CRITERIA)[:3]),
+                *(estimate(final[score]["mean"], short) for score in list(CRITERIA)[:3]),
                 interval(final["test_accuracy"]["mean"], 2),
                 "; ".join(filter(None, (edge, lost))),
             )
@@ -127,37 +135,35 @@ def _scores(
         f"{counts['test']:,} test images. Losses: mean cross-entropy in nats, without the L2 "
         "penalty; as it learns: over the last epoch's batches, with dropout where there is some, "
         "and for RMSProp + Nesterov where it looks ahead; all units at work: of all training "
-        "images, once it has learnt. In brackets: 95 % Student intervals of the mean of "
-        f"{counted(experiment.seeds, 'seed')}. *: not among the assignment's five.",
+        f"images, once it has learnt. {brackets(experiment.seeds)} *: not among the assignment's "
+        "five.",
     )
     headings = ("", "rate", *(one.said for one in CRITERIA.values()), "")
     return table(f"With the chosen rates, {SAID[dropout]}", headings, rows, notes)
 
 
-def _spread(found: Sequence[float | None]) -> str:
-    """``0.512 [0.498, 0.526]``."""
-    value, low, high = (short(one) for one in found)
-    return f"{value} [{low}, {high}]" if found[1] is not None else value
-
-
-def _best(settings: Mapping[str, Any]) -> Table:
+def _best(experiment: Optimizers, settings: Mapping[str, Any]) -> Table:
     rows = []
     for score, criterion in CRITERIA.items():
-        cells = [_winner(setting["best"][score]) for setting in settings.values()]
+        cells = [_winner(experiment, setting["best"][score]) for setting in settings.values()]
         rows.append((criterion.said, *cells))
-    notes = (
-        "By the mean, among the assignment's five; behind it those of them from which the seeds do "
-        "not tell it apart: the 95 % interval of the difference in pairs (same weights at birth, "
-        "same order of images) holds 0, one comparison at a time.",
+    behind = (
+        f"{counted(experiment.seeds, 'seed')} tell nobody apart"
+        if experiment.seeds < FEWEST
+        else "behind it those of them from which the seeds do not tell it apart: the 95 % interval "
+        "of the difference in pairs (same weights at birth, same order of images) holds 0, one "
+        "comparison at a time"
     )
     headings = ("", *(SAID[dropout] for dropout in settings))
+    notes = (f"By the mean, among the assignment's five; {behind}.",)
     return table("Who is best", headings, rows, notes, words=1 + len(settings))
 
 
-def _winner(found: Mapping[str, Any]) -> str:
+def _winner(experiment: Optimizers, found: Mapping[str, Any]) -> str:
     if not found["name"]:
         return "all diverged"
     others = ", ".join(METHODS[name].said for name in found["with"])
+    others *= experiment.seeds >= FEWEST
     words = METHODS[found["name"]].said + (f" (not told apart from: {others})" if others else "")
     if found["lost"]:
         words += f"; diverged: {', '.join(METHODS[name].said for name in found['lost'])}"
@@ -166,36 +172,42 @@ def _winner(found: Mapping[str, Any]) -> str:
     return words
 
 
-ONE: Final = "; one seed tells nothing apart"
-
-
-def _conclusions(experiment: Optimizers, settings: Mapping[str, Any]) -> Iterator[Named]:
-    """What the data allow to say."""
+def _conclusions(settings: Mapping[str, Any]) -> Iterator[Named]:
+    """What the data allow to say: who is best by the mean, and whether the seeds tell it."""
     for dropout, setting in settings.items():
-        loss, accuracy = (setting["best"][name] for name in ("train_loss", "test_accuracy"))
-        if not loss["name"] or not accuracy["name"]:
+        firsts = [setting["best"][score]["name"] for score in JUDGED_BY]
+        if not all(firsts):
             continue
-        lowest = setting["methods"][loss["name"]]["final"]["train_loss"]["mean"][0]
-        highest = setting["methods"][accuracy["name"]]["final"]["test_accuracy"]["mean"][0]
-        told = [_told(found) if experiment.seeds > 1 else ONE for found in (loss, accuracy)]
+        loss, accuracy = (METHODS[name].said for name in firsts)
+        asked = [name for name in setting["methods"] if METHODS[name].asked]
+        kind = "assignment's methods that were trained" if asked else "methods for comparison alone"
         yield (
-            f"conclusions/{dropout}",
-            f"{SAID[dropout].capitalize()}, of the assignment's methods, "
-            f"{METHODS[loss['name']].said} ends with the lowest training loss, all units at work: "
-            f"{short(lowest)}{told[0]}. {METHODS[accuracy['name']].said} has the highest test "
-            f"accuracy: {percent(highest, 2)}{told[1]}.",
+            f"winners/{dropout}",
+            f"{SAID[dropout].capitalize()}, of the {kind}, {loss} ends with the lowest training "
+            f"loss, all units at work; {accuracy} has the highest test accuracy.",
         )
+        bests = " ".join(_told(setting, score) for score in JUDGED_BY)
+        trained = _listed(asked or [*setting["methods"]])
+        yield f"conclusions/{dropout}", f"Trained: {trained}. {bests}"
 
 
-def _told(found: Mapping[str, Any]) -> str:
-    if not found["against"]:
-        return ""
-    if found["with"]:
-        return f"; the seeds do not tell it apart from {_listed(found['with'])}"
-    five = sum(one.asked for one in METHODS.values())
-    everyone = len(found["against"]) == five - 1 and METHODS[found["name"]].asked
-    others = "all others of the five" if everyone else _listed(found["against"])
-    return f"; the seeds tell it apart from {others}"
+JUDGED_BY: Final = {
+    "train_loss": "training loss, all units at work",
+    "test_accuracy": "test accuracy",
+}
+
+
+def _told(setting: Mapping[str, Any], score: str) -> str:
+    """The best by a score, with its value, and from which others the seeds tell it apart."""
+    found = setting["best"][score]
+    final = {name: setting["methods"][name]["final"][score] for name in setting["methods"]}
+    best = final[found["name"]]
+    value = interval(best["mean"], 2) if score == "test_accuracy" else estimate(best["mean"], short)
+    others = {
+        METHODS[name].said: paired(best["each"], final[name]["each"]) for name in found["against"]
+    }
+    rest = f"; it is {apart(others)}" * bool(others)
+    return f"The {JUDGED_BY[score]} of {METHODS[found['name']].said}: {value}{rest}."
 
 
 def _listed(methods: Sequence[str]) -> str:
@@ -208,43 +220,23 @@ def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
         ("loss with dropout", "train_loss", "the training loss, all units at work, is"),
         ("accuracy with dropout", "test_accuracy", "the test accuracy is"),
     ):
-        told: dict[str, list[str]] = {}
-        for row in rows:
-            if METHODS[row["method"]].asked:
-                told.setdefault(_told_sign(row[score]), []).append(row["method"])
-        said = (f"{word} with {_listed(found)}" for word, found in told.items())
-        yield name, f"Beside training without dropout {what} {'; '.join(said)} (95 % intervals)."
-
-
-def _told_sign(found: Sequence[float | None]) -> str:
-    """Which side of 0 an interval lies on."""
-    _, low, high = found
-    if low is None or high is None or low <= 0 <= high:
-        return "not shown to differ"
-    return "higher" if low > 0 else "lower"
+        found = {METHODS[row["method"]].said: row[score] for row in rows if row["method"] in ASKED}
+        if found:
+            words = told(found, "with", "higher", "lower", "not shown to differ")
+            yield name, f"Beside training without dropout {what} {words}."
 
 
 def _differences(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            said(row["method"]),
-            signed(row["learning_loss"], 3),
-            signed(row["train_loss"], 3),
-            signed(row["test_loss"], 3),
-            points(row["test_accuracy"], 2),
-            verdict(row["test_accuracy"]),
-        )
-        for row in results["differences"]
-    ]
-    notes = (
+    note = (
         f"Networks with dropout ({INPUT:g} of the input, {HIDDEN:g} of hidden units) less those "
         "without, in pairs, each with the rate chosen for it; accuracy in percentage points. A "
-        "training loss with dropout is that of networks half of whose units are gone, so it is "
-        "higher even where the whole network fits as well: the second column has all units at "
-        f"work. {counted(experiment.epochs)}; the verdict is that of the last interval.",
+        "training loss with dropout is that of networks half of whose units are gone; the second "
+        f"column has all units at work. {counted(experiment.epochs)}."
     )
-    headings = ("", *(one.said for one in CRITERIA.values()), "dropout is")
-    return table("What dropout changes", headings, rows, notes)
+    headings = {"": "", **{name: one.said for name, one in CRITERIA.items()}}
+    rows = ((said(row["method"]), row) for row in results["differences"])
+    judged = ("test_accuracy", "in test accuracy dropout is")
+    return differences("What dropout changes", rows, headings, judged, experiment.seeds, note)
 
 
 def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
@@ -259,13 +251,13 @@ def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
                 said(row["method"]),
                 *(interval(found, 2) for found in each),
                 points(gain, 2),
-                verdict(gain),
+                verdict(gain).removesuffix(UNPROVED),
             )
         )
     notes = (
-        f"After {counted(experiment.epochs)}, with all units at work. In brackets: 95 % Student "
-        f"intervals over {counted(experiment.seeds, 'seed')}; with less without: in percentage "
-        "points, of networks in pairs. *: not among the assignment's five.",
+        f"After {counted(experiment.epochs)}, with all units at work. "
+        f"{brackets(experiment.seeds)} With less without: in percentage points, of networks in "
+        "pairs. *: not among the assignment's five.",
     )
     headings = ("", *(SAID[name] for name in methods), "with less without", "dropout is")
     return table("Test accuracy without and with dropout", headings, rows, notes)
@@ -275,44 +267,73 @@ def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
 
 
 def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named]:
-    found = results.get("cost")
-    if not found:
+    """What training takes: whole epochs where the record has them, else updates by themselves."""
+    cost, counts = results.get("cost"), results["counts"]
+    updates = -(-(counts["train"] + counts["validation"]) // experiment.batch)
+    epochs = counted(experiment.epochs)
+    of = f"two hidden layers of {experiment.width:,} units, batch {experiment.batch}"
+    laps = {
+        dropout: {name: one["epoch_seconds"] for name, one in setting["methods"].items()}
+        for dropout, setting in results["settings"].items()
+    }
+    whole = all(seconds for setting in laps.values() for seconds in setting.values())
+    if whole:
+        laps = {
+            dropout: {
+                name: list(map(fmean, zip(*seeds, strict=True))) for name, seeds in own.items()
+            }
+            for dropout, own in laps.items()
+        }
+        what, scale, single, factor = "s an epoch", 1.0, "single epochs", experiment.epochs
+        note = "Seconds of updates, looks left out, of whole epochs as they were trained: a mean "
+        note += (
+            f"over {counted(experiment.seeds, 'seed')}, the median epoch (and the range), and all."
+        )
+    elif cost:
+        laps = cost["seconds"]
+        what, scale, single, factor = (
+            "ms an update",
+            1e3,
+            "single rounds",
+            updates * experiment.epochs,
+        )
+        note = f"Of one network, {experiment.seeds} of a method together; medians (and range) of "
+        note += "rounds in which all methods take turns in one process; "
+        note += f"{epochs}: an update's time, times {factor:,} updates."
+    else:
         return
-    counts = results["counts"]
-    images = counts["train"] + counts["validation"]
-    updates = experiment.epochs * -(-images // experiment.batch)
-    rows, ratios = [], []
+    rows, ratios, spread = [], [], []
     for method in experiment.method:
-        each = [found["seconds"][dropout][method] for dropout in experiment.dropout]
-        middle = [median(seconds) for seconds in each]
+        each = [laps[dropout][method] for dropout in experiment.dropout]
+        sums = [sum(own) if whole else median(own) * factor for own in each]
         row = [said(method)]
-        for seconds, one in zip(each, middle, strict=True):
-            spread = f"{1e3 * min(seconds):.2f} to {1e3 * max(seconds):.2f}"
-            row += [f"{1e3 * one:.2f} ({spread})", duration(one * updates)]
-        if len(middle) > 1:
-            ratios.append(middle[1] / middle[0])
+        for own, time in zip(each, sums, strict=True):
+            low, middle, high = (f"{scale * one(own):.2f}" for one in (min, median, max))
+            row += [f"{middle} ({low} to {high})", duration(time)]
+        if len(sums) > 1:
+            ratios.append(sums[1] / sums[0])
+            spread += [two / one for one, two in zip(*each, strict=True)]
             row.append(f"{ratios[-1]:.2f}")
         rows.append(row)
     headings = [""]
     for dropout in experiment.dropout:
-        headings += [f"ms an update, {SAID[dropout]}", counted(experiment.epochs)]
+        headings += [f"{what}, {SAID[dropout]}", epochs]
     headings += ["ratio"] * bool(ratios)
-    notes = (
-        f"Of one network, {experiment.seeds} of a method together; medians (and range) of "
-        f"rounds in which all methods take turns in one process, {found['updates']} updates in "
-        f"all. Epochs: an update's time, times the {updates:,} updates of "
-        f"{counted(experiment.epochs)}, without looks.",
-    )
-    yield "times", table("Training time", headings, rows, notes)
+    yield "times", table("Training time", headings, rows, (f"{of[0].upper()}{of[1:]}. {note}",))
     if ratios:
+        times = f"{min(ratios):.2f} to {max(ratios):.2f} times as long as"
+        by = f"by the method ({single} {min(spread):.2f} to {max(spread):.2f} times)"
         yield (
             "slower",
-            f"An update with dropout takes {min(ratios):.2f} to {max(ratios):.2f} times as long as "
-            "one without, by the method, and so do all epochs.",
+            f"With dropout {epochs} of this network ({of}) take {times} without, {by}."
+            if whole
+            else f"An update of this network ({of}) with dropout takes {times} one without, {by}; "
+            "that is the ratio at this size, of updates alone.",
         )
-    yield "times", _parts(found["profile"])
-    yield from under("times", _why(found["profile"]))
-    yield "times", _bounds(experiment, results, updates)
+    if cost:
+        yield "times", _parts(cost["profile"])
+        yield from under("times", _why(cost["profile"]))
+        yield "times", _bounds(experiment, results, updates * experiment.epochs)
 
 
 def _parts(profile: Mapping[str, Any]) -> Table:
@@ -353,16 +374,21 @@ def _bounds(experiment: Optimizers, results: Mapping[str, Any], updates: int) ->
     memory, compute = moved / found["bandwidth"], flops * experiment.batch / found["peak"]
     counts = results["counts"]
     search = experiment.search_epochs * -(-counts["train"] // experiment.batch)
-    rows = []
+    spent: dict[tuple[str, str], float] = {}
     for task, seconds in results["learning"].items():
-        kind, _, dropout = task.partition("-")
+        kind = "search" if task.startswith("search") else "final"
+        dropped = {"with", "dropout"} & set(re.split("[-/]", task))
+        place = kind, "with" if dropped else "without"
+        spent[place] = spent.get(place, 0.0) + seconds
+    rows = []
+    for (kind, dropout), seconds in spent.items():
         tried = sum(map(len, results["settings"][dropout]["search"]["tried"].values()))
         networks = tried if kind == "search" else len(experiment.method) * experiment.seeds
         made = networks * (search if kind == "search" else updates)
         times = (seconds, made * memory, made * compute)
         rows.append((f"{kind}, {SAID[dropout]}", networks, f"{made:,}", *map(duration, times)))
     notes = (
-        "Networks that learn together, all methods in one population. Memory: parameters, gradient "
+        "Measured: of all networks, those that learnt together once. Memory: parameters, gradient "
         f"and state cross the bus {moved / 4 / size:.1f} times an update in the mean of the "
         f"methods, {moved / 1e6:,.1f} MB; arithmetic: {flops * experiment.batch:,} FLOPs. "
         f"Ceilings: {found['bandwidth'] / 1e9:,.0f} GB/s, {found['peak'] / 1e9:,.0f} GFLOP/s "
@@ -385,6 +411,9 @@ def duration(seconds: float) -> str:
 # --------------------------------------------------------------------------------------- dropout
 
 
+ROUNDING: Final = 1e-3  # of 32 bits; a relative difference above it has another cause
+
+
 def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
     there = [place for place, value in enumerate(forms["same_masks"]) if value is not None]
     gone = len(forms["same_masks"]) - len(there)
@@ -392,6 +421,7 @@ def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
         yield "No network with dropout is left to compare the two forms of dropout with."
         return
     forms = {name: [values[place] for place in there] for name, values in forms.items()}
+    rounding = max(*forms["same_masks"], *forms["same_outputs"]) < ROUNDING
     mean = {name: fmean(values) for name, values in forms.items()}
     rows = (
         ("inverted: nothing is scaled", percent(mean["inverted_accuracy"], 2)),
@@ -413,7 +443,7 @@ def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
         "with weights W in the one form is the network with weights W/(1 - p) in the other: with "
         "the same units left out their outputs differ by at most "
         f"{max(forms['same_masks']):.1e} of the largest, at test time by "
-        f"{max(forms['same_outputs']):.1e}, which is rounding."
+        f"{max(forms['same_outputs']):.1e}, which is {'' if rounding else 'more than '}rounding."
     )
 
 

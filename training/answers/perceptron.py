@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import interval, percent, points, table, under
+from training import statistics
+from training.answers.words import brackets, interval, percent, points, side, table, under, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,10 +31,9 @@ def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Named
     yield "better", _first(experiment, groups)
     yield from under("better", (_better(experiment, pair) for pair in pairs))
     if pairs:
-        yield "why", WHY
-    yield from under("steadier", (_steadier(experiment, groups, pair) for pair in pairs))
-    if pairs:
-        yield "expected", _expected(pairs)
+        yield from under("why", _why(experiment, groups, pairs))
+        yield from under("steadier", (_steadier(experiment, groups, pair) for pair in pairs))
+        yield "expected", _expected(experiment, pairs)
 
 
 def name(group: Mapping[str, Any]) -> str:
@@ -43,19 +43,20 @@ def name(group: Mapping[str, Any]) -> str:
 
 def _one(experiment: Perceptron, groups: list[Any]) -> Table:
     """Parts 1 and 2 as they are asked: one training set."""
-    rows = [
-        (
-            name(group),
-            percent(group["first_set"]["training_accuracy"]),
-            percent(group["first_set"]["test_accuracy"]),
-        )
-        for group in groups
-    ]
+    rows = []
+    for group in groups:
+        learnt, tested = (group["first_set"][f"{part}_accuracy"] for part in ("training", "test"))
+        right = round(tested * experiment.test_points)
+        own = interval(statistics.wilson(right, experiment.test_points))
+        rows.append((name(group), percent(learnt), own))
     title = (
         f"One training set of {experiment.points} points, {experiment.epochs:,} epochs, "
         f"{experiment.test_points:,} test points"
     )
-    notes = ("Another draw of the training set gives other numbers: see the next table.",)
+    notes = (
+        "In brackets: 95 % Wilson intervals over test points. Another draw of the training set "
+        "gives other numbers: see the next table.",
+    )
     return table(title, ("loss", "training accuracy", "test accuracy"), rows, notes)
 
 
@@ -83,8 +84,8 @@ def _final(experiment: Perceptron, groups: list[Any]) -> Table:
     )
     title = f"{experiment.sets:,} training sets after {experiment.epochs:,} epochs"
     notes = (
-        "In brackets: the mean's 95 % interval. Disagreement: the chance that the lines learnt "
-        "from two training sets classify a test point differently.",
+        f"{brackets(experiment.sets, 'set')} Disagreement: the chance that the lines learnt from "
+        "two training sets classify a test point differently.",
     )
     return table(title, headings, rows, notes)
 
@@ -98,22 +99,28 @@ def _epochs(groups: list[Any], what: str, title: str) -> Table:
     return table(title, headings, rows)
 
 
-def _verdict(gain: list[float | None], more: str, less: str, neither: str) -> str:
-    """What a difference's interval allows to say."""
-    _, low, high = gain
-    if low is None or high is None:
-        return neither
-    if low > 0:
-        return more
-    return less if high < 0 else neither
-
-
-WHY: Final = (
-    "Why: the perceptron stops at the first line that separates its points, wherever in the gap "
-    "between the classes that is; the hinge loss goes on until every point has a margin of 1, "
-    "which moves the line towards the middle of the gap. As the weights have to grow for that, it "
-    "takes long: what is seen depends on when training ends, and some sets have not come that far."
-)
+def _why(experiment: Perceptron, groups: list[Any], pairs: list[Any]) -> Iterator[str]:
+    """Part 3: whether what theory expects is what was seen."""
+    open_sets = {g["rate"]: 1 - g["curve"][-1]["separated"] for g in groups if g["loss"] == "hinge"}
+    for pair in pairs:
+        early, late = (
+            side(point["accuracy"])
+            for epochs in (EARLY, experiment.epochs)
+            for point in (min(pair["gain"], key=lambda one: abs(one["epochs"] - epochs)),)
+        )
+        seen = (
+            "these training sets do not tell"
+            if not late
+            else "so it is"
+            if late > 0
+            else "it is the other way round"
+        )
+        changed = f", though after {EARLY} epochs it is not" * (late == 1 != early)
+        left = open_sets[pair["rate"]]
+        yield (
+            f"Rate {pair['rate']:g}: {seen}{changed}; after {experiment.epochs:,} epochs "
+            f"{percent(left)} of the training sets are not separated yet."
+        )
 
 
 def _first(experiment: Perceptron, groups: list[Any]) -> str:
@@ -132,63 +139,53 @@ def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
     said = []
     for point in pair["gain"]:
         if point["epochs"] in {EARLY, experiment.epochs}:
-            gain = point["accuracy"]
-            verdict = _verdict(
-                gain,
+            told = verdict(
+                point["accuracy"],
                 "the hinge loss's test accuracy is better",
                 "the perceptron criterion's test accuracy is better",
                 "neither test accuracy is better, as far as these training sets tell",
             )
-            said.append(f"after {point['epochs']:,} epochs {verdict}: {points(gain, 2)}")
+            gain = points(point["accuracy"], 2)
+            said.append(f"after {point['epochs']:,} epochs {told}: {gain}")
     return (
         f"Which is better? Rate {pair['rate']:g}: {'; '.join(said)} percentage points, hinge less "
         f"perceptron, mean over {experiment.sets:,} training sets with its 95 % interval."
     )
 
 
-EXPECTED: Final = (
-    "Any line in the gap between the classes separates the training points, and the perceptron "
-    "keeps the first one it meets, which depends on the points and on their order; the hinge loss "
-    "goes on to a line whose place is decided by the points nearest to the gap, much as with a "
-    "support vector machine. So the hinge loss is expected to depend less on the training "
-    "points, once it has come that far, and "
-)
+def _ends(experiment: Perceptron, pair: Mapping[str, Any]) -> list[float | None]:
+    value, *ends = (pair["disagreement"][end] for end in ("value", "low", "high"))
+    return [value, *(ends if experiment.sets >= statistics.FEWEST else [None, None])]
 
 
-def _expected(pairs: list[Any]) -> str:
+def _expected(experiment: Perceptron, pairs: list[Any]) -> str:
     """What theory expects of part 4, and whether it is what was seen."""
     rates: dict[str, list[str]] = {}
     for pair in pairs:
-        ends = [pair["disagreement"][end] for end in ("value", "low", "high")]
-        seen = _verdict(
-            ends,
-            "it is the other way round",
-            "so it is",
-            "these training sets do not tell",
-        )
+        untold = "these training sets do not tell"
+        seen = verdict(_ends(experiment, pair), "it is the other way round", "so it is", untold)
         rates.setdefault(seen, []).append(f"{pair['rate']:g}")
     said = (f"{seen} with rate {' and '.join(found)}" for seen, found in rates.items())
-    return f"{EXPECTED}{'; '.join(said)}."
+    return f"What was seen: {'; '.join(said)}."
 
 
 def _steadier(experiment: Perceptron, groups: list[Any], pair: Mapping[str, Any]) -> str:
     """Part 4."""
-    gain = pair["disagreement"]
     of = {(g["loss"], g["rate"]): g["curve"][-1]["disagreement"] for g in groups}
     hinge = of["hinge", pair["rate"]]
     other = next(value for (loss, _), value in of.items() if loss == "perceptron")
     if hinge is None or other is None:
         return "Which changes less is seen with two training sets or more."
-    ends = [gain["value"], gain["low"], gain["high"]]
-    verdict = _verdict(
-        ends,
+    told = verdict(
+        _ends(experiment, pair),
         "the perceptron criterion's classification changes less with the training set",
         "the hinge loss's classification changes less with the training set",
         "neither classification changes less, as far as these training sets tell",
     )
     return (
-        f"Which changes less? Rate {pair['rate']:g}: {verdict}. Two sets of "
+        f"Which changes less? Rate {pair['rate']:g}: {told}. Two sets of "
         f"{experiment.points} points disagree on {percent(hinge, 2)} of the test points with the "
         f"hinge loss and on {percent(other, 2)} with the perceptron criterion; the difference is "
-        f"{points(ends, 2)} percentage points (95 % bootstrap interval over the training sets)."
+        f"{points(_ends(experiment, pair), 2)} percentage points (95 % bootstrap interval over "
+        "the training sets)."
     )

@@ -75,6 +75,7 @@ KINDS: Final = {  # what each batch norm has, and how it is called
 }
 # What a layer's weights give, and what its activation reads: behind batch norm, where there is one.
 WATCHES: Final = ("weighted", "read")
+FEW: Final = 16  # channels of a layer, up to which each has its own values in the results
 SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -342,7 +343,7 @@ class BatchnormDropout(Experiment):
             "learning_loss": of("training_loss").mean(0) if self.epochs else [],
             "final": {
                 name: {
-                    "mean": statistics.student(values),
+                    "mean": statistics.score(name, values),
                     "std": float(values.std(ddof=1)) if len(values) > 1 else math.nan,
                     "min": float(values.min()),
                     "max": float(values.max()),
@@ -354,7 +355,8 @@ class BatchnormDropout(Experiment):
             "adjusted": _adjusted(group, of),
             "drift": {where: _drift(of, where) for where in WATCHES},
             "correlation": statistics.student(of("correlation")),
-            "silenced": [statistics.student(of("silenced")[:, n]) for n in range(len(SHARES))],
+            "silenced": list(map(statistics.proportion, of("silenced").T)),
+            "silenced_each": of("silenced"),
         }
 
     def _pairs(self, groups: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -492,6 +494,7 @@ def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 -
                 "std": float(values.std()),
                 "min": float(values.min()),
                 "max": float(values.max()),
+                "channels": list(map(statistics.student, values.T)) if row["count"] <= FEW else [],
             }
         # a pixel that is never lit has no variance, neither in training nor at test time
         running, real = of(f"{name}.var"), of(f"{name}.test")
@@ -506,7 +509,7 @@ def _adjusted(group: Group, of: Any) -> dict[str, Any] | None:  # noqa: ANN401 -
     if not group.what.norm:
         return None
     return {
-        "accuracy": statistics.student(of("adjusted_accuracy")),
+        "accuracy": statistics.proportion(of("adjusted_accuracy")),
         "gain": statistics.student(of("adjusted_accuracy") - of("test_accuracy")[:, -1]),
         "loss_gain": statistics.student(of("adjusted_loss") - of("test_loss")[:, -1]),
     }
@@ -517,12 +520,14 @@ def _drift(of: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - arrays by n
 
     ``mean``: by how many standard deviations a unit's mean moves. ``std``: the absolute
     logarithm of the factor by which its standard deviation changes. ``(looks - 1, layers)``.
+    ``each``: the mean over units alone, ``(members, looks - 1, layers)``.
     """
     mean, std = of(f"{where}/mean"), of(f"{where}/std")  # (members, looks, layers, units)
     moved = np.abs(np.diff(mean, axis=1)) / std[:, :-1]
     scaled = np.abs(np.diff(np.log(std), axis=1))
     return {
         "mean": np.nanmean(moved, (0, 3)),
+        "each": np.nanmean(moved, 3),
         "std": np.nanmean(scaled, (0, 3)),
         "percentiles": of(f"{where}/percentiles").mean(0),
     }

@@ -209,7 +209,7 @@ class Init(Experiment):
         return x[None].to(device), y[None].to(device)
 
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Means over the networks of each group, layer by layer."""
+        """Means over the networks of each group, layer by layer; first and last of each network."""
         groups = []
         for activation, init in self.groups():
             layers = []
@@ -219,7 +219,9 @@ class Init(Experiment):
                     values = arrays[f"{activation}/{init}/{name}"][:, layer].astype(np.float64)
                     row[name] = float(values.mean())
                 layers.append(row)
-            groups.append({"activation": activation, "init": init, "layers": layers})
+            ends = {name: arrays[f"{activation}/{init}/{name}"][:, [0, -1]] for name in LEVEL}
+            group = {"activation": activation, "init": init, "layers": layers, "ends": ends}
+            groups.append(group)
         return {"setting": self.setting, "groups": groups}
 
 
@@ -233,6 +235,7 @@ MEASURES: Final = {
     "saturated": "share of activations on a flat part: |tanh| > 0.95, sigmoid < 0.05 or > 0.95",
     "dead": "share of units whose activation is 0 for every example",
 }
+LEVEL: Final = ("example_std", "delta_std")  # which even weights at birth keep level
 
 
 def ball(key: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -146,7 +146,7 @@ class Perceptron(Experiment):
                 curve.append(
                     {
                         "epochs": epoch,
-                        "accuracy": statistics.mean(accuracy[place]),
+                        "accuracy": statistics.proportion(accuracy[place]),
                         "std": accuracy[place].std(ddof=1) if self.sets > 1 else None,
                         "fifth_percentile": np.quantile(accuracy[place], 0.05),
                         "disagreement": disagreement(positive.mean(0), self.sets),
@@ -167,7 +167,7 @@ class Perceptron(Experiment):
                     {
                         "rate": rate,
                         "gain": [
-                            {"epochs": epoch, "accuracy": statistics.mean(gain)}
+                            {"epochs": epoch, "accuracy": statistics.student(gain)}
                             for epoch, gain in zip(looks, gains, strict=True)
                         ],
                         "disagreement": self._paired(arrays, first, place),

@@ -203,7 +203,7 @@ def _together(figure: Figure, groups: list[Any]) -> None:
         mean = [100 * found[0] for found in group["silenced"]]
         shares = [100 * share for share in SHARES]
         left.plot(shares, mean, marker=".", **_look(place))
-        value, low, high = group["correlation"]
+        value, low, high, _ = group["correlation"]
         room = [[value - low], [high - value]] if low is not None else None
         right.errorbar([value], [place], xerr=room, fmt="o", color=_look(place)["color"], capsize=3)
     left.set_xlabel("units silenced, %")

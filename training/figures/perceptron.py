@@ -65,7 +65,7 @@ def _curves(
         colour = COLOURS[place % len(COLOURS)]
         curve = group["curve"]
         epochs = [point["epochs"] for point in curve]
-        accuracy = np.array([point["accuracy"] for point in curve], dtype=float)
+        accuracy = np.array([point["accuracy"][:3] for point in curve], dtype=float)
         left.fill_between(
             epochs, accuracy[:, 1], accuracy[:, 2], color=colour, alpha=0.15, linewidth=0
         )
