@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
 from training import datasets, progress, ranks, report, runner
+from training import overview as tasks
 from training.answers.words import listed
 from training.errors import TrainingError
 from training.experiments import experiment
@@ -99,6 +100,44 @@ def part(name: str, given: Options, folder: Path) -> Experiment:
         finder: Any = part("lr-finder", given, folder)
         mine["validation"] = finder.validation
     return kind(**mine)
+
+
+def overview(
+    name: str, given: Options, folder: Path, *, device: str = "auto", status: bool = True
+) -> tuple[list[Block], dict[str, Any]]:
+    """The tasks of every part; see :func:`training.overview.overview`.
+
+    Of a part that waits for what a finder will find there is a line that says so.
+
+    Args:
+        name: of the chain.
+        given: options of the parts.
+        folder: of the parts' folders.
+        device: see :func:`training.runner.run`.
+        status: whether to look into the folders.
+    """
+    choice("--preset", [given["preset"]], PRESETS)
+    absent = _absent(given)
+    told: list[Block] = []
+    parts: dict[str, Any] = {}
+    for one in CHAINS[name]:
+        try:
+            mine = _options(one, given, absent) if name == ALL else given
+            blocks, data = tasks.overview(
+                part(one, mine, folder), folder / one, device=device, status=status
+            )
+        except TrainingError:
+            if not needs(one):
+                raise
+            line = f"{one} waits for what {listed(needs(one))} will find."
+            blocks, data = [line], {"tasks": [], "hours_left": None}
+        told += blocks if data["tasks"] or needs(one) else []
+        parts[one] = data
+    hours = [data.get("hours_left") for data in parts.values()]
+    left = sum(one for one in hours if one is not None)
+    if status:
+        told.append(f"All parts: {left:.1f} hours are left of those that were measured here.")
+    return told, {"schema": f"archcalc.training.{name}.tasks/1", "parts": parts}
 
 
 # ------------------------------------------------------------------------------------- everything

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import torch
 
+from training.cohort import numerics
 from training.errors import StoppedError, TrainingError
 from training.progress import bar, stoppable
 from training.record import DONE, STATE, TASKS, Record, provenance
@@ -138,7 +139,7 @@ class _Course:
         where = cohort.parameters.device
         cohort.parameters = tensors["parameters"].to(where)
         self.summed = tensors["summed"].to(where)
-        cohort.state = {name: tensors[f"state/{name}"].to(where) for name in cohort.state}
+        cohort.state = {k: tensors[f"state/{k}"].to(v.device) for k, v in cohort.state.items()}
         cohort.buffers = {name: tensors[f"buffers/{name}"].to(where) for name in cohort.buffers}
         self.seen = {
             name.removeprefix("seen/"): list(value.unbind(1))
@@ -207,7 +208,8 @@ class Loop:
         self.took = 0.0  # seconds that it took to keep the last state
         self.done = 0  # steps: an update is one, and so is what is done once for members together
         self.lengths: dict[str, int] = {}
-        self.here = provenance(device, ranks.world)
+        precision = record.configuration.get("precision", "fp32")
+        self.here = {**provenance(device, ranks.world), "numerics": numerics(device, precision)}
 
     def run(self) -> None:
         """Train what is asked for and not there.

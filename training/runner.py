@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from archcalc.render.table import Table
 from training import ranks
 from training.answers.words import listed
+from training.cohort import numerics
 from training.errors import TrainingError
 from training.experiments.base import counted
 from training.loop import KEEP, Loop, now
+from training.parts import PARTS
 from training.progress import say
 from training.record import DONE, FILE, TASKS, Record, plain, provenance, sweep, to_file
 
@@ -79,7 +81,9 @@ def run(
     where = ranks.device(device)
     place = folder or folder_of(experiment)
     with ranks.together(where) as own:
-        for task in experiment.tasks():  # what is not there is said before anything is kept
+        # what is not there, or cannot be, is said before anything is kept
+        numerics(where, getattr(experiment, "precision", "fp32"))
+        for task in experiment.tasks():
             own.share(len(task.members))
         record = own.leads(
             lambda: _opened(
@@ -294,10 +298,10 @@ def _answers(experiment: Experiment) -> ModuleType:
 
 
 def made(record: Record) -> list[dict[str, Any]]:
-    """Which tasks were made on what: one entry for each hardware, versions and commit."""
+    """Which tasks were made on what: an entry for each hardware, numerics, versions and commit."""
     rows: list[dict[str, Any]] = []
     for name, about in record.tasks.items():
-        same = {key: about.get(key) for key in ("hardware", "versions", "commit")}
+        same = {key: about.get(key) for key in ("hardware", "numerics", "versions", "commit")}
         row = next((row for row in rows if row.items() >= same.items()), None)
         if row is None:
             row = {**same, "seconds": 0.0, "tasks": []}
@@ -307,31 +311,29 @@ def made(record: Record) -> list[dict[str, Any]]:
     return rows
 
 
+def made_on(record: Record) -> str:
+    """Hardware, versions and commit, and how many tasks were made on each where they differ."""
+    rows = made(record) or [{**record.about, "tasks": []}]
+    said = []
+    for row in rows:
+        tasks = f"{counted(len(row['tasks']), 'task')} on " * (len(rows) > 1)
+        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+        commit = f", commit {row['commit']}" if row.get("commit") else ""
+        computed = f", {row['numerics']}" if row.get("numerics") else ""
+        said.append(f"{tasks}{row['hardware']}{computed}; {versions}{commit}")
+    return listed(said)
+
+
 def _source(record: Record) -> str:
     """Where the numbers come from, in one paragraph."""
     about = record.about
-    rows = made(record) or [{**about, "tasks": []}]
-    hands = listed(
-        [
-            f"{counted(len(row['tasks']), 'task') + ' on ' if len(rows) > 1 else ''}"
-            f"{row['hardware']}; {versions(row)}"
-            for row in rows
-        ]
-    )
-    resumed = [len(one.get("resumed", [])) for one in (about, *record.tasks.values())]
-    again = sum(resumed)
-    times = f" Resumed {'once' if again == 1 else f'{again} times'}." if again else ""
+    again = sum(len(one.get("resumed", [])) for one in (about, *record.tasks.values()))
+    resumed = f" Resumed {'once' if again == 1 else f'{again} times'}." if again else ""
     rest = f" {_unfinished(record)}" if "partial" in about else ""
     return (
-        f"Made by {about['command']} in {record.seconds:,.0f} s on {hands}.{times} "
+        f"Made by {about['command']} in {record.seconds:,.0f} s on {made_on(record)}.{resumed} "
         f"Finished {about['finished']}.{rest}"
     )
-
-
-def versions(about: Mapping[str, Any]) -> str:
-    """Of what computed, and the commit."""
-    said = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    return said + (f", commit {about['commit']}" if about.get("commit") else "")
 
 
 def _unfinished(record: Record) -> str:
@@ -375,7 +377,7 @@ def redraw(folder: Path) -> None:
             )
             experiment = experiment_of(record)
             full = f"| | `{experiment.full()}` | | not run |"
-            if not experiment.assignment and full not in rows:
+            if name in PARTS and not experiment.assignment and full not in rows:
                 rows.append(full)
     if not rows:
         raise TrainingError(f"{folder} has no folder with a finished {FILE}")

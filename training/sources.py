@@ -68,6 +68,7 @@ class Run:
             if found.experiment != kind:
                 fact = f"{self.folder} holds a record of {found.experiment}, not of {kind}"
                 raise TrainingError(fact)
+            found = runner.shown(found)
             self.record = found if found.finished else None
 
     @property
@@ -83,6 +84,11 @@ class Run:
             return runner.experiment_of(self.record)
         except TrainingError as error:
             raise TrainingError(f"{self.folder}: {error}") from None
+
+    @property
+    def made_on(self) -> str:
+        """See :func:`training.runner.made_on`."""
+        return runner.made_on(self.record) if self.record else ""
 
     @cached_property
     def blocks(self) -> Blocks:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from training.answers.claims import paired, told
 from training.answers.minigooglenet import cost, range_of
-from training.answers.words import interval, paired, short, table, told, under
+from training.answers.words import interval, short, table, under
 from training.experiments.base import counted
-from training.experiments.batch_finder import TAIL
+from training.experiments.batch_finder import STEPS, TAIL
 from training.rules import SHARE
 
 if TYPE_CHECKING:
@@ -64,18 +65,8 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
             + " It ends at the largest candidate, so that b-max is the largest that was tried."
             * basin["open_high"],
         )
-    yield (
-        "algorithm",
-        "The algorithm: 1. fix the rate at lr-min. 2. Take powers of two as candidates. 3. Train "
-        "one network (or some seeds) with each, from the same weights, for the same number of "
-        f"images. 4. Take the mean training loss of the last 1/{TAIL} of the updates; one that is "
-        "not finite lies above everything. 5. The loss of who has learnt nothing is the logarithm "
-        f"of the number of classes; allow {SHARE:g} of the fall from there to the least loss. "
-        "6. From the least, walk to both sides as long as the loss is within. 7. b-min and b-max "
-        "are the ends. Where the loss hardly falls, there is no answer but to raise the rate or "
-        "to train for longer. The block diagram (block-diagram.png, block-diagram.svg) shows the "
-        "same steps.",
-    )
+    steps = " ".join(f"{number}. {said}." for number, (_, said) in enumerate(STEPS, 1))
+    yield "algorithm", f"The algorithm, as in block-diagram.png and block-diagram.svg: {steps}"
     yield from under("cost", cost(results, experiment.momentum))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from training.answers.claims import verdict
 from training.answers.minigooglenet import cost, pairs, scores
-from training.answers.words import percent, points, short, table, under, verdict
+from training.answers.words import percent, points, short, table, under
 from training.experiments.batch_size import GROW, HALVE, WHOLE
 from training.experiments.cyclical_lr import DECAYING
 

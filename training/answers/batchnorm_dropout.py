@@ -5,23 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import datasets
-from training.answers.words import (
-    brackets,
-    difference,
-    differences,
-    estimate,
-    interval,
-    paired,
-    percent,
-    points,
-    short,
-    side,
-    signed,
-    table,
-    told,
-    under,
-    verdict,
-)
+from training.answers.claims import brackets, difference, differences, paired, side, told, verdict
+from training.answers.words import estimate, interval, percent, points, short, signed, table, under
 from training.experiments.base import counted
 from training.experiments.batchnorm_dropout import (
     HIDDEN,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from training.answers.claims import verdict
 from training.answers.minigooglenet import cost, pairs, scores, winner
-from training.answers.words import interval, points, table, under, verdict
+from training.answers.words import interval, points, table, under
 from training.experiments.cyclical_lr import DECAYING
 
 if TYPE_CHECKING:

@@ -5,19 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.words import (
-    Found,
-    apart,
-    brackets,
-    estimate,
-    listed,
-    paired,
-    percent,
-    short,
-    table,
-    under,
-    verdict,
-)
+from training.answers.claims import apart, brackets, paired, verdict
+from training.answers.words import Found, estimate, listed, percent, short, table, under
 from training.experiments.init import LAYERS, LEVEL, MEASURES
 
 if TYPE_CHECKING:

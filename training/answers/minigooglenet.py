@@ -5,15 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.units import in_bytes
-from training.answers.words import (
-    apart,
-    brackets,
-    differences,
-    interval,
-    paired,
-    short,
-    table,
-)
+from training.answers.claims import apart, brackets, differences, paired
+from training.answers.words import interval, short, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

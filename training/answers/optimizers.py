@@ -7,23 +7,8 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
-from training.answers.words import (
-    UNPROVED,
-    apart,
-    brackets,
-    differences,
-    estimate,
-    interval,
-    listed,
-    paired,
-    percent,
-    points,
-    short,
-    table,
-    told,
-    under,
-    verdict,
-)
+from training.answers.claims import UNPROVED, apart, brackets, differences, paired, told, verdict
+from training.answers.words import estimate, interval, listed, percent, points, short, table, under
 from training.experiments.base import counted
 from training.experiments.optimizers import (
     ASKED,

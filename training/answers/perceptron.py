@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import statistics
-from training.answers.words import brackets, interval, percent, points, side, table, under, verdict
+from training.answers.claims import brackets, side, verdict
+from training.answers.words import interval, percent, points, table, under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -81,7 +81,8 @@ class Experiment:
     Attributes:
         name: of the command.
         title: of its pages.
-        chooses: the settings that say which tasks there are, and not what comes of each.
+        chooses: the settings that say which tasks there are, or how each is computed, and not what
+            each is; tasks that differ in them join.
         question: what the assignment fixes, by field; of the other settings it says nothing.
     """
 

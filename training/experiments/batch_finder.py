@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from training import rules
-from training.experiments.base import whole
+from training.experiments.base import at_least, at_most, whole
 from training.experiments.batch_size import climbed, fitting
 from training.experiments.cyclical_lr import Cycling
 from training.experiments.minigooglenet import Arm, Plan, ladder
@@ -50,6 +50,7 @@ class BatchFinder(Cycling):
 
     name = "batch-finder"
     title = "The batch finder"
+    question = Cycling.question | {"smallest": at_most(64), "largest": at_least(8192)}
     own: ClassVar = {
         preset: Cycling.own[preset] | {"smallest": smallest, "largest": largest, "trial": trial}
         for preset, smallest, largest, trial in (

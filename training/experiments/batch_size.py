@@ -13,7 +13,7 @@ import torch
 from training import statistics
 from training.errors import TrainingError
 from training.experiments import finders
-from training.experiments.base import choice, rows
+from training.experiments.base import all_of, choice, exactly, rows
 from training.experiments.cyclical_lr import DECAYING, Cycling
 from training.experiments.minigooglenet import Arm, Plan, compared, ladder
 from training.experiments.preset import PRESET
@@ -54,6 +54,11 @@ class BatchSize(Cycling):
 
     name = "batch-size"
     title = "Batch size"
+    question = Cycling.question | {
+        "policy": all_of(GROW, HALVE),
+        "smallest": exactly(32),
+        "largest": exactly(16_384),
+    }
     own: ClassVar = {
         preset: Cycling.own[preset] | {"smallest": 32, "largest": largest, "hold": hold}
         for preset, largest, hold in (

@@ -164,12 +164,12 @@ class BatchnormDropout(Experiment):
         batch: the minibatch.
         rate: Adam's, at its height: up in 200 updates (or a tenth of all), and down to 0 along half
             a cosine.
-        augment: such as ``shift2``, see :class:`training.data.Augmentation`; nothing if empty.
+        augment: random changes of images, such as ``shift2``, see :class:`training.data.Augmentation`; nothing if empty.
         examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: so many training images are held out and stand in for the test set, so that
             settings can be chosen without it.
         test_examples: the first of the test images, or of those held out; 0 takes all.
-        data_dir: where data sets are; the result does not depend on it.
+        data_dir: where data sets are, or ARCHCALC_DATA; the result does not depend on it.
         seed: of everything that is drawn.
     """
 

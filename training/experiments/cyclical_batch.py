@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.experiments import finders
-from training.experiments.base import PLACE, choice, whole
+from training.experiments.base import PLACE, all_of, choice, whole
 from training.experiments.batch_size import fitting
 from training.experiments.cyclical_lr import ASKED, DECAYING, Cycling
 from training.experiments.lr_finder import ordered
@@ -40,6 +40,7 @@ class CyclicalBatch(Cycling):
 
     name = "cyclical-batch"
     title = "Cyclical batch sizes"
+    question = Cycling.question | {"policy": all_of("growing")}
     own: ClassVar = {
         preset: Cycling.own[preset]
         | {"policy": ("growing",) if asked else tuple(POLICIES)}

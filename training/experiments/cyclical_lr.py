@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.errors import TrainingError
 from training.experiments import finders
-from training.experiments.base import PLACE, choice, whole
+from training.experiments.base import PLACE, all_of, choice, exactly, whole
 from training.experiments.lr_finder import ordered
 from training.experiments.minigooglenet import Arm, MiniGoogLeNet, Plan, compared
 from training.experiments.preset import PRESET
@@ -53,6 +53,7 @@ class Cycling(MiniGoogLeNet):
         "assignment": {"epochs": 24, "step": 4},
         "full": {"epochs": 48, "step": 8} | finders.BLOG_RATES,
     }
+    question = MiniGoogLeNet.question | {"batch": exactly(64)}
     lr_min: float = PRESET
     lr_max: float = PRESET
     epochs: int = PRESET
@@ -105,6 +106,7 @@ class CyclicalLr(Cycling):
 
     name = "cyclical-lr"
     title = "Cyclical learning rates"
+    question = Cycling.question | {"policy": all_of(DECAYING)}
     own: ClassVar = {
         preset: Cycling.own[preset] | {"policy": (DECAYING,) if asked else tuple(POLICIES)}
         for preset, asked in ASKED.items()

@@ -62,8 +62,8 @@ class Dataset(Experiment):
         dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
         validation: training images that are held out, drawn with the seed, as the experiments with
             MiniGoogLeNet hold out theirs.
-        classes: of which images are shown, by number.
-        data_dir: where data sets are; the result does not depend on it.
+        classes: classes of which images are shown, by number.
+        data_dir: where data sets are, or ARCHCALC_DATA; the result does not depend on it.
         seed: of the choice of what is held out.
     """
 

@@ -97,11 +97,11 @@ class DyingRelu(Experiment):
     Args:
         activation: some of ``relu`` and ``leaky``.
         function: some of ``abs``, ``xsin5x`` and ``step``: f1, f2, f3 of the paper.
-        hidden_layers: how many; the paper's "10-layer" network has 9 and an output layer.
+        hidden_layers: hidden layers; the paper's "10-layer" network has 9 and an output layer.
         width: units a hidden layer.
         init: some of ``he``, ``torch``, ``glorot``, ``rai``.
-        simulations: a combination.
-        points: of each simulation's own training set, uniform in [-sqrt 7, sqrt 7].
+        simulations: networks of each combination.
+        points: points of each simulation's own training set, uniform in [-sqrt 7, sqrt 7].
         batch: the minibatch.
         epochs: passes over the training set.
         born: networks a width that are drawn for the theory of birth, He's initialization; 0 leaves

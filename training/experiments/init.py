@@ -106,9 +106,9 @@ class Init(Experiment):
         activation: some of ``sigmoid``, ``tanh``, ``relu``, ``id`` and archcalc's other words;
             the setting's own if none is named.
         init: initializers, see :mod:`training.initial`; the setting's own if none is named.
-        networks: a combination.
-        examples: that they look at: points of the ball, or the first of the setting's images.
-        data_dir: where MNIST is; the result does not depend on it.
+        networks: networks of each combination.
+        examples: examples that they look at: points of the ball, or the first of the setting's images.
+        data_dir: where MNIST is, or ARCHCALC_DATA; the result does not depend on it.
         seed: of everything that is drawn.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from training import rules
 from training.errors import TrainingError
-from training.experiments.base import whole
+from training.experiments.base import at_least, exactly, whole
 from training.experiments.minigooglenet import Arm, MiniGoogLeNet, Plan
 from training.experiments.preset import PRESET
 from training.schedules import rising
@@ -42,6 +42,11 @@ class LrFinder(MiniGoogLeNet):
 
     name = "lr-finder"
     title = "The learning-rate finder"
+    question = MiniGoogLeNet.question | {
+        "batch": exactly(64),
+        "candidates": at_least(10),
+        "epochs": exactly(5),
+    }
     own: ClassVar = {
         preset: {"sweep": 5 if preset == "quick" else 3} for preset in MiniGoogLeNet.presets
     }

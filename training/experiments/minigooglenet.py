@@ -24,8 +24,8 @@ from training.cohort import Cohort, Member
 from training.data import NONE, Augmentation, Data
 from training.datasets import Images
 from training.errors import TrainingError
-from training.experiments.base import rows, seeded, whole
-from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset
+from training.experiments.base import ALL, NOT_ASSIGNED, exactly, rows, seeded, whole
+from training.experiments.preset import COUNTS, PRESET, Preset
 from training.loop import Task
 from training.networks import Net
 from training.schedules import Schedule, constant
@@ -144,7 +144,14 @@ class MiniGoogLeNet(Preset):
         },
     }
     least_size = SMALLEST
-    chooses = frozenset({"preset", "seeds"})
+    question = {
+        "dataset": exactly("fashion-mnist"),
+        "examples": ALL,
+        "test_examples": ALL,
+        "width": exactly(1.0),
+        "size": exactly(FULL_SIZE),
+    }
+    chooses = frozenset({"preset", "seeds", "precision"})
 
     dataset: str = "fashion-mnist"
     width: float = PRESET
@@ -178,16 +185,6 @@ class MiniGoogLeNet(Preset):
         smaller = "" if self.assignment else f"; {NOT_ASSIGNED}"
         on = datasets.title(self.dataset)
         return f"{on}, {of}, {self.size}x{self.size}{part}, {self._seeds()}{smaller}"
-
-    def remark(self) -> str:
-        """What is smaller than in the assignment."""
-        return "" if self.assignment else f"{self.short().rpartition(';')[0]}: {NOT_ASSIGNED}."
-
-    @property
-    def assignment(self) -> bool:
-        """Whether the network, the images and their number are the assignment's."""
-        own = self.dataset == "fashion-mnist" and not self.examples
-        return own and self.width == 1 and self.size == FULL_SIZE
 
     def noise(self, rate: float, batch: int, count: int) -> float:
         """The noise scale ``rate count / (batch (1 - momentum))``.

@@ -28,8 +28,20 @@ from training.cohort import UPDATE, Cohort, Member
 from training.data import Data
 from training.datasets import Images
 from training.errors import TrainingError
-from training.experiments.base import choice, counted, distinct, rows, seeded, whole
-from training.experiments.preset import COUNTS, NOT_ASSIGNED, PRESET, Preset, prepared
+from training.experiments.base import (
+    ALL,
+    NOT_ASSIGNED,
+    Fixed,
+    all_of,
+    choice,
+    counted,
+    distinct,
+    exactly,
+    rows,
+    seeded,
+    whole,
+)
+from training.experiments.preset import COUNTS, PRESET, Preset, prepared
 from training.loop import Task
 from training.models import DROPOUT, Mlp
 from training.steps import epochs
@@ -147,6 +159,18 @@ class Optimizers(Preset):
 
     name = "optimizers"
     title = "Adaptive methods"
+    question = {
+        "dataset": exactly("cifar10"),
+        "examples": ALL,
+        "test_examples": ALL,
+        "size": exactly(PIXELS),
+        "width": exactly(UNITS),
+        "batch": exactly(BATCH),
+        "epochs": exactly(EPOCHS),
+        "method": all_of(*ASKED),
+        "dropout": all_of(*DROPPED),
+        "weight_decay": Fixed("above 0", lambda penalty: penalty > 0),
+    }
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "quick": {
             "method": tuple(METHODS),
@@ -191,7 +215,7 @@ class Optimizers(Preset):
             "precision": "fp32",
         },
     }
-    chooses = frozenset({"preset", "method", "dropout", "rate", "widen", "seeds"})
+    chooses = frozenset({"preset", "method", "dropout", "rate", "widen", "seeds", "precision"})
     dataset: str = "cifar10"
     batch: int = BATCH
     method: tuple[str, ...] = PRESET
@@ -230,13 +254,6 @@ class Optimizers(Preset):
         """The assignment."""
         return f"archcalc training {self.name} --preset assignment"
 
-    @property
-    def assignment(self) -> bool:
-        """Whether the network, the images and the epochs are the assignment's."""
-        own = self.dataset == "cifar10" and not self.examples and not self.test_examples
-        given = (self.width, self.size, self.epochs, self.batch)
-        return own and given == (UNITS, PIXELS, EPOCHS, BATCH) and self.weight_decay > 0
-
     def short(self) -> str:
         """What was trained, in a line below a figure."""
         images = f"{self.examples + self.validation:,}" if self.examples else "all"
@@ -245,10 +262,6 @@ class Optimizers(Preset):
             f"{datasets.title(self.dataset)}, {images} training images, {self.size}x{self.size}, "
             f"{self.width:,} units a hidden layer, {counted(self.epochs)}, {self._seeds()}{smaller}"
         )
-
-    def remark(self) -> str:
-        """What is smaller than in the assignment."""
-        return "" if self.assignment else f"{self.short().rpartition(';')[0]}: {NOT_ASSIGNED}."
 
     def text(self, dropout: str, channels: int, classes: int) -> str:
         """The network in archcalc's notation."""

@@ -48,8 +48,8 @@ class Perceptron(Experiment):
 
     Args:
         sets: training sets.
-        points: in each of them.
-        test_points: the same for all.
+        points: points in each of them.
+        test_points: test points, the same for all.
         epochs: passes over a training set, a point at a time, in an order drawn anew.
         loss: some of ``perceptron`` and ``hinge``.
         rate: learning rates; the zero vector is where all begin, so the perceptron's path only

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from training.record import Array
 
 COUNTS: Final = ("train", "validation", "test", "classes", "channels")
-NOT_ASSIGNED: Final = "not the assignment's size"
 FEWEST: Final = 8  # images to learn from
 PRESET: Final[Any] = None  # stands for the preset's value
 
@@ -47,8 +46,8 @@ class Preset(Experiment):
         size: pixels of the images' sides, to which they are resized bilinearly.
         batch: the minibatch where it does not change.
         seeds: networks of each way to train.
-        precision: ``fp32`` or ``bf16``, see :class:`training.cohort.Cohort`.
-        data_dir: where data sets are; the result does not depend on it.
+        precision: ``fp32``, ``bf16``, or on a GPU ``tf32``, see :class:`training.cohort.Cohort`.
+        data_dir: where data sets are, or ARCHCALC_DATA; the result does not depend on it.
         seed: of everything that is drawn.
     """
 
