@@ -25,12 +25,12 @@ from archcalc.cli import run
 from training import answers, chain, cli, parts, report, runner, statistics
 from training.answers import (
     batch_finder,
+    claims,
     cyclical_batch,
     dying_relu,
     init,
     minigooglenet,
     perceptron,
-    words,
 )
 from training.experiments import experiment
 from training.questions import ASSIGNMENTS
@@ -1195,7 +1195,11 @@ def contest(**each):
         name: {"mean": list(statistics.proportion(own)), "each": own} for name, own in each.items()
     }
     pairs = [
-        {"one": name, "two": "exp_range", "best_val_accuracy": words.paired(own, each["exp_range"])}
+        {
+            "one": name,
+            "two": "exp_range",
+            "best_val_accuracy": claims.paired(own, each["exp_range"]),
+        }
         for name, own in each.items()
         if name != "exp_range"
     ]
@@ -1302,7 +1306,7 @@ def test_the_better_loss_is_named(gain, better, steadier):
 )
 def test_a_verdict_is_that_of_the_interval(found, said):
     """Better is an interval above 0, worse one below it; of too few pairs whether they agree."""
-    assert words.verdict(found) == said
+    assert claims.verdict(found) == said
 
 
 def test_a_page_says_what_the_numbers_say(monkeypatch):

@@ -241,24 +241,19 @@ def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator
 
 def _channels(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 2: gamma and beta of every channel, a table a layer."""
-    shown = [groups[name] for name in ("bn", "bn-input") if name in groups]
-    kinds = ("gamma", "beta")
     for layer in ("input/bn", "c1/bn", "c3/bn"):
         found = {
-            (group["name"], kind): norm[kind]["channels"]
-            for group in shown
-            for norm in group["norms"]
-            for kind in kinds
+            f"{name}, {kind}": norm[kind]["channels"]
+            for name in ("bn", "bn-input")
+            for norm in groups.get(name, {"norms": ()})["norms"]
+            for kind in ("gamma", "beta")
             if norm["name"] == layer and norm[kind]["channels"]
         }
         if found:
-            rows = (
-                (number, *(estimate(one, short) for one in channel))
-                for number, channel in enumerate(zip(*found.values(), strict=True), 1)
-            )
+            channels = enumerate(zip(*found.values(), strict=True), 1)
+            rows = ((number, *(estimate(one, short) for one in own)) for number, own in channels)
             title = f"Batch norm of every channel of {layer.removesuffix('/bn').upper()}"
-            headings = ("channel", *map(", ".join, found))
-            yield table(title, headings, rows, (brackets(experiment.seeds),))
+            yield table(title, ("channel", *found), rows, (brackets(experiment.seeds),))
 
 
 def _row(pairs: list[Any], one: str, two: str) -> Any:  # noqa: ANN401 - a row of results

@@ -37,30 +37,20 @@ def _name(group: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 NAMES: Final = ("activation", "function", "hidden", "init")
+CRITERIA: Final = {"collapsed": "collapsed", "nearly_constant": "nearly constant"}
 
 
 def _final(experiment: DyingRelu, groups: list[Any]) -> Table:
-    rows = []
-    for group in groups:
-        first, last = group["curve"][0], group["curve"][-1]
-        rows.append(
-            (
-                *_name(group),
-                interval(first["collapsed"]),
-                interval(last["collapsed"]),
-                interval(first["nearly_constant"]),
-                interval(last["nearly_constant"]),
-                short(last["median_loss"]),
-            )
+    rows = [
+        (
+            *_name(group),
+            *(interval(group["curve"][look][what]) for what in CRITERIA for look in (0, -1)),
+            short(group["curve"][-1]["median_loss"]),
         )
-    headings = (
-        *NAMES,
-        "collapsed at birth",
-        "collapsed at the end",
-        "nearly constant at birth",
-        "nearly constant at the end",
-        "median loss",
-    )
+        for group in groups
+    ]
+    shares = (f"{said} {when}" for said in CRITERIA.values() for when in ("at birth", "at the end"))
+    headings = (*NAMES, *shares, "median loss")
     title = (
         f"Collapsed networks of width {experiment.width}: {experiment.simulations:,} simulations, "
         f"{experiment.epochs} epochs"
@@ -79,7 +69,7 @@ def _epochs(experiment: DyingRelu, groups: list[Any]) -> Table:
     rows = []
     for group in groups:
         at = {point["epochs"]: point for point in group["curve"]}
-        for what, said in (("collapsed", "collapsed"), ("nearly_constant", "nearly constant")):
+        for what, said in CRITERIA.items():
             fractions = [percent(at[look][what][0]) for look in looks]
             rows.append((*_name(group), said, *fractions))
     headings = (*NAMES, "fraction", *(f"{look:,}" for look in looks))
@@ -216,7 +206,7 @@ HELPS: Final = {
 def _better(group: Mapping[str, Any], twin: Mapping[str, Any]) -> tuple[bool, bool]:
     """By which criterion a group's interval lies below its twin's."""
     ours, theirs = group["curve"][-1], twin["curve"][-1]
-    exact, near = (ours[what][2] < theirs[what][1] for what in ("collapsed", "nearly_constant"))
+    exact, near = (ours[what][2] < theirs[what][1] for what in CRITERIA)
     return exact, near
 
 
@@ -231,28 +221,18 @@ def _twins(groups: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 def _leaky(groups: list[Any]) -> Iterator[Block]:
     """Problem 1.3: does leaky ReLU help?"""
-    rows = []
-    for group, twin in _twins(groups):
-        rows.append(
-            (
-                *_name(group)[1:],
-                at_end(group),
-                at_end(twin),
-                interval(group["curve"][-1]["nearly_constant"]),
-                interval(twin["curve"][-1]["nearly_constant"]),
-                HELPS[_better(group, twin)],
-            )
+    rows = [
+        (
+            *_name(group)[1:],
+            *(interval(one["curve"][-1][what]) for what in CRITERIA for one in (group, twin)),
+            HELPS[_better(group, twin)],
         )
+        for group, twin in _twins(groups)
+    ]
     if not rows:
         return
-    headings = (
-        *NAMES[1:],
-        "collapsed, leaky",
-        "ReLU",
-        "nearly constant, leaky",
-        "ReLU",
-        "does leaky ReLU help?",
-    )
+    shares = (heading for said in CRITERIA.values() for heading in (f"{said}, leaky", "ReLU"))
+    headings = (*NAMES[1:], *shares, "does leaky ReLU help?")
     notes = (
         "It helps where the two 95 % intervals do not meet. Where a whole layer is on its left "
         "branch the slope is 0.01 and not 0: the gradient shrinks, but arrives.",

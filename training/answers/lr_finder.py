@@ -21,7 +21,7 @@ def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Named]:
     yield "candidates", _candidates(experiment, results)
     yield "rules", _rules(results)
     yield from under("chosen", _chosen(experiment, results))
-    yield "method", _method(experiment, results)
+    yield "later", _later(results)
     yield from under("cost", cost(results, experiment.momentum))
     yield "network", f"The network: {results['text']}"
 
@@ -95,14 +95,9 @@ def _chosen(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Block]
     yield f"lr-min = {shown(results['lr_min'])}, lr-max = {shown(results['lr_max'])}."
 
 
-def _method(experiment: LrFinder, results: Mapping[str, Any]) -> str:
+def _later(results: Mapping[str, Any]) -> str:
+    """Whether the curve of the sweep falls later than that of the candidates."""
     ends = [results[curve]["basin"]["low"] for curve in ("grid", "sweep")]
-    falls = "" if None in ends else f"; here {'later' if ends[1] > ends[0] else 'no later'}"
-    return (
-        "Why a range and not one rate: below it the network learns less in "
-        f"{experiment.epochs} epochs, above it the loss grows or diverges; a cyclical rate goes "
-        "from end to end. The sweep takes one run, and shows the loss of a network that has "
-        "already learnt at the rates before, so its curve is expected to fall later than that of "
-        f"the candidates, each of which begins anew{falls}. Smith reads lr-min where the fall "
-        "begins; this rule where most of it is made, so that a short run learns in the whole range."
-    )
+    if None in ends:
+        return "Which of the two curves falls later cannot be told: one of them has no range."
+    return f"The sweep's falls {'later' if ends[1] > ends[0] else 'no later'}."

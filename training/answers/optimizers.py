@@ -263,25 +263,16 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
     }
     whole = all(seconds for setting in laps.values() for seconds in setting.values())
     if whole:
-        laps = {
-            dropout: {
-                name: list(map(fmean, zip(*seeds, strict=True))) for name, seeds in own.items()
+        for setting in laps.values():
+            setting |= {
+                name: [*map(fmean, zip(*own, strict=True))] for name, own in setting.items()
             }
-            for dropout, own in laps.items()
-        }
         what, scale, single, factor = "s an epoch", 1.0, "single epochs", experiment.epochs
-        note = "Seconds of updates, looks left out, of whole epochs as they were trained: a mean "
-        note += (
-            f"over {counted(experiment.seeds, 'seed')}, the median epoch (and the range), and all."
-        )
+        note = "Of whole epochs as they were trained, looks left out, a mean over the seeds: the "
+        note += "median epoch (and the range), and all."
     elif cost:
-        laps = cost["seconds"]
-        what, scale, single, factor = (
-            "ms an update",
-            1e3,
-            "single rounds",
-            updates * experiment.epochs,
-        )
+        laps, factor = cost["seconds"], updates * experiment.epochs
+        what, scale, single = "ms an update", 1e3, "single rounds"
         note = f"Of one network, {experiment.seeds} of a method together; medians (and range) of "
         note += "rounds in which all methods take turns in one process; "
         note += f"{epochs}: an update's time, times {factor:,} updates."
@@ -300,9 +291,7 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
             spread += [two / one for one, two in zip(*each, strict=True)]
             row.append(f"{ratios[-1]:.2f}")
         rows.append(row)
-    headings = [""]
-    for dropout in experiment.dropout:
-        headings += [f"{what}, {SAID[dropout]}", epochs]
+    headings = ["", *(one for d in experiment.dropout for one in (f"{what}, {SAID[d]}", epochs))]
     headings += ["ratio"] * bool(ratios)
     yield "times", table("Training time", headings, rows, (f"{of[0].upper()}{of[1:]}. {note}",))
     if ratios:
@@ -420,14 +409,10 @@ def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
     )
     yield table("Dropout at test time", ("", "accuracy"), rows, notes)
     yield (
-        "Here what dropout keeps is scaled by 1/(1 - p) while the network learns, and nothing is "
-        "scaled afterwards (inverted dropout). In the form of Srivastava et al. 2014, section 4, "
-        "nothing is scaled while it learns, and the weights behind dropout are multiplied by 1 - "
-        f"p at test time: by {1 - INPUT:g} behind the input, by {1 - HIDDEN:g} behind hidden "
-        "units. That is the probability to be kept, and not the dropout probability. A network "
-        "with weights W in the one form is the network with weights W/(1 - p) in the other: with "
-        "the same units left out their outputs differ by at most "
-        f"{max(forms['same_masks']):.1e} of the largest, at test time by "
+        "In the original form (Srivastava et al. 2014, section 4) the weights behind dropout are "
+        f"multiplied by 1 - p at test time: by {1 - INPUT:g} behind the input, by {1 - HIDDEN:g} "
+        "behind hidden units. With the same units left out the outputs of the two forms differ by "
+        f"at most {max(forms['same_masks']):.1e} of the largest, at test time by "
         f"{max(forms['same_outputs']):.1e}, which is {'' if rounding else 'more than '}rounding."
     )
 
