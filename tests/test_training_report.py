@@ -28,9 +28,7 @@ from training.answers import (
     claims,
     cyclical_batch,
     dying_relu,
-    init,
     minigooglenet,
-    perceptron,
 )
 from training.experiments import experiment
 from training.questions import ASSIGNMENTS
@@ -1059,9 +1057,7 @@ def named(of, name, change):
     record = Record.read(COMMITTED / of)
     found = deepcopy(runner.results(record)["results"])
     change(found)
-    module = {"dying-relu": dying_relu, "init-ball": init, "perceptron": perceptron}.get(
-        of, cyclical_batch
-    )
+    module = runner._answers(runner.experiment_of(record))
     return by_name(module.blocks(runner.experiment_of(record), found))[name]
 
 
@@ -1309,6 +1305,148 @@ def test_a_verdict_is_that_of_the_interval(found, said):
     assert claims.verdict(found) == said
 
 
+@pytest.mark.parametrize(
+    ("early", "late", "seen"),
+    [
+        (-0.1, 0.1, "so it is, though after 10 epochs it is not; after"),
+        (0.1, 0.1, "so it is; after"),
+        (-0.1, -0.1, "it is the other way round; after"),
+        (-0.1, 0.0, "these training sets do not tell; after"),
+    ],
+)
+def test_what_theory_expects_of_the_hinge_loss_is_looked_for(early, late, seen):
+    """That the hinge loss is better at the end is said where it is, and how many are not done."""
+
+    def change(results):
+        for group in results["groups"]:
+            group["curve"][-1]["separated"] = 0.75
+        for pair in results["hinge_minus_perceptron"]:
+            for point in pair["gain"]:
+                gain = early if point["epochs"] <= 10 else late
+                point["accuracy"] = [gain, gain - 0.05, gain + 0.05, []]
+
+    for said in named("perceptron", "why", change):
+        assert f": {seen} 1,000 epochs 25.0 % of the training sets are not separated yet" in said
+
+
+@pytest.mark.parametrize(
+    ("factor", "word", "sums"), [(0.5, "less", "more"), (2.0, "more", "less"), (1.0, "not", "not")]
+)
+def test_what_batch_norm_keeps_from_moving_is_what_is_seen(factor, word, sums):
+    """Where means move less or more is read off the seeds, of what tanh reads as of the sums."""
+
+    def change(results):
+        for group in results["groups"]:
+            own = factor if group["name"] == "bn" else 1.0
+            for where, scale in (("read", own), ("weighted", 1.0)):
+                moved = [[[scale * (1 + seed / 9)] * 4] * 3 for seed in range(6)]
+                group["drift"][where]["each"] = moved
+
+    said = next(
+        one
+        for one in named("batchnorm-dropout", "covariate-shift", change)
+        if isinstance(one, str) and one.startswith("How far the mean")
+    )
+    told = {"not": "too few to say"}.get(word, word)
+    assert f"in the first epoch {told} in C1, C3, C5 and F6; later {told} in C1" in said
+    assert f"of their deviations an epoch, {'too few to say' if sums == 'not' else sums}." in said
+
+
+@pytest.mark.parametrize(
+    ("dropped", "said"),
+    [(0.1, "depend on one another less"), (0.5, "depend on one another more")],
+)
+def test_whether_units_need_one_another_is_what_is_seen(dropped, said):
+    """With dropout units depend on one another less where silencing half of them costs less."""
+
+    def change(results):
+        for group in results["groups"]:
+            drop = group["name"].startswith("dropout")
+            costs = [dropped + seed / 100 if drop else 0.3 for seed in range(5)]
+            group["silenced_each"] = [[0.9, 0.9, 0.9, 0.9 - cost, 0.1] for cost in costs]
+
+    (found,) = (
+        one
+        for one in named("batchnorm-dropout", "co-adaptation", change)
+        if isinstance(one, str) and one.startswith("Half of F6")
+    )
+    assert f"with dropout units {said}. The mean" in found
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"), [(1e-7, "nothing but rounding"), (0.1, "more than rounding")]
+)
+def test_rounding_is_called_so_where_it_is_as_small(difference, said):
+    """A batch in parts differs by rounding alone only where the difference is that small."""
+
+    def change(results):
+        results["parts"]["frozen_gradient"][0] = difference
+
+    (table,) = named("batch-size-grow", "parts", change)
+    assert said in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("low", "said"), [(1e-9, "no later."), (10.0, "later."), (None, "cannot be told")]
+)
+def test_whether_the_sweep_falls_later_is_what_is_seen(low, said):
+    """The sweep's curve falls later than that of the candidates where its range begins later."""
+
+    def change(results):
+        results["sweep"]["basin"]["low"] = low
+
+    (found,) = named("lr-finder", "later", change)
+    assert said in found
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_runs_of_one_question_are_reconciled(same, monkeypatch):
+    """The run nearest to the assignment's size answers; who says otherwise is named, with sizes."""
+    whole = runner._summary
+
+    def swapped(record):
+        found = deepcopy(whole(record))
+        for setting in found.get("settings", {}).values():
+            best = setting["best"]
+            best["train_loss"]["name"] = best["test_accuracy"]["name"] = "adam"
+            if not same and record.configuration["width"] == 1000:
+                best["test_accuracy"]["name"] = "adagrad"
+            for one in best.values():
+                one["against"] = []
+        return found
+
+    monkeypatch.setattr(runner, "_summary", swapped)
+    text = " ".join(answer(COMMITTED, "lab3-4.2").split())
+    nearest = "`optimizers-full-size` is nearest to the assignment's size (1,000 units a hidden"
+    assert text.index(nearest) < text.index("Adam ends with the lowest training loss")
+    agrees = "The run `optimizers` (250 units a hidden layer, 3,000 training images of 16x16"
+    differs = "The run `optimizers` says otherwise; its size may be why (250 units a hidden layer"
+    assert (agrees in text) is same
+    assert (differs in text) is not same
+
+
+def test_a_run_at_the_assignments_size_goes_first(tmp_path):
+    """Of the runs of one question that of the preset `assignment` answers, where it is there."""
+    for name in ("optimizers", "optimizers-full-size"):
+        (tmp_path / name).symlink_to(COMMITTED / name)
+    (tmp_path / "optimizers-assignment").symlink_to(COMMITTED / "optimizers")
+    for part in (2, 3):
+        text = " ".join(answer(tmp_path, f"lab3-4.{part}").split())
+        assert "`optimizers-assignment` is nearest to the assignment's size" in text
+        assert text.index("The run `optimizers-assignment`:") < text.index("The run `optimizers`:")
+
+
+def test_every_channel_of_small_layers_is_shown():
+    """The 6 channels of C1 and the 16 of C3 have each their gamma and beta, as the record has."""
+    (_, one, three) = named("batchnorm-dropout", "channels", lambda _: None)
+    assert (len(one.rows), len(three.rows)) == (6, 16)
+    arrays = Record.read(COMMITTED / "batchnorm-dropout").arrays
+    seeds = sum(name.startswith("bn/") and name.endswith("c1/bn.beta") for name in arrays)
+    for place, row_ in enumerate(one.rows):
+        each = [arrays[f"bn/seed{seed}/c1/bn.beta"][place] for seed in range(seeds)]
+        assert row_[2].text == ", ".join(f"{value:.3g}" for value in each)
+
+
 def test_a_page_says_what_the_numbers_say(monkeypatch):
     """With other numbers in a record, the page's own conclusion is another."""
     before = answer(COMMITTED, "lab3-1.3")
@@ -1469,7 +1607,7 @@ def test_a_run_says_where_it_was_made(page, lines, name):
             f"{package} {version}" for package, version in about["versions"].items()
         )
         assert about["command"] in said
-        assert f"{about['hardware']}; {versions}; seed 0; commit {about['commit']}; " in said
+        assert f"{about['hardware']}; {versions}, commit {about['commit']}; seed 0; " in said
         assert f"{about['seconds']:,.0f} s; finished {about['finished']}." in said
         remark = report.Run(name, COMMITTED).remark
         assert remark in said

@@ -68,6 +68,11 @@ def more(amount: int) -> str:
     return f"{exact(abs(amount))} {'more' if amount >= 0 else 'fewer'}"
 
 
+def _columns(*headings: str) -> tuple[Column, ...]:
+    """Columns; those whose heading begins with ``>`` stand to the right."""
+    return tuple(Column(one.removeprefix(">"), one.startswith(">")) for one in headings)
+
+
 # ---------------------------------------------------------------------------------- 5.1, AlexNet
 
 
@@ -92,7 +97,7 @@ def _no_224() -> str:
 
 def _filters(report: Report, title: str, notes: tuple[str, ...]) -> Table:
     """A layer a row: its filters, and how the size of its output comes about."""
-    columns = (Column("layer"), Column("filters"), Column("height and width"), Column("output"))
+    columns = _columns("layer", "filters", "height and width", "output")
     rows = []
     for row in report.rows:
         if row.in_place and not isinstance(row.layer, Concat):
@@ -121,10 +126,7 @@ def _slides(row: Row) -> str:
 def _parameters(report: Report) -> Table:
     """A layer a row: weights with their working, biases, their sum, its part of the whole."""
     totals = report.totals
-    columns = (
-        *(Column("layer"), Column("weights"), Column("biases", right=True)),
-        *(Column("parameters", right=True), Column("%", right=True)),
-    )
+    columns = _columns("layer", "weights", ">biases", ">parameters", ">%")
     rows = [
         (
             *(text(row.name), working(row.cost.weights), working(row.cost.biases)),
@@ -188,7 +190,7 @@ def _where_parameters(report: Report) -> str:
 
 def _groups(grouped: Report, ungrouped: Report) -> Table:
     """The layers that the two GPUs divide, and the whole network, in either way."""
-    columns = (Column("weights of"), Column("on two GPUs, in groups"), Column("undivided"))
+    columns = _columns("weights of", "on two GPUs, in groups", "undivided")
     rows = [
         (text(one.name), working(one.cost.weights), working(two.cost.weights))
         for one, two in zip(grouped.rows, ungrouped.rows, strict=True)
@@ -252,10 +254,7 @@ def _ends(rows: Sequence[Row]) -> str:
 
 
 def _stages(report: Report) -> Table:
-    columns = (
-        *(Column("layers"), Column("activations", right=True), Column("%", right=True)),
-        *(Column("memory", right=True), Column("weights", right=True), Column("%", right=True)),
-    )
+    columns = _columns("layers", ">activations", ">%", ">memory", ">weights", ">%")
     rows = tuple(_stage(report, _ends(rows), rows) for rows in stages(report))
     footer = (_stage(report, "total", report.rows),)
     title = f"VGG19 from pool to pool, one image at {report.dtype}"
@@ -373,9 +372,8 @@ def vgg_stacks() -> list[int]:
 def _stack_or_single() -> Iterator[Block]:
     """The stack of the question and those of VGG, beside the filters that see as much."""
     found = [rivals(3, 5), *(rivals(layers, 3) for layers in vgg_stacks())]
-    columns = (
-        *(Column("stack"), Column("sees"), Column("its weights"), Column("weights of one filter")),
-        *(Column("stack/filter, %", right=True), Column("ReLUs", right=True)),
+    columns = _columns(
+        "stack", "sees", "its weights", "weights of one filter", ">stack/filter, %", ">ReLUs"
     )
     notes = (
         "C channels go in and come out everywhere. The first stack is the question's, the others "
@@ -441,7 +439,7 @@ def _inception() -> Iterator[Named]:
 
 def _seen(report: Report) -> Table:
     """What every branch of a module sees, and what leaves it."""
-    columns = (Column("branch"), Column("what it is"), Column("sees"), Column("output"))
+    columns = _columns("branch", "what it is", "sees", "output")
     rows = tuple(
         (
             *(text(_short(row)), text(_slides(row))),
@@ -547,10 +545,7 @@ def _next() -> Iterator[Block]:
         f"{naive.rows[-1].output.channels} channels; the reduced one takes "
         f"{reduced.totals['macs']} MACs and gives out {reduced.rows[-1].output.channels}."
     )
-    columns = (
-        *(Column("module"), Column("naive: gets"), Column("MACs", right=True)),
-        *(Column("reduced: gets"), Column("MACs", right=True), Column("times fewer", right=True)),
-    )
+    columns = _columns("module", "naive: gets", ">MACs", "reduced: gets", ">MACs", ">times fewer")
     found = chain()
     rows = tuple(_link(str(place), link) for place, link in enumerate(found, 1))
     yield Table("Modules one behind another, with the same filters", columns, rows)

@@ -66,7 +66,7 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
             * basin["open_high"],
         )
     steps = " ".join(f"{number}. {said}." for number, (_, said) in enumerate(STEPS, 1))
-    yield "algorithm", f"The algorithm, as in block-diagram.png and block-diagram.svg: {steps}"
+    yield "algorithm", f"The algorithm: {steps} So in block-diagram.png and block-diagram.svg."
     yield from under("cost", cost(results, experiment.momentum))
 
 

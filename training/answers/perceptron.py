@@ -102,26 +102,20 @@ def _epochs(groups: list[Any], what: str, title: str) -> Table:
 
 def _why(experiment: Perceptron, groups: list[Any], pairs: list[Any]) -> Iterator[str]:
     """Part 3: whether what theory expects is what was seen."""
-    open_sets = {g["rate"]: 1 - g["curve"][-1]["separated"] for g in groups if g["loss"] == "hinge"}
+    separated = {g["rate"]: g["curve"][-1]["separated"] for g in groups if g["loss"] == "hinge"}
     for pair in pairs:
-        early, late = (
-            side(point["accuracy"])
-            for epochs in (EARLY, experiment.epochs)
-            for point in (min(pair["gain"], key=lambda one: abs(one["epochs"] - epochs)),)
-        )
-        seen = (
-            "these training sets do not tell"
-            if not late
-            else "so it is"
-            if late > 0
-            else "it is the other way round"
-        )
-        changed = f", though after {EARLY} epochs it is not" * (late == 1 != early)
-        left = open_sets[pair["rate"]]
+        gains = {point["epochs"]: point["accuracy"] for point in pair["gain"]}
+        late = gains[experiment.epochs]
+        seen = verdict(late, "so it is", "it is the other way round", UNTOLD)
+        early = side(late) == 1 != side(gains.get(EARLY, late))
+        changed = f", though after {EARLY} epochs it is not" * early
         yield (
             f"Rate {pair['rate']:g}: {seen}{changed}; after {experiment.epochs:,} epochs "
-            f"{percent(left)} of the training sets are not separated yet."
+            f"{percent(1 - separated[pair['rate']])} of the training sets are not separated yet."
         )
+
+
+UNTOLD: Final = "these training sets do not tell"
 
 
 def _first(experiment: Perceptron, groups: list[Any]) -> str:
@@ -163,8 +157,7 @@ def _expected(experiment: Perceptron, pairs: list[Any]) -> str:
     """What theory expects of part 4, and whether it is what was seen."""
     rates: dict[str, list[str]] = {}
     for pair in pairs:
-        untold = "these training sets do not tell"
-        seen = verdict(_ends(experiment, pair), "it is the other way round", "so it is", untold)
+        seen = verdict(_ends(experiment, pair), "it is the other way round", "so it is", UNTOLD)
         rates.setdefault(seen, []).append(f"{pair['rate']:g}")
     said = (f"{seen} with rate {' and '.join(found)}" for seen, found in rates.items())
     return f"What was seen: {'; '.join(said)}."
