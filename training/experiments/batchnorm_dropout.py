@@ -164,7 +164,8 @@ class BatchnormDropout(Experiment):
         batch: the minibatch.
         rate: Adam's, at its height: up in 200 updates (or a tenth of all), and down to 0 along half
             a cosine.
-        augment: random changes of images, such as ``shift2``, see :class:`training.data.Augmentation`; nothing if empty.
+        augment: random changes of images, such as ``shift2``, see
+            :class:`training.data.Augmentation`; nothing if empty.
         examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: so many training images are held out and stand in for the test set, so that
             settings can be chosen without it.

@@ -107,7 +107,8 @@ class Init(Experiment):
             the setting's own if none is named.
         init: initializers, see :mod:`training.initial`; the setting's own if none is named.
         networks: networks of each combination.
-        examples: examples that they look at: points of the ball, or the first of the setting's images.
+        examples: examples that they look at: points of the ball, or the first of the setting's
+            images.
         data_dir: where MNIST is, or ARCHCALC_DATA; the result does not depend on it.
         seed: of everything that is drawn.
     """
