@@ -291,7 +291,7 @@ def test_every_option_has_a_sentence(name):
     [
         ("batchnorm-dropout", "dropout_placement", "Some of dense, conv, before, last."),
         ("batchnorm-dropout", "dataset", f"One of {', '.join(datasets.NAMES)}, or a .npz file."),
-        ("lr-finder", "precision", "fp32 or bf16. The preset has its own."),
+        ("lr-finder", "precision", "fp32, bf16, or on a GPU tf32. The preset has its own."),
         ("init", "init", "Initializers; the setting's own if none is named."),
     ],
 )

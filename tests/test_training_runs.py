@@ -378,6 +378,34 @@ def test_runs_are_killed_at_any_time(start, name):
     finished(start(args), name, RUNS[name])
 
 
+TEN = (
+    "--dataset digits --examples 48 --validation 32 --test-examples 32 --width 5 --size 7 "
+    "--seeds 1 --method adagrad,rmsprop,rmsprop-nesterov,adadelta,adam --rate 0.01 "
+    "--search-epochs 1 --epochs 3 --batch 4"
+)
+
+
+def test_ten_tasks_are_killed_twenty_times(start):
+    """Ten networks of three epochs, killed at twenty random moments, end as undisturbed ones do.
+
+    What is finished at a kill is not done again.
+    """
+    args = line("optimizers", f"{TEN} {OFTEN} --resume")
+    chance = random.Random(20)  # noqa: S311 - no secret
+    kept = {}
+    for _ in range(20):
+        process = start(args)
+        time.sleep(chance.uniform(0.1, 0.7))
+        process.send(signal.SIGKILL)
+        process.wait()
+        found = {path: inode for path, inode, _ in process.files() if path.suffix == DONE}
+        assert found.items() >= kept.items()
+        kept = found
+    assert kept
+    record = finished(start(args), "optimizers", TEN)
+    assert sum(not name.startswith("search/") for name in record.tasks) == 10
+
+
 FATAL = """
 replace, left = os.replace, [{count}]
 def fatal(*names):

@@ -148,7 +148,7 @@ def _run(
     only: Annotated[
         str | None, _declared("only", "Tasks to run, as --tasks lists them.", "WORDS")
     ] = None,
-    resume: Annotated[bool, _declared("resume", "Go on with an unfinished record.")] = False,
+    resume: Annotated[bool, _declared("resume", "Do what the folder's run lacks.")] = False,
     overwrite: Annotated[bool, _declared("overwrite", "Forget what is in the folder.")] = False,
     checkpoint_every: Annotated[
         str, _declared("checkpoint_every", "Seconds between checkpoints.", "SECONDS")

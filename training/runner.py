@@ -175,6 +175,7 @@ def kept(experiment: Experiment, folder: Path, *, resume: bool) -> Record:
     _same(experiment, theirs, f"{folder} holds a record", resume=resume)
     if theirs != experiment.configuration():
         record.configuration = experiment.configuration()
+        record.about["command"] = experiment.command()
         record.about.pop("finished", None)
     _joined(experiment, record, folder)
     if not record.finished and not resume:
@@ -359,28 +360,27 @@ def page(record: Record, pictures: Sequence[str]) -> str:
 
 
 def redraw(folder: Path) -> None:
-    """Draw pages and figures of all finished records in a folder's folders, and an index.
+    """Draw pages and figures of all records in a folder's folders, and an index.
 
     Raises:
         TrainingError: no record is there, one is damaged, or the folder cannot be written to.
     """
     rows = []
     for path in sorted(folder.glob(f"*/{FILE}")):
-        record = shown(Record.read(path.parent))
-        if record.finished:
-            write(record, path.parent)
-            about, name = record.about, path.parent.name
-            on = listed([row["hardware"] for row in made(record)] or [about["hardware"]])
-            rows.append(
-                f"| [{name}]({name}/README.md) | `{about['command']}` | {on} "
-                f"| {record.seconds:,.0f} s |"
-            )
-            experiment = experiment_of(record)
-            full = f"| | `{experiment.full()}` | | not run |"
-            if name in PARTS and not experiment.assignment and full not in rows:
-                rows.append(full)
+        record, name = shown(Record.read(path.parent)), path.parent.name
+        write(record, path.parent)
+        on = listed([row["hardware"] for row in made(record)] or [record.about["hardware"]])
+        link = f"[{name}]({name}/README.md)" if record.finished else name
+        unfinished = "partial" in record.about or not record.finished
+        so_far = f", {counted(len(record.tasks), 'task')} so far" * unfinished
+        command = record.about["command"]
+        rows.append(f"| {link} | `{command}` | {on} | {record.seconds:,.0f} s{so_far} |")
+        experiment = experiment_of(record)
+        full = f"| | `{experiment.full()}` | | not run |"
+        if name in PARTS and not experiment.assignment and full not in rows:
+            rows.append(full)
     if not rows:
-        raise TrainingError(f"{folder} has no folder with a finished {FILE}")
+        raise TrainingError(f"{folder} has no folder with a {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]
     head += ["| run | command | hardware | time |", "| --- | --- | --- | --: |"]
     to_file(("\n".join([*head, *rows]) + "\n").encode(), folder / PAGE)
