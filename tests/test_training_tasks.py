@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from training import loop, overview, runner
+from training.cohort import Cohort
 from training.errors import StoppedError, TrainingError
 from training.experiments.batch_size import BatchSize
 from training.experiments.cyclical_batch import CyclicalBatch
@@ -97,6 +98,8 @@ def test_each_network_has_a_file_of_its_own(tmp_path):
         assert own.arrays["training_loss"].shape == (1 if "search" in name else 2,)
         assert max(array.size for array in own.arrays.values()) < 66  # a digest is 64 letters
     assert own.about["rate"] in TINY["rate"]
+    # and the run's own file has what it saw before, and no task's
+    assert list(Record.of_file(tmp_path / FILE).arrays) == ["counts"]
     assert same(Record.read(tmp_path), record)
 
 
@@ -114,6 +117,42 @@ def test_company_leaves_no_trace(tmp_path, monkeypatch):
     assert {name: about.keys() for name, about in alone.tasks.items()} == {
         name: about.keys() for name, about in together.tasks.items()
     }
+
+
+def test_company_shares_its_time(tmp_path, monkeypatch):
+    """What networks take together is shared: three updates of a second, of four networks."""
+    now = [0.0]
+    advance = Cohort.advance
+
+    def taking(self, *batch):
+        now[0] += 1.0
+        return advance(self, *batch)
+
+    monkeypatch.setattr(Cohort, "advance", taking)
+    monkeypatch.setattr("training.loop.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(Loop, "_apart", lambda *_: False)
+    record = runner.run(tiny(), tmp_path)
+    assert record.learning["search-without"] == 3.0
+    assert record.tasks["search/adam/plain/0.001"]["learning"] == 0.75
+    assert record.tasks["search/adam/plain/0.001"]["seconds"] == 0.75
+    assert record.arrays["adam/dropout/seed0/seconds"].tolist() == [
+        2.0,
+        2.0,
+    ]  # 4 updates, 2 networks
+
+
+def test_company_that_was_stopped_goes_on_together(tmp_path, monkeypatch):
+    """Networks that were stopped together are gone on with together, also where each is alone."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_apart", lambda *_: False)
+        patch.setattr(Loop, "_ask", lambda _, __, updates: updates == 4)
+        with pytest.raises(StoppedError):
+            runner.run(tiny(), tmp_path)
+    assert files(tmp_path, STATE) == ["adam/plain/seed0"]
+    record = runner.run(tiny(), tmp_path, resume=True)
+    resumed = [name for name, about in record.tasks.items() if about.get("resumed")]
+    assert resumed == ["adagrad/plain/seed0", "adam/plain/seed0"]
+    assert record.finished
 
 
 def test_a_state_is_of_one_network_and_goes(tmp_path, monkeypatch):
@@ -178,6 +217,16 @@ def test_some_tasks_are_done_with_those_they_wait_for(tmp_path):
     again = runner.run(tiny(), tmp_path, resume=True)
     assert again.finished
     assert same(again, whole)
+
+
+def test_overwriting_forgets_tasks(tmp_path):
+    """With --overwrite what was done is done again, and nothing of the old run is left."""
+    runner.run(tiny(seeds=2), tmp_path)
+    before = {path: path.stat().st_ino for path in tmp_path.rglob(f"*{DONE}")}
+    runner.run(tiny(), tmp_path, overwrite=True)
+    assert files(tmp_path) == sorted(NAMES)
+    again = {path: path.stat().st_mtime_ns for path in tmp_path.rglob(f"*{DONE}")}
+    assert len(before) == len(again) + 4
 
 
 def test_a_name_that_no_task_has(tmp_path):
@@ -407,8 +456,9 @@ def test_hours_are_those_of_the_same_population():
     missing = standing("c", "p", "missing", 0, 100)
     other = standing("d", "q", "missing", 0, 300)
     elsewhere = standing("e", "p", "done", 100, 100, 1.0, "there")
-    # 9,000 s for 150 examples: a minute each
-    assert overview.hours([done, half, missing, elsewhere], "here") == pytest.approx(150 / 60)
+    fast = standing("f", "q", "done", 100, 100, 60.0)
+    # 9,000 s for 150 examples: a minute each; those of another population are no measure of it
+    assert overview.hours([done, half, missing, fast, elsewhere], "here") == pytest.approx(150 / 60)
     assert overview.hours([done, half, other], "here") == pytest.approx(350 / 60)
     assert overview.hours([done, elsewhere], "here") == 0.0
     assert overview.hours([missing, elsewhere], "here") is None

@@ -365,20 +365,24 @@ def redraw(folder: Path) -> None:
     Raises:
         TrainingError: no record is there, one is damaged, or the folder cannot be written to.
     """
+    found = {path.parent: shown(Record.read(path.parent)) for path in folder.glob(f"*/{FILE}")}
+    commands = {record.about["command"] for record in found.values()}
     rows = []
-    for path in sorted(folder.glob(f"*/{FILE}")):
-        record, name = shown(Record.read(path.parent)), path.parent.name
-        write(record, path.parent)
-        on = listed([row["hardware"] for row in made(record)] or [record.about["hardware"]])
+    for place, record in sorted(found.items()):
+        name = place.name
+        write(record, place)
+        hardware = [row["hardware"] for row in made(record)] or [record.about["hardware"]]
+        on = listed([*dict.fromkeys(hardware)])
         link = f"[{name}]({name}/README.md)" if record.finished else name
         unfinished = "partial" in record.about or not record.finished
         so_far = f", {counted(len(record.tasks), 'task')} so far" * unfinished
         command = record.about["command"]
         rows.append(f"| {link} | `{command}` | {on} | {record.seconds:,.0f} s{so_far} |")
         experiment = experiment_of(record)
-        full = f"| | `{experiment.full()}` | | not run |"
-        if name in PARTS and not experiment.assignment and full not in rows:
-            rows.append(full)
+        full = experiment.full()
+        if name in PARTS and not experiment.assignment and full not in commands:
+            commands.add(full)
+            rows.append(f"| | `{full}` | | not run |")
     if not rows:
         raise TrainingError(f"{folder} has no folder with a {FILE}")
     head = ["# Training", "", "Drawn from their records by `archcalc training tables`.", ""]
