@@ -39,7 +39,7 @@ from training.sources import Computed, by_name
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "tables"
 COMMITTED = TABLES / "training"
-THERE = [name for name in parts.EVERY if (COMMITTED / name / FILE).exists()]
+THERE = [name for name in parts.EVERY if report.Run(name, COMMITTED).there]
 TEXTS = HERE.parents[1] / "shared" / "assignments"
 TEMPLATES = Path(answers.__file__).parent
 NAMES = [*ASSIGNMENTS, "both"]
@@ -1597,7 +1597,10 @@ def test_what_is_computed_names_its_command(page):
 @pytest.mark.parametrize("name", THERE)
 def test_a_run_says_where_it_was_made(page, lines, name):
     """Command, hardware, versions, seed, commit and time of a run are those of its record."""
-    about = Record.read(COMMITTED / name).about
+    record = Record.read(COMMITTED / name)
+    about = record.about
+    made = next(iter(record.tasks.values()), about)  # one machine made all of a run's tasks
+    computed = ", ".join([made["hardware"], *([made["numerics"]] if record.tasks else [])])
     for text in (
         sections(page("markdown", "both").read_text())[f"run-{name}"].replace("`", ""),
         lines("html", "both")[f"run-{name}"],
@@ -1607,8 +1610,8 @@ def test_a_run_says_where_it_was_made(page, lines, name):
             f"{package} {version}" for package, version in about["versions"].items()
         )
         assert about["command"] in said
-        assert f"{about['hardware']}; {versions}, commit {about['commit']}; seed 0; " in said
-        assert f"{about['seconds']:,.0f} s; finished {about['finished']}." in said
+        assert f"{computed}; {versions}, commit {made['commit']}; seed 0; " in said
+        assert f"{record.seconds:,.0f} s; finished {about['finished']}." in said
         remark = report.Run(name, COMMITTED).remark
         assert remark in said
         assert ("not the assignment's size" in said) == bool(remark)
