@@ -132,16 +132,7 @@ class MiniGoogLeNet(Preset):
         },
         "reduced": ASSIGNMENT | {"width": 0.25},
         "assignment": ASSIGNMENT,
-        "full": {
-            "examples": 0,
-            "validation": 5000,
-            "test_examples": 0,
-            "width": 1.0,
-            "size": FULL_SIZE,
-            "augment": "shift3,flip",
-            "seeds": 3,
-            "precision": "bf16",
-        },
+        "full": ASSIGNMENT | {"seeds": 3, "precision": "bf16"},
     }
     least_size = SMALLEST
     question = {
