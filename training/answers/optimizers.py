@@ -7,7 +7,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
-from training.answers.claims import UNPROVED, apart, brackets, differences, paired, told, verdict
+from training.answers.claims import UNPROVED, apart, brackets, paired, told, verdict
 from training.answers.words import estimate, interval, listed, percent, points, short, table, under
 from training.experiments.base import counted
 from training.experiments.optimizers import (
@@ -20,7 +20,6 @@ from training.experiments.optimizers import (
     PROFILED,
     SAME,
 )
-from training.statistics import FEWEST
 from training.updates import AdamW, symbols, traced
 
 if TYPE_CHECKING:
@@ -48,10 +47,8 @@ def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
         yield f"search/{dropout}", _search(experiment, dropout, setting)
     for dropout, setting in settings.items():
         yield f"scores/{dropout}", _scores(experiment, results, dropout, setting)
-    yield "best", _best(experiment, settings)
     yield from _conclusions(settings)
     if results["differences"]:
-        yield "differences", _differences(experiment, results)
         yield from _changes(results["differences"])
         yield "accuracy", _accuracy(experiment, results)
     yield from _times(experiment, results)
@@ -127,36 +124,6 @@ def _scores(
     return table(f"With the chosen rates, {SAID[dropout]}", headings, rows, notes)
 
 
-def _best(experiment: Optimizers, settings: Mapping[str, Any]) -> Table:
-    rows = []
-    for score, criterion in CRITERIA.items():
-        cells = [_winner(experiment, setting["best"][score]) for setting in settings.values()]
-        rows.append((criterion.said, *cells))
-    behind = (
-        f"{counted(experiment.seeds, 'seed')} tell nobody apart"
-        if experiment.seeds < FEWEST
-        else "behind it those of them from which the seeds do not tell it apart: the 95 % interval "
-        "of the difference in pairs (same weights at birth, same order of images) holds 0, one "
-        "comparison at a time"
-    )
-    headings = ("", *(SAID[dropout] for dropout in settings))
-    notes = (f"By the mean, among the assignment's five; {behind}.",)
-    return table("Who is best", headings, rows, notes, words=1 + len(settings))
-
-
-def _winner(experiment: Optimizers, found: Mapping[str, Any]) -> str:
-    if not found["name"]:
-        return "all diverged"
-    others = ", ".join(METHODS[name].said for name in found["with"])
-    others *= experiment.seeds >= FEWEST
-    words = METHODS[found["name"]].said + (f" (not told apart from: {others})" if others else "")
-    if found["lost"]:
-        words += f"; diverged: {', '.join(METHODS[name].said for name in found['lost'])}"
-    if found["of_all"] != found["name"]:
-        words += f"; a reference has the better mean: {METHODS[found['of_all']].said}"
-    return words
-
-
 def _conclusions(settings: Mapping[str, Any]) -> Iterator[Named]:
     """What the data allow to say: who is best by the mean, and whether the seeds tell it."""
     for dropout, setting in settings.items():
@@ -211,19 +178,6 @@ def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
             yield name, f"Beside training without dropout {what} {words}."
 
 
-def _differences(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
-    note = (
-        f"Networks with dropout ({INPUT:g} of the input, {HIDDEN:g} of hidden units) less those "
-        "without, in pairs, each with the rate chosen for it; accuracy in percentage points. A "
-        "training loss with dropout is that of networks half of whose units are gone; the second "
-        f"column has all units at work. {counted(experiment.epochs)}."
-    )
-    headings = {"": "", **{name: one.said for name, one in CRITERIA.items()}}
-    rows = ((said(row["method"]), row) for row in results["differences"])
-    judged = ("test_accuracy", "in test accuracy dropout is")
-    return differences("What dropout changes", rows, headings, judged, experiment.seeds, note)
-
-
 def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
     """Problem 4.4: test accuracy without and with dropout, a method a line."""
     methods = {dropout: setting["methods"] for dropout, setting in results["settings"].items()}
@@ -252,62 +206,50 @@ def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
 
 
 def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named]:
-    """What training takes: whole epochs where the record has them, else updates by themselves."""
-    cost, counts = results.get("cost"), results["counts"]
-    updates = -(-(counts["train"] + counts["validation"]) // experiment.batch)
-    epochs = counted(experiment.epochs)
-    of = f"two hidden layers of {experiment.width:,} units, batch {experiment.batch}"
+    """What whole epochs take, where the record has their times, and where an update's goes."""
     laps = {
         dropout: {name: one["epoch_seconds"] for name, one in setting["methods"].items()}
         for dropout, setting in results["settings"].items()
     }
-    whole = all(seconds for setting in laps.values() for seconds in setting.values())
-    if whole:
-        for setting in laps.values():
-            setting |= {
-                name: [*map(fmean, zip(*own, strict=True))] for name, own in setting.items()
-            }
-        what, scale, single, factor = "s an epoch", 1.0, "single epochs", experiment.epochs
-        note = "Of whole epochs as they were trained, looks left out, a mean over the seeds: the "
-        note += "median epoch (and the range), and all."
-    elif cost:
-        laps, factor = cost["seconds"], updates * experiment.epochs
-        what, scale, single = "ms an update", 1e3, "single rounds"
-        note = f"Of one network, {experiment.seeds} of a method together; medians (and range) of "
-        note += "rounds in which all methods take turns in one process; "
-        note += f"{epochs}: an update's time, times {factor:,} updates."
-    else:
-        return
+    if all(seconds for setting in laps.values() for seconds in setting.values()):
+        yield from _epochs(experiment, laps)
+    if "cost" in results:
+        profile = results["cost"]["profile"]
+        yield "times", _parts(profile)
+        yield from under("times", _why(profile))
+
+
+def _epochs(experiment: Optimizers, laps: Mapping[str, Any]) -> Iterator[Named]:
+    """The seconds of whole epochs, and with dropout times without."""
+    epochs = counted(experiment.epochs)
+    of = f"two hidden layers of {experiment.width:,} units, batch {experiment.batch}"
     rows, ratios, spread = [], [], []
     for method in experiment.method:
-        each = [laps[dropout][method] for dropout in experiment.dropout]
-        sums = [sum(own) if whole else median(own) * factor for own in each]
+        # of each epoch the mean over the seeds
+        each = [[*map(fmean, zip(*laps[one][method], strict=True))] for one in experiment.dropout]
         row = [said(method)]
-        for own, time in zip(each, sums, strict=True):
-            low, middle, high = (f"{scale * one(own):.2f}" for one in (min, median, max))
-            row += [f"{middle} ({low} to {high})", duration(time)]
-        if len(sums) > 1:
-            ratios.append(sums[1] / sums[0])
+        for own in each:
+            low, middle, high = (f"{one(own):.2f}" for one in (min, median, max))
+            row += [f"{middle} ({low} to {high})", duration(sum(own))]
+        if len(each) > 1:
+            ratios.append(sum(each[1]) / sum(each[0]))
             spread += [two / one for one, two in zip(*each, strict=True)]
             row.append(f"{ratios[-1]:.2f}")
         rows.append(row)
-    headings = ["", *(one for d in experiment.dropout for one in (f"{what}, {SAID[d]}", epochs))]
+    headings = ["", *(h for d in experiment.dropout for h in (f"s an epoch, {SAID[d]}", epochs))]
     headings += ["ratio"] * bool(ratios)
-    yield "times", table("Training time", headings, rows, (f"{of[0].upper()}{of[1:]}. {note}",))
+    note = (
+        f"{of[0].upper()}{of[1:]}. Of whole epochs as they were trained, looks left out, a mean "
+        "over the seeds: the median epoch (and the range), and all."
+    )
+    yield "times", table("Training time", headings, rows, (note,))
     if ratios:
-        times = f"{min(ratios):.2f} to {max(ratios):.2f} times as long as"
-        by = f"by the method ({single} {min(spread):.2f} to {max(spread):.2f} times)"
         yield (
             "slower",
-            f"With dropout {epochs} of this network ({of}) take {times} without, {by}."
-            if whole
-            else f"An update of this network ({of}) with dropout takes {times} one without, {by}; "
-            "that is the ratio at this size, of updates alone.",
+            f"With dropout {epochs} of this network ({of}) take {min(ratios):.2f} to "
+            f"{max(ratios):.2f} times as long as without, by the method (single epochs "
+            f"{min(spread):.2f} to {max(spread):.2f} times).",
         )
-    if cost:
-        yield "times", _parts(cost["profile"])
-        yield from under("times", _why(cost["profile"]))
-        yield "times", _bounds(experiment, results, updates * experiment.epochs)
 
 
 def _parts(profile: Mapping[str, Any]) -> Table:
@@ -338,38 +280,6 @@ def _why(profile: Mapping[str, Any]) -> Iterator[str]:
         "the method's update, which do the same work in both cases. What is left out is multiplied "
         "by 0, and no product of matrices is smaller for it."
     )
-
-
-def _bounds(experiment: Optimizers, results: Mapping[str, Any], updates: int) -> Table:
-    """The populations' time beside what memory and arithmetic allow."""
-    found = results["cost"]
-    size, flops = found["predicted"]["parameters"], found["predicted"]["training"]
-    moved = sum(found["passes"].values()) / len(found["passes"]) * 4 * size  # bytes an update
-    memory, compute = moved / found["bandwidth"], flops * experiment.batch / found["peak"]
-    counts = results["counts"]
-    search = experiment.search_epochs * -(-counts["train"] // experiment.batch)
-    spent: dict[tuple[str, str], float] = {}
-    for task, seconds in results["learning"].items():
-        kind = "search" if task.startswith("search") else "final"
-        dropped = {"with", "dropout"} & set(re.split("[-/]", task))
-        place = kind, "with" if dropped else "without"
-        spent[place] = spent.get(place, 0.0) + seconds
-    rows = []
-    for (kind, dropout), seconds in spent.items():
-        tried = sum(map(len, results["settings"][dropout]["search"]["tried"].values()))
-        networks = tried if kind == "search" else len(experiment.method) * experiment.seeds
-        made = networks * (search if kind == "search" else updates)
-        times = (seconds, made * memory, made * compute)
-        rows.append((f"{kind}, {SAID[dropout]}", networks, f"{made:,}", *map(duration, times)))
-    notes = (
-        "Measured: of all networks, those that learnt together once. Memory: parameters, gradient "
-        f"and state cross the bus {moved / 4 / size:.1f} times an update in the mean of the "
-        f"methods, {moved / 1e6:,.1f} MB; arithmetic: {flops * experiment.batch:,} FLOPs. "
-        f"Ceilings: {found['bandwidth'] / 1e9:,.0f} GB/s, {found['peak'] / 1e9:,.0f} GFLOP/s "
-        f"({found['ceilings']}). In a cache what is small moves faster than that.",
-    )
-    headings = ("", "networks", "updates", "measured", "bound by memory", "by arithmetic")
-    return table("The populations' time beside their bounds", headings, rows, notes)
 
 
 def duration(seconds: float) -> str:

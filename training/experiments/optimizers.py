@@ -22,7 +22,6 @@ import torch
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
-from archcalc.profiling import ceilings_of
 from training import costs, datasets, losses, probes, statistics, streams
 from training.cohort import UPDATE, Cohort, Member
 from training.data import Data
@@ -55,7 +54,6 @@ from training.updates import (
     RMSprop,
     RMSpropNesterov,
     Rule,
-    slots_of,
 )
 
 if TYPE_CHECKING:
@@ -83,8 +81,8 @@ DROPPED: Final = ("without", "with")
 SETTINGS: Final = {"without": "plain", "with": "dropout"}  # in the names of tasks
 SAME: Final = 1000  # test images on which both forms of dropout are compared
 MASKS: Final = 30  # random choices of units whose outputs are averaged
-ROUNDS: Final = 5  # of timings, every method in each
-TIMED: Final = {"cpu": 4, "cuda": 50}  # updates in a round
+WARM: Final = 2  # updates before those that are profiled
+UPDATES: Final = {"cpu": 4, "cuda": 50}  # that are profiled
 PROFILED: Final = "adam"  # whose update is taken apart
 PRODUCTS: Final = ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm")
 
@@ -115,9 +113,21 @@ METHODS: Final = {
         "SGD + Nesterov momentum", SGD(momentum=0.9, nesterov=True), asked=False
     ),
 }
-
-
 ASKED: Final = tuple(name for name, method in METHODS.items() if method.asked)
+ASSIGNMENT: Final = {
+    "method": ASKED,
+    "widen": 6,
+    "examples": 0,
+    "validation": 5000,
+    "test_examples": 0,
+    "size": PIXELS,
+    "width": UNITS,
+    "rate": START,
+    "search_epochs": 5,
+    "epochs": EPOCHS,
+    "seeds": 1,
+    "precision": "fp32",
+}
 
 
 class Criterion(NamedTuple):
@@ -186,34 +196,9 @@ class Optimizers(Preset):
             "seeds": 3,
             "precision": "fp32",
         },
-        "assignment": {
-            "method": ASKED,
-            "widen": 6,
-            "examples": 0,
-            "validation": 5000,
-            "test_examples": 0,
-            "size": PIXELS,
-            "width": UNITS,
-            "rate": START,
-            "search_epochs": 5,
-            "epochs": EPOCHS,
-            "seeds": 1,
-            "precision": "fp32",
-        },
-        "full": {
-            "method": tuple(METHODS),
-            "widen": 0,
-            "examples": 0,
-            "validation": 5000,
-            "test_examples": 0,
-            "size": PIXELS,
-            "width": UNITS,
-            "rate": HALVES,
-            "search_epochs": 40,
-            "epochs": EPOCHS,
-            "seeds": 3,
-            "precision": "fp32",
-        },
+        "assignment": ASSIGNMENT,
+        "full": ASSIGNMENT
+        | {"method": tuple(METHODS), "widen": 0, "rate": HALVES, "search_epochs": 40, "seeds": 3},
     }
     chooses = frozenset({"preset", "method", "dropout", "rate", "widen", "seeds", "precision"})
     dataset: str = "cifar10"
@@ -424,78 +409,46 @@ class Optimizers(Preset):
         search = len(self.rate) * self.search_epochs * train
         final = self.seeds * self.epochs * (train + held)
         examples = len(self.dropout) * len(self.method) * (search + final)
-        return costs.forecast(self._predicted(counts, device), examples)
-
-    def _predicted(self, counts: Mapping[str, int], device: str) -> dict[str, int]:
         text = self.text("without", counts["channels"], counts["classes"])
-        return costs.predicted(text, self.batch, self.precision, device, "adam")
+        predicted = costs.predicted(text, self.batch, self.precision, device, "adam")
+        return costs.forecast(predicted, examples)
 
     def cost(self, device: str) -> dict[str, Any]:
-        """What is predicted, and how long an update of each method takes, measured in turns."""
-        counts = self.counts()
-        ceilings = ceilings_of(device, self.precision)
-        model = Mlp.read(self.text("without", counts["channels"], counts["classes"]))
-        return {
-            "predicted": self._predicted(counts, device),
-            "bandwidth": ceilings.bandwidth,
-            "peak": ceilings.peak,
-            "ceilings": ceilings.source,
-            "passes": {method: passes(model, self.rule(method)) for method in self.method},
-            "updates": TIMED[device] * ROUNDS,
-            "seconds": self._timed(torch.device(device)),
-            "profile": {one: self._profiled(one, torch.device(device)) for one in self.dropout},
-        }
-
-    def _alone(self, dropout: str, method: str, device: torch.device) -> Callable[[], None]:
-        """Makes an update of all networks of a method, and no others'."""
-        rate = self.rate[len(self.rate) // 2]
-        members = tuple(
-            Member(number, rate=rate, variant=method, rule=self.rule(method))
-            for number in range(self.seeds)
-        )
-        cohort, data = self._builder(dropout, "both")(members, device)
-        read = data.reader()
-
-        def update() -> None:
-            cohort.advance(*read(cohort.updates))
-
-        return update
-
-    def _timed(self, device: torch.device) -> dict[str, dict[str, list[float]]]:
-        """Seconds an update takes a network, a number a round; in each round all take turns."""
-        keys = [(dropout, method) for dropout in self.dropout for method in self.method]
-        runs = {key: self._alone(*key, device) for key in keys}
-        found: dict[str, dict[str, list[float]]] = {
-            dropout: {method: [] for method in self.method} for dropout in self.dropout
-        }
-        for round_ in range(ROUNDS + 1):
-            for (dropout, method), update in runs.items():
-                seconds = _seconds(update, TIMED[device.type], device) / self.seeds
-                if round_:  # the first one is for warmth
-                    found[dropout][method].append(seconds)
-        return found
+        """Where the time of an update goes."""
+        where = torch.device(device)
+        return {"profile": {dropout: self._profiled(dropout, where) for dropout in self.dropout}}
 
     def _profiled(self, dropout: str, device: torch.device) -> dict[str, float]:
-        """Where the seconds of an update go, a network, as torch's profiler tells it."""
-        update = self._alone(dropout, PROFILED, device)
-        count = TIMED[device.type]
-        _seconds(update, 2, device)
-        cuda = device.type == "cuda"
+        """The seconds of each part of one network's update, as torch's profiler tells them."""
+        rate = self.rate[len(self.rate) // 2]
+        member = Member(0, rate=rate, variant=PROFILED, rule=self.rule(PROFILED))
+        cohort, data = self._builder(dropout, "both")((member,), device)
+        read, cuda = data.reader(), device.type == "cuda"
+
+        def train(updates: int) -> float:
+            began = time.perf_counter()
+            for _ in range(updates):
+                cohort.advance(*read(cohort.updates))
+            if cuda:
+                torch.cuda.synchronize(device)
+            return time.perf_counter() - began
+
+        train(WARM)
         kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] * cuda)]
         with quiet(), profile(activities=kinds) as profiler:
-            wall = _seconds(update, count, device) * count
+            wall = train(UPDATES[device.type])
         on = "device" if cuda else "cpu"
         events = {event.key: event for event in profiler.key_averages()}
-        parts = {
+        seconds = {
             "products": sum(
                 getattr(events[key], f"self_{on}_time_total") for key in PRODUCTS if key in events
             ),
             "dropout": getattr(events.get(DROPOUT), f"{on}_time_total", 0.0),
             "update": getattr(events.get(UPDATE), f"{on}_time_total", 0.0),
         }
-        found = {name: value / 1e6 for name, value in parts.items()}
-        found["rest"] = max(wall - sum(found.values()), 0.0)
-        return {name: value / count / self.seeds for name, value in found.items()}
+        parts = {name: value / 1e6 for name, value in seconds.items()}
+        parts["rest"] = max(wall - sum(parts.values()), 0.0)
+        return {name: value / UPDATES[device.type] for name, value in parts.items()}
 
     # ------------------------------------------------------------------- what comes of it
 
@@ -570,35 +523,17 @@ class Optimizers(Preset):
 
 
 def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:
-    """The assigned method with the best mean, and those of which the seeds do not tell it.
+    """The assigned method with the best mean, ``name``, and the others, ``against``.
 
-    Two are told apart where the interval of their difference, in pairs, leaves out 0. Where none of
-    the assignment's five is there, the references are compared.
-
-    Returns:
-        ``name``; ``with``; ``against``: all others that are compared; ``lost``: those that are not,
-        as one of their networks diverged; ``of_all``: the best mean, be it that of a reference.
+    What has diverged is not compared. Where none of the assignment's five is there, the references
+    are compared.
     """
-    each = {name: np.asarray(one["final"][score]["each"]) for name, one in methods.items()}
     sign = 1 if CRITERIA[score].highest else -1
-    means = {name: sign * values.mean() for name, values in each.items()}
-    there = {name: mean for name, mean in means.items() if np.isfinite(mean)}
-    if not there:
-        return {"name": "", "with": [], "against": [], "lost": list(means), "of_all": ""}
-    compared = [name for name in there if METHODS[name].asked] or list(there)
-    first = max(compared, key=lambda name: there[name])
-    apart = {
-        name: statistics.student(each[first] - each[name]).excludes(0)
-        for name in compared
-        if name != first
-    }
-    return {
-        "name": first,
-        "with": [name for name, told in apart.items() if not told],
-        "against": list(apart),
-        "lost": [name for name in means if name not in there],
-        "of_all": max(there, key=lambda name: there[name]),
-    }
+    means = {name: sign * one["final"][score]["mean"].value for name, one in methods.items()}
+    there = [name for name, mean in means.items() if np.isfinite(mean)]
+    compared = [name for name in there if METHODS[name].asked] or there
+    first = max(compared, key=lambda name: means[name], default="")
+    return {"name": first, "against": [name for name in compared if name != first]}
 
 
 # What is seen of the two forms of dropout, each member a number.
@@ -675,17 +610,6 @@ def in_rows(*drawn: Any) -> Rows:  # noqa: ANN401 - see Preset.drawn
     return Rows(train, held, both, test)
 
 
-def passes(model: Mlp, rule: Rule) -> float:
-    """How many times its parameters' bytes an update moves through memory, at the least.
-
-    The forward pass reads all weights; the backward pass reads all but the first layer's, and
-    writes the gradient; the update reads gradient, parameters and state, and writes the two last.
-    Examples and values between layers are left out.
-    """
-    first = model.layers[0].out * model.layers[0].fan_in / model.parameters
-    return 1 + (1 - first) + 2 + 2 * (1 + len(slots_of(rule)))
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the lines that the profiler's library writes past Python to the terminal."""
@@ -698,17 +622,3 @@ def quiet() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _seconds(update: Callable[[], None], count: int, device: torch.device) -> float:
-    """Of one update, the mean of some."""
-    began = _now(device)
-    for _ in range(count):
-        update()
-    return (_now(device) - began) / count
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -1,14 +1,14 @@
-"""The figures of adaptive methods: the grid of rates, losses, accuracies, time."""
+"""The figures of adaptive methods: the grid of rates, losses, accuracies."""
 
 from __future__ import annotations
 
-from statistics import median
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
-from training.answers.optimizers import PARTS, SAID
+from training.answers.optimizers import SAID
 from training.experiments.base import counted
 from training.experiments.optimizers import METHODS
 from training.figures.minigooglenet import (
@@ -43,44 +43,26 @@ def figures(
     arrays: Mapping[str, Array],  # noqa: ARG001 - all that is drawn is in the results
     results: Mapping[str, Any],
 ) -> Iterator[tuple[str, bytes]]:
-    """The search, training losses, accuracies, and where the time goes."""
+    """The search, training losses and accuracies."""
     short, settings = experiment.short(), results["settings"]
     classes = results["counts"]["classes"]
     wide = 4.6 * len(settings) + 2
-
-    def searched(figure: Figure) -> None:
-        _searched(figure, settings)
-
-    one = f"{short.partition(', ')[0]}; {counted(experiment.search_epochs)}, one network each"
-    said = f"{one}; circles: the rates that are used\n{short.rpartition('; ')[2]}"
-    if experiment.assignment:
-        said = said.partition("\n")[0]
-    yield "search", drawn(wide, 4.4, "Validation accuracy by rate", said, searched)
-
-    def lost(figure: Figure) -> None:
-        _curves(figure, settings, "learning_loss", classes)
-
-    title = "Training loss, as the network learns"
-    yield "training-loss", drawn(wide, 4.6, title, f"{short}\n{BANDS}", lost)
-
-    def right(figure: Figure) -> None:
-        _curves(figure, settings, "test_accuracy", classes)
-
-    yield "test-accuracy", drawn(wide, 4.6, "Test accuracy", f"{short}\n{BANDS}", right)
-
-    def scored(figure: Figure) -> None:
-        _scored(figure, settings)
-
-    said = f"{short}\ndots: networks, lines: means"
+    said = f"{short.partition(', ')[0]}; {counted(experiment.search_epochs)}, one network each"
+    said += "; circles: the rates that are used"
+    if not experiment.assignment:
+        said += f"\n{short.rpartition('; ')[2]}"
+    title = "Validation accuracy by rate"
+    yield "search", drawn(wide, 4.4, title, said, lambda f: _searched(f, settings))
+    for name, score, title in (
+        ("training-loss", "learning_loss", "Training loss, as the network learns"),
+        ("test-accuracy", "test_accuracy", "Test accuracy"),
+    ):
+        draw = partial(_curves, settings=settings, score=score, classes=classes)
+        yield name, drawn(wide, 4.6, title, f"{short}\n{BANDS}", draw)
     only = "" if len(settings) > 1 else f", {SAID[next(iter(settings))]}"
-    yield "scores", drawn(8.6, 4.4, f"After the last epoch{only}", said, scored)
-    if results.get("cost"):
-
-        def timed(figure: Figure) -> None:
-            _timed(figure, results["cost"])
-
-        said = f"{short}\nbars: medians of rounds in turn, lines: from the least to the largest"
-        yield "time", drawn(10, 4.4, "Time of an update of one network", said, timed)
+    said = f"{short}\ndots: networks, lines: means"
+    title = f"After the last epoch{only}"
+    yield "scores", drawn(8.6, 4.4, title, said, lambda f: _scored(f, settings))
 
 
 def _legend(figure: Figure, methods: Mapping[str, Any]) -> None:
@@ -162,37 +144,3 @@ def _scored(figure: Figure, settings: Mapping[str, Any]) -> None:
     panels[0].invert_yaxis()
     if len(settings) > 1:
         figure.legend(loc=OUTSIDE)
-
-
-def _timed(figure: Figure, cost: Mapping[str, Any]) -> None:
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    height = 0.8 / len(cost["seconds"])
-    for place, (dropout, methods) in enumerate(cost["seconds"].items()):
-        each = [1e3 * np.array(seconds) for seconds in methods.values()]
-        middle = np.array([median(seconds) for seconds in each])
-        rows = np.arange(len(each)) + (place - (len(cost["seconds"]) - 1) / 2) * height
-        spread = [
-            middle - [seconds.min() for seconds in each],
-            [seconds.max() for seconds in each] - middle,
-        ]
-        style: Any = {"color": COLOURS[place], "label": SAID[dropout], "ecolor": GREY}
-        left.barh(rows, middle, height, xerr=spread, **style)
-    names = [METHODS[name].said for name in next(iter(cost["seconds"].values()))]
-    left.set_yticks(range(len(names)), names)
-    left.invert_yaxis()
-    left.set_xlabel("ms an update")
-    left.set_xlim(0, 1.25 * left.get_xlim()[1])  # room for the legend
-    left.legend(loc="upper right")
-    left.grid(visible=False, axis="y")
-    profile = cost["profile"]
-    start = np.zeros(len(profile))
-    for part, colour in zip(PARTS, COLOURS[2:], strict=False):
-        values = np.array([1e3 * profile[dropout][part] for dropout in profile])
-        words = PARTS[part].partition(":")[0]
-        right.bar([SAID[one] for one in profile], values, 0.6, start, color=colour, label=words)
-        start += values
-    right.set_ylabel("ms an update, as the profiler has it")
-    right.set_title("what Adam's update is made of")
-    right.set_ylim(0, 1.45 * start.max())
-    right.legend(loc="upper center", ncols=2)
-    right.grid(visible=False, axis="x")
