@@ -23,7 +23,7 @@ def cheap():
     from archcalc import profiling  # noqa: PLC0415
     from training import costs  # noqa: PLC0415
     from training.datasets import Images  # noqa: PLC0415
-    from training.experiments import batchnorm_dropout, optimizers  # noqa: PLC0415
+    from training.experiments import batchnorm_dropout  # noqa: PLC0415
 
     once, whole = cache(costs.measured), batchnorm_dropout.prepared
 
@@ -35,7 +35,6 @@ def cheap():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
             patch.setattr(costs, "measured", once)
-            patch.setattr(optimizers, "ROUNDS", 1)
             patch.setattr(batchnorm_dropout, "prepared", few)
             yield
 

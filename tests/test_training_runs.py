@@ -1527,7 +1527,7 @@ def test_measures_are_those_of_plain_modules(tmp_path, activation, module, init)
     x, y = data.x[0].double(), data.y[0].double()
     for number in range(2):
         network = torch.nn.Sequential()
-        for weight, bias in cohort.model.split(cohort.parameters):
+        for weight, bias in cohort.model.split(cohort.parameters).values():
             layer = torch.nn.Linear(*reversed(weight.shape[1:])).double()
             layer.load_state_dict({"weight": weight[number], "bias": bias[number]})
             network.extend([layer, module()])

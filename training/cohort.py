@@ -192,23 +192,20 @@ class Cohort(Generic[M]):
         if self.in_turn:
             self._settle()  # running statistics change where they lie
         there = replace(self, parameters=theta)
-        return there.each(
+        loss, slope = there.each(
             lambda one, own: one.descent(
                 one.parameters, _part(x, own), _part(y, own), training=training
             )
         )
-
-    def descent(
-        self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True
-    ) -> tuple[Tensor, Tensor]:
-        """What :meth:`gradients` gives, by automatic differentiation, all members at once."""
-        loss, (slope,) = self._descent(theta, x, y, training=training)
         return loss, slope
 
-    def _descent(
+    def descent(
         self, theta: Tensor, x: Tensor, y: Tensor, *, training: bool = True, apart: bool = False
-    ) -> tuple[Tensor, list[Tensor]]:
-        """The gradient as one tensor, or ``apart``: as the model cuts parameters, not copied."""
+    ) -> tuple[Tensor, ...]:
+        """What :meth:`gradients` gives, by automatic differentiation, all members at once.
+
+        With ``apart`` the gradient comes as the model cuts parameters, and is not copied.
+        """
         count = x.shape[1]
         parts = math.ceil(count / (self.micro or count))
         ends = [part * count // parts for part in range(parts + 1)]
@@ -223,8 +220,8 @@ class Cohort(Generic[M]):
                 slope = torch.autograd.grad(loss.sum(), points, materialize_grads=True)
             losses.append(loss.detach())
             slopes.append(slope if apart else (torch.cat(slope, 1),))
-        sums = [reduce(torch.add, each) for each in zip(*slopes, strict=True)]
-        return reduce(torch.add, losses), sums
+        sums = (reduce(torch.add, each) for each in zip(*slopes, strict=True))
+        return reduce(torch.add, losses), *sums
 
     def forward(
         self,
@@ -275,11 +272,8 @@ class Cohort(Generic[M]):
             return work(self, slice(None))
         places = [slice(place, place + 1) for place in range(len(self))]
         found: Any = [work(self._view(own, self.members[own]), own) for own in places]
-        whole: Any
-        if isinstance(found[0], torch.Tensor):
-            whole = torch.cat(found)
-        else:
-            whole = tuple(torch.cat(parts) for parts in zip(*found, strict=True))
+        alone = isinstance(found[0], torch.Tensor)
+        whole: Any = torch.cat(found) if alone else tuple(map(torch.cat, zip(*found, strict=True)))
         return whole  # type: ignore[no-any-return]
 
     def _settle(self) -> None:
@@ -330,8 +324,9 @@ class Cohort(Generic[M]):
             theta, state, t = some.parameters, some.state, self.updates + 1
             given = some.rule.point(theta, state), _part(x, own), _part(y, own)
             apart = fused.compiles(theta)
-            loss, slope = some._descent(*given, apart=True) if apart else some.gradients(*given)
+            loss, *slopes = some.descent(*given, apart=True) if apart else some.gradients(*given)
             with few_threads(theta), record_function(UPDATE):
+                slope = slopes if apart else slopes[0]
                 new = fused.update(some.rule, theta, slope, state, rates[own], t)
             if some is self:
                 self.parameters, self.state = new.parameters, new.state

@@ -158,13 +158,8 @@ def update(
     if not compiles(theta):
         assert isinstance(g, torch.Tensor), "parts are for compiled code"
         return rule.update(theta, g, state, rate, t)
-    change(
-        rule,
-        theta,
-        g,
-        state,
-        shared(rule, theta, state, rate, t).to(theta.device, non_blocking=True),
-    )
+    table = shared(rule, theta, state, rate, t).to(theta.device, non_blocking=True)
+    change(rule, theta, g, state, table)
     return Updated(theta, state)
 
 

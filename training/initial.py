@@ -102,20 +102,3 @@ def initializer(name: str) -> Callable[[Tensor, int, int], Drawn]:
         raise TrainingError(f"no initializer is called {quoted(name)}", hint=hint)
     std = float(match[1])
     return lambda keys, out, fan_in: normal(keys, out, fan_in, std)
-
-
-def deviation(name: str, out: int, fan_in: int) -> float:
-    """The standard deviation of one weight of a layer; of ``rai``, before the replacement."""
-    match name:
-        case "he":
-            return math.sqrt(2 / fan_in)
-        case "glorot" | "glorot-uniform":
-            return math.sqrt(2 / (fan_in + out))
-        case "torch":
-            return math.sqrt(1 / (3 * fan_in))
-        case "rai":
-            return 0.6007 / math.sqrt(fan_in)
-        case "zero":
-            return 0.0
-        case _:
-            return float(name.removeprefix("normal"))

@@ -6,6 +6,7 @@ computes; the text is archcalc's notation, so archcalc's own counts are those of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -32,6 +33,95 @@ if TYPE_CHECKING:
 DROPOUT: Final = "dropout"  # what a profiler calls its random numbers and products
 
 
+class Leaf(NamedTuple):
+    """The parameters of a layer.
+
+    Args:
+        name: of the layer.
+        weight: its shape without the members': ``(out, in, ...)``, or ``(channels,)``.
+        bias: whether there are biases, as many as rows of the weight.
+    """
+
+    name: str
+    weight: tuple[int, ...]
+    bias: bool
+
+    @property
+    def out(self) -> int:
+        """Rows of the weight."""
+        return self.weight[0]
+
+
+@dataclass(frozen=True)
+class Layered:
+    """Layers whose numbers stand behind one another in a member's vector.
+
+    Attributes:
+        text: as it was read.
+        leaves: the layers with parameters, in order.
+    """
+
+    text: str
+    leaves: tuple[Leaf, ...]
+
+    @property
+    def parameters(self) -> int:
+        """How many a member has."""
+        return sum(self._sizes)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [n for one in self.leaves for n in (math.prod(one.weight), one.out * one.bias)]
+
+    def cut(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """Each layer's weights, then its biases, ``(members, numbers)`` each, as views."""
+        return torch.split(theta, self._sizes, 1)
+
+    def split(
+        self, theta: Tensor, parts: Sequence[Tensor] = ()
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Weights ``(members, out, ...)`` and biases ``(members, out)`` by layer, as views.
+
+        Args:
+            theta: ``(members, parameters)``: each layer's weights, then its biases.
+            parts: what :meth:`cut` gave, in its place.
+        """
+        cut = iter(parts or self.cut(theta))
+        return {one.name: (next(cut).unflatten(1, one.weight), next(cut)) for one in self.leaves}
+
+    def draw(self, keys: Tensor, initializers: Sequence[str]) -> Tensor:
+        """Parameters ``(members, parameters)``, drawn from each member's own stream.
+
+        A layer's numbers depend on its name and size alone: networks that differ in what learns
+        nothing, or in normalizations, are born with the same weights. Scales are 1, shifts 0.
+
+        Args:
+            keys: one a member.
+            initializers: one name a member, see :mod:`training.initial`.
+
+        Raises:
+            TrainingError: an initializer that does not exist, or Glorot's for a convolution, whose
+                fan_out it would not know.
+        """
+        theta = torch.empty(len(keys), self.parameters, device=keys.device)
+        for name, places in places_of(initializers, keys.device).items():
+            draw = initial.initializer(name)
+            parts = []
+            for leaf in self.leaves:
+                if len(leaf.weight) == 1:
+                    ones = torch.ones(len(places), leaf.out, device=keys.device)
+                    parts += [ones, torch.zeros_like(ones)]
+                    continue
+                if name.startswith("glorot") and len(leaf.weight) > 2:  # noqa: PLR2004 - out, in
+                    fact = f"{leaf.name}: {name} is of linear layers"
+                    raise TrainingError(fact, hint="he, torch")
+                own = streams.fold(keys[places], "init", leaf.name)
+                drawn = draw(own, leaf.out, math.prod(leaf.weight[1:]))
+                parts += [drawn.weight.flatten(1), *([drawn.bias] if leaf.bias else [])]
+            theta[places] = torch.cat(parts, 1)
+        return theta
+
+
 class Dense(NamedTuple):
     """A linear layer: its name, its sizes, and the dropout in front of it."""
 
@@ -44,13 +134,12 @@ class Dense(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Mlp:
+class Mlp(Layered):
     """A stack of linear layers, each but the last followed by an activation.
 
     ``Mlp.read("1x1x1 (fc-2 relu) x9 fc-1")`` is the network of Lu et al.'s experiment.
     """
 
-    text: str
     layers: tuple[Dense, ...]
 
     @classmethod
@@ -86,55 +175,15 @@ class Mlp:
             raise TrainingError(f"{text!r} ends with dropout, which stands in front of a layer")
         for dense in layers:
             slope(dense.activation)  # refuses what no member could have
-        model = cls(text, tuple(layers))
+        leaves = tuple(Leaf(d.name, (d.out, d.fan_in), d.bias) for d in layers)
+        model = cls(text, leaves, tuple(layers))
         assert model.parameters == sum(row.cost.parameters.value for row in steps)
         return model
-
-    @property
-    def parameters(self) -> int:
-        """How many a member has."""
-        return sum(self._sizes)
-
-    @property
-    def _sizes(self) -> list[int]:
-        return [n for d in self.layers for n in (d.out * d.fan_in, d.out if d.bias else 0)]
 
     @property
     def widest(self) -> int:
         """Units of the widest layer, the input among them."""
         return max(max(d.fan_in, d.out) for d in self.layers)
-
-    def cut(self, theta: Tensor) -> tuple[Tensor, ...]:
-        """Each layer's weights, then its biases, ``(members, numbers)`` each, as views."""
-        return torch.split(theta, self._sizes, 1)
-
-    def split(self, theta: Tensor, parts: Sequence[Tensor] = ()) -> list[tuple[Tensor, Tensor]]:
-        """Weights ``(members, out, in)`` and biases ``(members, out)`` of each layer, as views.
-
-        Args:
-            theta: ``(members, parameters)``: each layer's weights, then its biases.
-            parts: what :meth:`cut` gave, in its place.
-        """
-        cut = iter(parts or self.cut(theta))
-        return [(next(cut).view(-1, d.out, d.fan_in), next(cut)) for d in self.layers]
-
-    def draw(self, keys: Tensor, initializers: Sequence[str]) -> Tensor:
-        """Parameters ``(members, parameters)``, drawn from each member's own stream.
-
-        Args:
-            keys: one a member.
-            initializers: one name a member, see :mod:`training.initial`.
-        """
-        theta = torch.empty(len(keys), self.parameters, device=keys.device)
-        for name, places in places_of(initializers, keys.device).items():
-            draw = initial.initializer(name)
-            parts = []
-            for d in self.layers:
-                own = streams.fold(keys[places], "init", d.name)
-                drawn = draw(own, d.out, d.fan_in)
-                parts += [drawn.weight.flatten(1), *([drawn.bias] if d.bias else [])]
-            theta[places] = torch.cat(parts, 1)
-        return theta
 
     def scaled(self, theta: Tensor, power: int = 1) -> Tensor:
         """Parameters whose weights behind dropout are multiplied by 1 - p.
@@ -144,8 +193,9 @@ class Mlp:
             power: -1 divides by it.
         """
         found = theta.clone()
-        for d, (weight, _) in zip(self.layers, self.split(found), strict=True):
-            weight.mul_((1 - d.dropout) ** power)
+        weights = self.split(found)
+        for d in self.layers:
+            weights[d.name][0].mul_((1 - d.dropout) ** power)
         return found
 
     def forward(
@@ -177,8 +227,9 @@ class Mlp:
             ``(members, batch, out)``, without an activation behind the last layer's own.
         """
         h = x.expand(len(theta), *x.shape[1:])
-        last = self.layers[-1]
-        for d, (weight, bias) in zip(self.layers, self.split(theta, parts), strict=True):
+        last, weights = self.layers[-1], self.split(theta, parts)
+        for d in self.layers:
+            weight, bias = weights[d.name]
             if keys is not None and d.dropout:
                 with record_function(DROPOUT):
                     own = streams.fold(keys, "drop", d.name)

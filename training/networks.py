@@ -8,7 +8,6 @@ product. What learns nothing is torch's own module, as in archcalc's twin.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -34,9 +33,9 @@ from archcalc.layers import (
     Pool,
 )
 from archcalc.network import INPUT
-from training import initial, streams
-from training.activations import places_of
+from training import streams
 from training.errors import TrainingError
+from training.models import Layered, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -53,26 +52,6 @@ MOMENTUM: Final = 0.1  # of running statistics, as in torch
 EPS: Final = 1e-5  # likewise
 PLAIN: Final = (Activation, Pool, AdaptivePool, GlobalPool, LocalResponseNorm, Flatten)
 KNOWN: Final = (Convolution, Linear, BatchNorm, Dropout, *PLAIN)
-
-
-class Leaf(NamedTuple):
-    """The parameters of a layer.
-
-    Args:
-        name: of the layer.
-        weight: its shape without the members': ``(out, in, ...)``, or ``(channels,)``.
-        out: how many biases there are.
-        bias: whether there are any.
-    """
-
-    name: str
-    weight: tuple[int, ...]
-    bias: bool
-
-    @property
-    def out(self) -> int:
-        """Rows of the weight."""
-        return self.weight[0]
 
 
 class Move(NamedTuple):
@@ -100,23 +79,19 @@ class Move(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Net:
+class Net(Layered):
     """A network's plan; parameters and running statistics belong to a cohort.
 
     ``Net.read("28x28x1 conv5-6 bn tanh avgpool2 fc-10")``.
 
     Attributes:
-        text: as it was read.
         moves: what is computed, in order.
-        leaves: the layers with parameters, in order.
         norms: the batch normalizations: name, and how many means and variances each has.
         per_unit: the batch normalizations with statistics, scale and shift of every unit: a pixel
             each, where the usual ones have one of every channel.
     """
 
-    text: str
     moves: tuple[Move, ...]
-    leaves: tuple[Leaf, ...]
     norms: Mapping[str, int]
     per_unit: frozenset[str] = frozenset()
 
@@ -165,65 +140,7 @@ class Net:
         strangers = set(per_unit) - set(norms)
         if strangers:
             raise TrainingError(f"no batch normalization is called {min(strangers)}")
-        return cls(text, tuple(moves), tuple(leaves), norms, frozenset(per_unit))
-
-    @property
-    def parameters(self) -> int:
-        """How many a member has."""
-        return sum(self._sizes)
-
-    @property
-    def _sizes(self) -> list[int]:
-        return [n for one in self.leaves for n in (math.prod(one.weight), one.out * one.bias)]
-
-    def cut(self, theta: Tensor) -> tuple[Tensor, ...]:
-        """Each layer's weights, then its biases, ``(members, numbers)`` each, as views."""
-        return torch.split(theta, self._sizes, 1)
-
-    def split(
-        self, theta: Tensor, parts: Sequence[Tensor] = ()
-    ) -> dict[str, tuple[Tensor, Tensor]]:
-        """Weights ``(members, out, ...)`` and biases ``(members, out)`` by layer, as views.
-
-        Args:
-            theta: ``(members, parameters)``: each layer's weights, then its biases.
-            parts: what :meth:`cut` gave, in its place.
-        """
-        cut = iter(parts or self.cut(theta))
-        return {one.name: (next(cut).unflatten(1, one.weight), next(cut)) for one in self.leaves}
-
-    def draw(self, keys: Tensor, initializers: Sequence[str]) -> Tensor:
-        """Parameters ``(members, parameters)``, drawn from each member's own stream.
-
-        A layer's numbers depend on its name and size alone: networks that differ in what learns
-        nothing, or in normalizations, are born with the same weights. Scales are 1, shifts 0.
-
-        Args:
-            keys: one a member.
-            initializers: one name a member, see :mod:`training.initial`.
-
-        Raises:
-            TrainingError: an initializer that does not exist, or Glorot's for a convolution, whose
-                fan_out it would not know.
-        """
-        theta = torch.empty(len(keys), self.parameters, device=keys.device)
-        for name, places in places_of(initializers, keys.device).items():
-            draw = initial.initializer(name)
-            parts = []
-            for leaf in self.leaves:
-                if len(leaf.weight) == 1:
-                    ones = torch.ones(len(places), leaf.out, device=keys.device)
-                    parts += [ones, torch.zeros_like(ones)]
-                    continue
-                if name.startswith("glorot") and len(leaf.weight) > 2:  # noqa: PLR2004 - out, in
-                    raise TrainingError(
-                        f"{leaf.name}: {name} is of linear layers", hint="he, torch"
-                    )
-                own = streams.fold(keys[places], "init", leaf.name)
-                drawn = draw(own, leaf.out, math.prod(leaf.weight[1:]))
-                parts += [drawn.weight.flatten(1), *([drawn.bias] if leaf.bias else [])]
-            theta[places] = torch.cat(parts, 1)
-        return theta
+        return cls(text, tuple(leaves), tuple(moves), norms, frozenset(per_unit))
 
     def begin(self, members: int, device: torch.device | str = "cpu") -> Buffers:
         """Running means 0 and variances 1, ``(members, channels)``: ``bn1.mean``, ``bn1.var``."""

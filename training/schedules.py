@@ -44,11 +44,6 @@ def warmup(updates: int) -> Schedule:
     return Schedule(f"warmup({updates})", lambda t: min(1.0, (t + 1) / updates))
 
 
-def exponential(gamma: float) -> Schedule:
-    """``gamma^t``."""
-    return Schedule(f"exponential({gamma})", lambda t: gamma**t)
-
-
 def multistep(milestones: Sequence[int], gamma: float = 0.1) -> Schedule:
     """``gamma`` to the number of milestones passed, as ``torch.optim.lr_scheduler.MultiStepLR``."""
     listed = tuple(milestones)

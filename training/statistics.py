@@ -36,10 +36,6 @@ class Estimate(NamedTuple):
     high: float
     each: tuple[float, ...] = ()
 
-    def excludes(self, value: float) -> bool:
-        """Whether the interval leaves a value out."""
-        return not self.low <= value <= self.high
-
 
 def wilson(successes: int, trials: int) -> Interval:
     """A fraction with its score interval (Wilson, JASA 22, 1927).

@@ -2,7 +2,7 @@
 
 Parameters and gradients are ``(members, numbers)``; a rate is a number or ``(members, 1)``. Nothing
 is changed in place: a rule returns new parameters and a new state. Every rule but
-:class:`RMSpropNesterov` is the one of that name in ``torch.optim``, whose defaults it has; a test
+:class:`RMSpropNesterov` is the one of that name in ``torch.optim``, with its defaults; a test
 compares them over a hundred updates. ``weight_decay`` is coupled (L2: added to the gradient) save
 in :class:`AdamW`.
 
@@ -66,14 +66,12 @@ class Rule:
     Attributes:
         name: as a person types it.
         source: where it was published.
-        rate: the rate that ``torch.optim`` takes where none is said.
         slots: what is remembered of every parameter, zero at first.
         symbols: what its own letters are in LaTeX, and what they mean.
     """
 
     name: ClassVar[str]
     source: ClassVar[str]
-    rate: ClassVar[float]
     slots: ClassVar[tuple[str, ...]] = ()
     symbols: ClassVar[dict[str, Symbol]] = {}
     weight_decay: float = 0.0
@@ -122,7 +120,6 @@ class SGD(Rule):
 
     name = "sgd"
     source = "Sutskever, Martens, Dahl, Hinton, ICML 2013, equations 1 to 4, as torch has it"
-    rate = 1e-3
     slots = ("velocity",)
     symbols = {
         "momentum": Symbol(r"\mu", "how much of the last velocity is kept"),
@@ -150,7 +147,6 @@ class Adagrad(Rule):
 
     name = "adagrad"
     source = "Duchi, Hazan, Singer, JMLR 12, 2011, figure 1, with diagonal matrices"
-    rate = 1e-2
     slots = ("sum",)
     symbols = {
         "eps": EPS,
@@ -166,35 +162,23 @@ class Adagrad(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class RMSprop(Rule):
-    """Tieleman, Hinton, lecture 6.5, 2012; ``momentum`` is heavy-ball, as in torch."""
+    """Tieleman, Hinton, lecture 6.5, 2012."""
 
     name = "rmsprop"
     source = "Tieleman, Hinton, Neural Networks for Machine Learning, lecture 6.5, 2012"
-    rate = 1e-2
-    slots = ("square", "velocity")
+    slots = ("square",)
     symbols = {
         "alpha": Symbol(r"\rho", "how much of the running mean is kept"),
         "eps": EPS,
-        "momentum": Symbol(r"\mu", "how much of the last velocity is kept"),
         "square[t]": Symbol("s", "the running mean of squared gradients"),
-        "velocity[t]": Symbol("v", "the velocity: past steps, the older the less"),
     }
     alpha: float = 0.99
     eps: float = 1e-8
-    momentum: float = 0.0
-
-    def begin(self, parameters: Tensor) -> State:
-        """The mean square alone, where there is no momentum."""
-        state = super().begin(parameters)
-        return state if self.momentum else {"square": state["square"]}
 
     def step(self, theta: Tensor, g: Tensor, state: State, rate: Rate, t: int) -> Step:  # noqa: ARG002
         """``s = a s + (1 - a) g^2; theta = theta - rate g / (sqrt(s) + eps)``."""
         s = self.alpha * state["square"] + (1 - self.alpha) * g**2
-        if not self.momentum:
-            return Step(theta - rate * g / (s.sqrt() + self.eps), {"square": s})
-        v = self.momentum * state["velocity"] + g / (s.sqrt() + self.eps)
-        return Step(theta - rate * v, {"square": s, "velocity": v})
+        return Step(theta - rate * g / (s.sqrt() + self.eps), {"square": s})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +190,6 @@ class RMSpropNesterov(Rule):
 
     name = "rmsprop-nesterov"
     source = "Goodfellow, Bengio, Courville, Deep Learning, 2016, algorithm 8.6"
-    rate = 1e-3
     slots = ("square", "velocity")
     symbols = {
         "rho": Symbol(r"\rho", "how much of the running mean is kept"),
@@ -236,7 +219,6 @@ class Adadelta(Rule):
 
     name = "adadelta"
     source = "Zeiler, arXiv 1212.5701, algorithm 1; the paper has no rate, which is 1"
-    rate = 1.0
     slots = ("square", "delta")
     symbols = {
         "rho": Symbol(r"\rho", "how much of both running means is kept"),
@@ -262,7 +244,6 @@ class Adam(Rule):
 
     name = "adam"
     source = "Kingma, Ba, arXiv 1412.6980, algorithm 1"
-    rate = 1e-3
     slots = ("mean", "square")
     symbols = {
         "beta1": Symbol(r"\beta_1", "how much of the running mean of gradients is kept"),
@@ -325,7 +306,6 @@ class NAdam(Adam):
 
     name = "nadam"
     source = "Dozat, Incorporating Nesterov Momentum into Adam, ICLR workshop 2016, algorithm 2"
-    rate = 2e-3
     symbols = {
         **Adam.symbols,
         "beta1": Symbol(r"\beta_1", "what the momentum comes to, and how much of the mean is kept"),
@@ -358,12 +338,6 @@ class NAdam(Adam):
         theta = theta - rate * mean / (square.sqrt() + self.eps)
         between = {"mu[t]": now, "mu[t+1]": then, "mean_hat[t]": mean, "square_hat[t]": square}
         return Step(theta, {**moments, "product": product}, between)
-
-
-RULES: Final[dict[str, type[Rule]]] = {
-    rule.name: rule
-    for rule in (SGD, Adagrad, RMSprop, RMSpropNesterov, Adadelta, Adam, AdamW, NAdam)
-}
 
 
 # ------------------------------------------------------------------------- members that differ

@@ -372,7 +372,7 @@ def plain_survey(model: Mlp, theta: Tensor, grid: Tensor, slopes: Tensor) -> ker
     rise = torch.ones_like(h, dtype=torch.float64)  # no product underflows
     left = slopes.view(-1, 1, 1)
     off = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
-    for place, (weight, bias) in enumerate(model.split(theta), 1):
+    for place, (weight, bias) in enumerate(model.split(theta).values(), 1):
         h = torch.matmul(h, weight.mT) + bias.unsqueeze(1)
         rise = torch.matmul(rise, weight.mT.double())
         if place < len(model.layers):

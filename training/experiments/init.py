@@ -265,13 +265,14 @@ def _values(cohort: Cohort[Mlp], x: Tensor, y: Tensor, first: int) -> dict[str, 
     output = cohort.model.forward(theta, x, cohort.activations, watch=seen.__setitem__)
     z, a = ([seen[f"{layer.name}.{what}"] for layer in own] for what in "za")
     gradient, *deltas = torch.autograd.grad(cohort.loss(output, y).sum(), [theta, *z])
-    weights, gradients = (cohort.model.split(t)[first:] for t in (theta.detach(), gradient))
+    both = (cohort.model.split(t).values() for t in (theta.detach(), gradient))
+    weights, gradients = ([*layers][first : first + LAYERS] for layers in both)
     return {
         "z": [value.detach() for value in z],
         "a": [value.detach() for value in a],
-        "weights": [weight for weight, _ in weights[:LAYERS]],
+        "weights": [weight for weight, _ in weights],
         "deltas": deltas,
-        "gradients": [weight for weight, _ in gradients[:LAYERS]],
+        "gradients": [weight for weight, _ in gradients],
     }
 
 
