@@ -309,6 +309,20 @@ def test_tasks_of_another_run_are_refused(tmp_path, change, why):
         runner.run(tiny(), tmp_path / "one", resume=True)
 
 
+def test_a_task_of_another_run_does_not_join_on_the_way(tmp_path, monkeypatch):
+    """What another process puts into the folder meanwhile is refused, if it is of another run."""
+    runner.run(tiny(seed=1), tmp_path / "other", only=("search/adam/dropout",))
+    train = loop.Loop._train
+
+    def meanwhile(self, *given):
+        train(self, *given)
+        shutil.copytree(tmp_path / "other" / TASKS, tmp_path / "one" / TASKS, dirs_exist_ok=True)
+
+    monkeypatch.setattr(loop.Loop, "_train", meanwhile)
+    with pytest.raises(TrainingError, match="--seed 1, not 0"):
+        runner.run(tiny(), tmp_path / "one")
+
+
 def test_a_file_under_another_name_is_refused(tmp_path):
     """A task's file that bears another's name is no result of that one."""
     runner.run(tiny(), tmp_path, only=("search/adam/plain",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
@@ -12,13 +13,12 @@ from training.answers.words import listed
 from training.errors import TrainingError
 from training.experiments import experiment
 from training.experiments.base import choice
-from training.loop import KEEP
 from training.parts import PARTS, images
 from training.progress import say
 from training.record import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from archcalc.render.table import Block, Cell
@@ -51,15 +51,7 @@ class Outcome(NamedTuple):
     why: str = ""
 
 
-def run(
-    given: Options,
-    folder: Path,
-    *,
-    device: str = "auto",
-    resume: bool = False,
-    overwrite: bool = False,
-    keep: float = KEEP,
-) -> Iterator[tuple[str, Record]]:
+def run(given: Options, folder: Path, **how: Any) -> Iterator[tuple[str, Record]]:  # noqa: ANN401
     """Lab 3, problem 3 and homework 2, problem 4, every part in a folder of its own.
 
     Parts that are finished are read; with ``resume``, one that is not is gone on with.
@@ -67,10 +59,7 @@ def run(
     Args:
         given: options of the parts; each takes those that it has.
         folder: of the parts' folders.
-        device: see :func:`training.runner.run`, as all that follow.
-        resume: likewise.
-        overwrite: likewise.
-        keep: likewise.
+        how: keywords of :func:`training.runner.run`.
 
     Yields:
         Each part's folder and record; on ranks other than the first, nothing.
@@ -79,8 +68,7 @@ def run(
         TrainingError: something that a person can mend.
         StoppedError: Ctrl-C; nothing is lost.
     """
-    how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
-    with ranks.together(ranks.device(device)):
+    with ranks.together(ranks.device(how.get("device", "auto"))):
         for name in CHAINS[CHAIN]:
             record = runner.run(part(name, given, folder), folder / name, **how)
             if record is not None:
@@ -103,9 +91,12 @@ def part(name: str, given: Options, folder: Path) -> Experiment:
 
 
 def overview(
-    name: str, given: Options, folder: Path, *, device: str = "auto", status: bool = True
+    name: str,
+    given: Options,
+    folder: Path,
+    **how: Any,  # noqa: ANN401
 ) -> tuple[list[Block], dict[str, Any]]:
-    """The tasks of every part; see :func:`training.overview.overview`.
+    """The tasks of every part of a chain.
 
     Of a part that waits for what a finder will find there is a line that says so.
 
@@ -113,8 +104,7 @@ def overview(
         name: of the chain.
         given: options of the parts.
         folder: of the parts' folders.
-        device: see :func:`training.runner.run`.
-        status: whether to look into the folders.
+        how: keywords of :func:`training.overview.overview`.
     """
     choice("--preset", [given["preset"]], PRESETS)
     absent = _absent(given)
@@ -123,19 +113,16 @@ def overview(
     for one in CHAINS[name]:
         try:
             mine = _options(one, given, absent) if name == ALL else given
-            blocks, data = tasks.overview(
-                part(one, mine, folder), folder / one, device=device, status=status
-            )
+            blocks, data = tasks.overview(part(one, mine, folder), folder / one, **how)
         except TrainingError:
             if not needs(one):
                 raise
-            line = f"{one} waits for what {listed(needs(one))} will find."
-            blocks, data = [line], {"tasks": [], "hours_left": None}
+            blocks = [f"{one} waits for what {listed(needs(one))} will find."]
+            data = {"tasks": [], "hours_left": None}
         told += blocks if data["tasks"] or needs(one) else []
         parts[one] = data
-    hours = [data.get("hours_left") for data in parts.values()]
-    left = sum(one for one in hours if one is not None)
-    if status:
+    if how.get("status", True):
+        left = sum(data["hours_left"] or 0.0 for data in parts.values())
         told.append(f"All parts: {left:.1f} hours are left of those that were measured here.")
     return told, {"schema": f"archcalc.training.{name}.tasks/1", "parts": parts}
 
@@ -143,15 +130,7 @@ def overview(
 # ------------------------------------------------------------------------------------- everything
 
 
-def everything(
-    given: Options,
-    folder: Path,
-    *,
-    device: str = "auto",
-    resume: bool = False,
-    overwrite: bool = False,
-    keep: float = KEEP,
-) -> list[Outcome]:
+def everything(given: Options, folder: Path, **how: Any) -> list[Outcome]:  # noqa: ANN401
     """All that both assignments ask for, every part in a folder of its own, and the report.
 
     A part that fails is told, and those that do not need it are run all the same.
@@ -159,10 +138,7 @@ def everything(
     Args:
         given: ``preset``, ``seed`` and ``data_dir``.
         folder: of the parts' folders and the report.
-        device: see :func:`training.runner.run`, as all that follow.
-        resume: likewise.
-        overwrite: likewise.
-        keep: likewise.
+        how: keywords of :func:`training.runner.run`.
 
     Returns:
         What came of every part, and of the report if that failed; on ranks other than the first,
@@ -173,20 +149,21 @@ def everything(
         StoppedError: Ctrl-C; nothing is lost.
     """
     choice("--preset", [given["preset"]], PRESETS)
-    how: Any = {"device": device, "resume": resume, "overwrite": overwrite, "keep": keep}
-    with ranks.together(ranks.device(device)) as own:
+    with ranks.together(ranks.device(how.get("device", "auto"))) as own:
         absent = _absent(given)
         asked = {name: _options(name, given, absent) for name in CHAINS[ALL]}
-        own.leads(lambda: _refuse(asked, folder, resume=resume, overwrite=overwrite))
+        own.leads(lambda: _refuse(asked, folder, how))
         if own.first and absent:
             say(_stand_in(absent, given))
         outcomes: dict[str, Outcome] = {}
         with progress.whole(tuple(asked), shown=own.first) as begin:
             for name, options in asked.items():
                 begin(name)
-                outcomes[name] = _outcome(name, options, folder, how, outcomes, own)
+                work = partial(_run, name, options, folder, outcomes, how)
+                outcomes[name] = _outcome(name, work, own)
             begin("report")
-            failed = _report(folder, own)
+            written = _outcome("report", lambda: own.leads(lambda: _report(folder)), own)
+        failed = [written] if written.why else []
         return [*outcomes.values(), *failed] if own.first else []
 
 
@@ -209,7 +186,7 @@ def _options(name: str, given: Options, absent: tuple[str, ...]) -> dict[str, An
     return mine
 
 
-def _refuse(asked: Mapping[str, Options], folder: Path, *, resume: bool, overwrite: bool) -> None:
+def _refuse(asked: Mapping[str, Options], folder: Path, how: Mapping[str, Any]) -> None:
     """Say what every part would stumble over, before any is run.
 
     Raises:
@@ -219,26 +196,17 @@ def _refuse(asked: Mapping[str, Options], folder: Path, *, resume: bool, overwri
         raise TrainingError(f"{folder}: no folder has such a name")
     try:
         for name, options in asked.items():
-            _known(name, options, folder, resume=resume, overwrite=overwrite)
+            try:
+                one = part(name, options, folder)
+            except TrainingError:
+                if needs(name):  # it cannot be made before its finder has found something
+                    continue
+                raise
+            if (folder / name / FILE).exists() and not how.get("overwrite"):
+                runner.kept(one, folder / name, resume=bool(how.get("resume")))
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"{folder}: {error.strerror}") from None
-
-
-def _known(name: str, options: Options, folder: Path, *, resume: bool, overwrite: bool) -> None:
-    """Refuse a part's options, or the record that is in its folder.
-
-    Raises:
-        TrainingError: as :func:`_refuse` does.
-    """
-    try:
-        one = part(name, options, folder)
-    except TrainingError:
-        if needs(name):  # it cannot be made before its finder has found something
-            return
-        raise
-    if (folder / name / FILE).exists() and not overwrite:
-        runner.kept(one, folder / name, resume=resume)
 
 
 def needs(name: str) -> list[str]:
@@ -260,44 +228,34 @@ def _stand_in(absent: tuple[str, ...], given: Options) -> str:
     )
 
 
-def _outcome(
+def _run(
     name: str,
     options: Options,
     folder: Path,
-    how: Any,  # noqa: ANN401 - the runner's keywords
     before: Mapping[str, Outcome],
-    own: Ranks,
-) -> Outcome:
-    """Run a part, or say why it cannot be."""
-    failed = [other for other in needs(name) if before[other].why]
-    if failed:
-        return _failed(name, f"it needs what {failed[0]} would have found", own)
-    try:
-        record = runner.run(part(name, options, folder), folder / name, **how)
-    except TrainingError as error:
-        return _failed(name, str(error), own)
-    return Outcome(name, record)
+    how: Mapping[str, Any],
+) -> Record | None:
+    """Run a part, if what it needs is there."""
+    for finder in needs(name):
+        if before[finder].why:
+            raise TrainingError(f"it needs what {finder} would have found")
+    return runner.run(part(name, options, folder), folder / name, **how)
 
 
-def _failed(name: str, why: str, own: Ranks) -> Outcome:
-    """Say that there is no result, and why."""
-    if own.first:
-        say(f"{name} failed: {why}")
-    return Outcome(name, why=why)
-
-
-def _report(folder: Path, own: Ranks) -> list[Outcome]:
+def _report(folder: Path) -> None:
     """Write the report of a folder in its forms."""
+    for form, name in report.FORMS.items():
+        report.write(folder, folder / name, form)
 
-    def write() -> None:
-        for form, name in report.FORMS.items():
-            report.write(folder, folder / name, form)
 
+def _outcome(name: str, work: Callable[[], Record | None], own: Ranks) -> Outcome:
+    """Do some work, or say why it cannot be done."""
     try:
-        own.leads(write)
+        return Outcome(name, work())
     except TrainingError as error:
-        return [_failed("report", str(error), own)]
-    return []
+        if own.first:
+            say(f"{name} failed: {error}")
+        return Outcome(name, why=str(error))
 
 
 # --------------------------------------------------------------------------- what is told of it

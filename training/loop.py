@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -191,6 +192,7 @@ class Loop:
         keep: seconds between states.
         only: tasks by their names or the beginnings of these; all if empty. Those for which they
             wait are done first.
+        join: takes up what other processes have finished in the same folder.
     """
 
     def __init__(
@@ -202,8 +204,10 @@ class Loop:
         device: torch.device,
         keep: float = KEEP,
         only: Sequence[str] = (),
+        join: Callable[[], None] | None = None,
     ) -> None:
-        self.record, self.folder, self.plan, self.only = record, folder, plan, only
+        self.record, self.folder, self.only = record, folder, only
+        self.plan, self.join = plan, join or partial(record.join, folder)
         self.ranks, self.device, self.keep = ranks, device, keep
         self.took = 0.0  # seconds that it took to keep the last state
         self.done = 0  # steps: an update is one, and so is what is done once for members together
@@ -251,8 +255,8 @@ class Loop:
 
     def _next(self) -> Task | None:
         """Who is trained next; None if nobody is left."""
-        if self.ranks.world == 1:  # another process may have been at work in the same folder
-            self.record.join(self.folder)
+        if self.ranks.world == 1:
+            self.join()
         for task, names in self.missing():
             ready = [name for name in names if task.ready(name)]
             begun = self.ranks.leads(lambda left=ready: self._begun(left))  # type: ignore[misc]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,7 +14,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -28,15 +27,10 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Begin: TypeAlias = Callable[[str], None]
+    # Told that so many steps are done of as many as are known, and what is being done now.
+    Bar: TypeAlias = Callable[[int, int, str], None]
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-class Bar(Protocol):
-    """What the loop tells."""
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        """So many steps are done of as many as are known, and what is being done now."""
 
 
 def _steps(console: Console, *, transient: bool = False) -> Progress:
@@ -52,7 +46,7 @@ def _steps(console: Console, *, transient: bool = False) -> Progress:
 
 
 class Whole:
-    """The display of a command of many parts: how many are done, and the present one below.
+    """The display of a command of many parts: how many are done, and the present one's steps below.
 
     Args:
         parts: their names, in order.
@@ -61,12 +55,11 @@ class Whole:
 
     def __init__(self, parts: Sequence[str], console: Console) -> None:
         self.names = parts
-        text = TextColumn("{task.description}")
-        self.parts = Progress(text, BarColumn(), TimeElapsedColumn(), console=console)
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self.parts = Progress(*columns, console=console)
         self.steps = _steps(console)
-        self.rest = Progress(text, BarColumn(), console=console)  # of what has no steps
         self.line = self.parts.add_task("", total=len(parts))
-        self.live = Live(Group(self.parts, self.steps, self.rest), console=console, transient=True)
+        self.live = Live(Group(self.parts, self.steps), console=console, transient=True)
 
     def begin(self, what: str) -> None:
         """The next part begins, or what comes behind all of them."""
@@ -74,25 +67,6 @@ class Whole:
         place = self.names.index(what) if what in self.names else count
         line = f"{min(place + 1, count)} of {count} parts: {what}"
         self.parts.update(self.line, completed=place, description=line)
-        self._now("reading" if place < count else "writing")
-
-    @contextmanager
-    def bar(self) -> Iterator[Bar]:
-        """The present part's steps; behind them come its figures."""
-        self._now("")
-        task = self.steps.add_task("", total=None)
-        try:
-            yield _told(self.steps, task)
-        finally:
-            self.steps.remove_task(task)
-            self._now("figures and tables")
-
-    def _now(self, what: str) -> None:
-        """Show what is done that has no steps, or nothing."""
-        for task in self.rest.task_ids:
-            self.rest.remove_task(task)
-        if what:
-            self.rest.add_task(what, total=None)
 
 
 _SHOWN: Final[ContextVar[Whole | None]] = ContextVar("shown", default=None)
@@ -122,31 +96,27 @@ def whole(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
         _SHOWN.reset(before)
 
 
-def _told(progress: Progress, task: TaskID) -> Bar:
-    """What moves a line of a display."""
-
-    def told(done: int, total: int, what: str) -> None:
-        progress.update(task, completed=done, total=total, description=what)
-
-    return told
-
-
 @contextmanager
 def bar(*, shown: bool) -> Iterator[Bar]:
     """A progress bar with the time left on standard error, if that is a terminal.
 
-    Within :func:`whole` it is the line of the present part.
+    Within :func:`whole` it is a line of that display, as long as it is needed.
     """
     display = _SHOWN.get()
     console = Console(stderr=True)
     if not shown or (display is None and not console.is_terminal):
         yield lambda done, total, what: None  # noqa: ARG005
-    elif display is not None:
-        with display.bar() as told:
-            yield told
-    else:
-        with _steps(console, transient=True) as progress:
-            yield _told(progress, progress.add_task("", total=None))
+        return
+    where: Any = nullcontext(display.steps) if display else _steps(console, transient=True)
+    with where as steps:
+        task = steps.add_task("", total=None)
+        try:
+            yield lambda done, total, what: steps.update(
+                task, completed=done, total=total, description=what
+            )
+        finally:
+            if display is not None:
+                steps.remove_task(task)
 
 
 class Stop:

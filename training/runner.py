@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -95,7 +96,8 @@ def run(
                 say(f"{experiment.title}: the record is kept in {place}")
                 if line := experiment.forecast(where.type):
                     say(line)
-            loop = Loop(record, place, experiment.tasks_after, own, where, keep, only)
+            join = partial(_join, experiment, record, place)
+            loop = Loop(record, place, experiment.tasks_after, own, where, keep, only, join)
             loop.run()
             loop.only = ()
             if not loop.missing():
@@ -152,8 +154,7 @@ def _opened(
     record.arrays.update(experiment.observed())
     record.about["seconds"] = round(time.monotonic() - began, 2)
     record.save(folder)
-    record.join(folder)
-    _joined(experiment, record, folder)
+    _join(experiment, record, folder)
     return record
 
 
@@ -177,19 +178,20 @@ def kept(experiment: Experiment, folder: Path, *, resume: bool) -> Record:
         record.configuration = experiment.configuration()
         record.about["command"] = experiment.command()
         record.about.pop("finished", None)
-    _joined(experiment, record, folder)
+    _join(experiment, record, folder)
     if not record.finished and not resume:
         hint = "--resume goes on with it, --overwrite starts anew"
         raise TrainingError(f"{folder} holds an unfinished record of this run", hint=hint)
     return record
 
 
-def _joined(experiment: Experiment, record: Record, folder: Path) -> None:
-    """Refuse tasks that are of another run.
+def _join(experiment: Experiment, record: Record, folder: Path) -> None:
+    """Take up the finished tasks that lie in a folder, and refuse those of another run.
 
     Raises:
-        TrainingError: naming the first difference.
+        TrainingError: a file is damaged, or of another run; naming the first difference.
     """
+    record.join(folder)
     for name, about in record.tasks.items():
         where = f"{folder / TASKS / name}{DONE} is a task"
         _same(experiment, about["configuration"], where, resume=True)

@@ -39,7 +39,7 @@ def together(simulations: int) -> tuple[float, int]:
     record = Record(experiment.name, experiment.configuration())
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        Loop(record, Path(folder), experiment.tasks(), Ranks(), torch.device("cpu")).run()
+        Loop(record, Path(folder), experiment.tasks_after, Ranks(), torch.device("cpu")).run()
     seconds = time.perf_counter() - begin
     return seconds, int((record.arrays[f"{HIDDEN}x{WIDTH}/off"][:, -1] > 0).sum())
 
