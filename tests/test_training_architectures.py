@@ -265,7 +265,7 @@ def test_figures_are_pictures(name):
 def test_the_cone_is_as_wide_as_computed():
     """Of the layers of three 5x5 filters, 13, 9, 5 and 1 cells are filled, from the input on."""
     found, figure = stack(), Figure()
-    drawings._cells(figure, found, drawings._sizes(found))
+    drawings._cells(figure, found)
     filled = {}
     for mark in figure.axes[0].lines:
         if mark.get_marker() == "s" and mark.get_color() != drawings.UNSEEN:

@@ -12,26 +12,16 @@ import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
 from training.experiments.batch_finder import STEPS
-from training.figures.minigooglenet import (
-    GREY,
-    HUMAN,
-    RANGE,
-    bounded,
-    candidates,
-    levelled,
-    loss_axis,
-    numbers,
-    powers,
-)
+from training.figures import minigooglenet as shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.experiments.batch_finder import BatchFinder
-    from training.record import Array
+    from training.figures.style import Arrays, Drawings, Results
 
     Point = tuple[float, float]
 
@@ -47,15 +37,15 @@ LINE: Final = 0.17  # of text
 GAP: Final = 0.3  # between boxes, where an arrow is
 SIDE: Final = 1.75  # of the box beside, and
 ASIDE: Final = 3.55  # where its middle is
-FILLS: Final = {"start": "#E5F2EC", "end": "#E5F2EC", "step": "#EAF2F8", "choice": "#FCEFE3"}
-EDGES: Final = {"start": RANGE, "end": RANGE, "step": COLOURS[0], "choice": HUMAN}
+LOOKS: Final = {  # of a shape: its face and its edge
+    "start": ("#E5F2EC", shared.RANGE),
+    "end": ("#E5F2EC", shared.RANGE),
+    "step": ("#EAF2F8", COLOURS[0]),
+    "choice": ("#FCEFE3", shared.HUMAN),
+}
 
 
-def figures(
-    experiment: BatchFinder,
-    arrays: Mapping[str, Array],  # noqa: ARG001 - all that is drawn is in the results
-    results: Mapping[str, Any],
-) -> Iterator[tuple[str, bytes]]:
+def figures(experiment: BatchFinder, _arrays: Arrays, results: Results) -> Drawings:
     """The curve with its reading, and the algorithm twice."""
     said = f"{experiment.short()}; rate {experiment.lr_min:g}; dots: seeds, line: means"
     yield "reading", drawn(8, 4.8, "What the batch finder reads", said, lambda f: _read(f, results))
@@ -64,25 +54,28 @@ def figures(
     yield "block-diagram.svg", diagram(form="svg")
 
 
-def _read(figure: Figure, results: Mapping[str, Any]) -> None:
+def _read(figure: Figure, results: Results) -> None:
+    """Training loss against batch size, the rule's range, and how the rule finds it."""
     axes = figure.subplots()
-    against_batch(axes, results)
-    start = math.log(results["counts"]["classes"])
-    curve = results["curve"]
-    basin, classes = curve["basin"], results["counts"]["classes"]
-    levelled(axes, f"log({classes}) = {start:.3g}\nhas learnt nothing", start, GREY)
+    curve, classes = results["curve"], results["counts"]["classes"]
+    basin, batches, start = curve["basin"], curve["batches"], math.log(classes)
+    shared.loss_axis(axes, [curve["each"]], classes, "linear")
+    shared.candidates(axes, batches, curve["each"], "mean of the seeds")
+    shared.bounded(axes, basin, [("b-min", curve["b_min"]), ("b-max", curve["b_max"])])
+    shared.powers(axes, batches)
+    shared.levelled(axes, f"log({classes}) = {start:.3g}\nhas learnt nothing", start, shared.GREY)
     if basin["low"] is not None:
-        least = float(np.nanmin(numbers(curve["loss"])))
-        levelled(axes, f"least {least:.3g}", least, GREY, "top")
+        least = float(np.nanmin(shared.numbers(curve["loss"])))
+        shared.levelled(axes, f"least {least:.3g}", least, shared.GREY, "top")
         below = least - 0.06 * (start - least)
         axes.set_ylim(bottom=least - 0.14 * (start - least))
         for end in (curve["b_min"], curve["b_max"]):
             if end != basin["best"]:
-                arrow = {"arrowstyle": "->", "color": RANGE, "shrinkA": 0, "shrinkB": 0}
+                arrow = {"arrowstyle": "->", "color": shared.RANGE, "shrinkA": 0, "shrinkB": 0}
                 axes.annotate("", (end, below), (basin["best"], below), arrowprops=arrow)
         axes.plot([basin["best"]], [least], "D", color=COLOURS[6], markersize=7, zorder=4)
-    title = "training loss at the end; arrows: the walk from the least loss"
-    axes.set_title(title, pad=18)
+    axes.set_title("training loss at the end; arrows: the walk from the least loss", pad=18)
+    axes.set(xlabel="batch, examples", ylabel="training loss, nats")
 
 
 # --------------------------------------------------------------------------- the block diagram
@@ -122,9 +115,7 @@ def _diagram(figure: Figure) -> None:
     _shape(axes, NONE, ASIDE, middle[FALLS] + high / 2, SIDE, 18)
     across = [(-edge, middle[FALLS]), (ASIDE - SIDE / 2, middle[FALLS])]
     _arrow(axes, across, "no", (-edge + 0.08, middle[FALLS] + 0.1))
-    axes.set_xlim(out - 0.1, ASIDE + SIDE / 2 + 0.1)
-    axes.set_ylim(y + GAP - 0.05, 0.05)
-    axes.set_aspect("equal")
+    axes.set(xlim=(out - 0.1, ASIDE + SIDE / 2 + 0.1), ylim=(y + GAP - 0.05, 0.05), aspect="equal")
 
 
 def _shape(axes: Axes, number: int, x: float, top: float, wide: float, letters: int = 0) -> float:
@@ -140,8 +131,9 @@ def _shape(axes: Axes, number: int, x: float, top: float, wide: float, letters: 
         turn = np.linspace(-np.pi / 2, np.pi / 2, 40)
         arc = np.stack([a - b + b * np.cos(turn), b * np.sin(turn)], 1)
         corners = np.concatenate([arc, -arc])
-    look: Any = {"facecolor": FILLS[kind], "edgecolor": EDGES[kind], "linewidth": 1.2}
-    axes.fill(x + corners[:, 0], middle + corners[:, 1], **look)
+    face, edge = LOOKS[kind]
+    across, up = corners.T
+    axes.fill(x + across, middle + up, facecolor=face, edgecolor=edge, linewidth=1.2)
     for place, row in enumerate(rows):  # each centred, whatever font an SVG is shown in
         y = middle + LINE * ((len(rows) - 1) / 2 - place)
         axes.text(x, y, row, ha="center", va="center_baseline", fontsize=8.5)
@@ -154,15 +146,4 @@ def _arrow(axes: Axes, path: Sequence[Point], word: str, at: Point) -> None:
     axes.plot(*zip(*path[:-1], strict=True), solid_joinstyle="miter", **look)
     arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0, **look}
     axes.annotate("", path[-1], path[-2], arrowprops=arrow)
-    axes.text(*at, word, va="center", fontsize=8.5, color=HUMAN)
-
-
-def against_batch(axes: Axes, results: Mapping[str, Any]) -> None:
-    """Training loss against batch size, and the rule's range."""
-    curve = results["curve"]
-    loss_axis(axes, [curve["each"]], results["counts"]["classes"], "linear")
-    candidates(axes, curve["batches"], curve["each"], "mean of the seeds")
-    bounded(axes, curve["basin"], [("b-min", curve["b_min"]), ("b-max", curve["b_max"])])
-    powers(axes, curve["batches"])
-    axes.set_xlabel("batch, examples")
-    axes.set_ylabel("training loss, nats")
+    axes.text(*at, word, va="center", fontsize=8.5, color=shared.HUMAN)

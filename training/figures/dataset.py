@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archcalc.render.style import drawn
 from training import datasets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.experiments.dataset import Dataset
+    from training.figures.style import Arrays, Drawings, Results
     from training.record import Array
 
 
-def figures(
-    experiment: Dataset, arrays: Mapping[str, Array], results: Mapping[str, Any]
-) -> Iterator[tuple[str, bytes]]:
+def figures(experiment: Dataset, arrays: Arrays, results: Results) -> Drawings:
     """Names and PNGs."""
     shown, pictures = results["shown"], arrays["pictures"]
     count = results["sizes"]["train"] + results["sizes"]["validation"]
@@ -29,11 +26,13 @@ def figures(
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(len(shown), pictures.shape[1], squeeze=False)
-        for row, one in zip(range(len(shown)), shown, strict=True):
-            for axes, picture in zip(panels[row], pictures[row], strict=True):
+        for row, own, of_class in zip(panels, pictures, shown, strict=True):
+            for axes, picture in zip(row, own, strict=True):
                 _picture(axes, picture)
-            panels[row, 0].set_ylabel(_label(one), rotation=0, ha="right", va="center", fontsize=10)
-            near = zip(panels[row, 1:], one["places"], one["distances"], strict=True)
+            name = f"{of_class['class']}: {of_class['name']}"
+            name = name if of_class["name"] else f"class {of_class['class']}"
+            row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
+            near = zip(row[1:], of_class["places"], of_class["distances"], strict=True)
             for axes, place, distance in near:
                 axes.set_xlabel(f"no. {place:,}, {distance:.2f} away")
         headings = ("mean of the class", "nearest to the mean", "second", "third")
@@ -47,11 +46,6 @@ def _picture(axes: Axes, picture: Array) -> None:
     """Pixels as they are, grey or in colour, without axes."""
     grey = picture.shape[-1] == 1
     axes.imshow(picture[..., 0] if grey else picture, cmap="gray", vmin=0, vmax=255)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-
-
-def _label(shown: Mapping[str, Any]) -> str:
-    return f"{shown['class']}: {shown['name']}" if shown["name"] else f"class {shown['class']}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from archcalc.render.style import COLOURS
+from training.figures.style import Results, filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from training.experiments.minigooglenet import MiniGoogLeNet, Plan
     from training.record import Array
+
+    Point = tuple[float, float]
+    Ends = Sequence[tuple[str, float | None]]  # of a range: what the two are called, and are
 
 GREY: Final = "#777777"
 RANGE: Final = COLOURS[2]
@@ -35,6 +39,12 @@ class Curve(NamedTuple):
     name: str
     colour: str
     dashes: str = "-"
+
+
+def three(*names: str) -> dict[str, Curve]:
+    """How three arms that are compared are drawn."""
+    looks = ((COLOURS[0], "-"), (COLOURS[2], "-."), (COLOURS[1], "--"))
+    return {name: Curve(name, *look) for name, look in zip(names, looks, strict=True)}
 
 
 def numbers(values: object) -> Array:
@@ -58,8 +68,8 @@ def band(axes: Axes, x: Sequence[float], rows: object, curve: Curve, place: int 
     """
     values = np.ma.masked_invalid(numbers(rows))
     low, mean, high = (np.ma.filled(of(0), np.nan) for of in (values.min, values.mean, values.max))
-    axes.fill_between(x, low, high, color=curve.colour, alpha=0.15, linewidth=0)
-    axes.plot(x, mean, curve.dashes, color=curve.colour, marker=".", markersize=4)
+    look: Any = {"color": curve.colour, "linestyle": curve.dashes, "marker": "."}
+    filled(axes, x, (low, high), mean, **look, markersize=4)
     for own in np.ma.getmaskarray(values):
         if own.any():
             across = axes.get_xaxis_transform()
@@ -84,7 +94,6 @@ def loss_axis(axes: Axes, rows: Sequence[object], classes: int, scale: str = "lo
     axes.set_yscale("log")
     least = max(0.9 * least, 1e-6)
     marks = [n * 10.0**z for z in range(-6, 2) for n in (1, 1.5, 2, 3, 5, 7)]
-    marks = [mark for mark in marks if least <= mark <= top]
     axes.set_yticks(marks, [f"{mark:g}" for mark in marks])
     axes.set_yticks([], minor=True)
     axes.set_ylim(least, top)
@@ -138,7 +147,7 @@ def stepped(axes: Axes, ends: Array, values: Array, curve: Curve) -> None:
 
 
 def courses(
-    figure: Figure, experiment: MiniGoogLeNet, results: Mapping[str, Any], curves: Sequence[Curve]
+    figure: Figure, experiment: MiniGoogLeNet, results: Results, looks: Mapping[str, Curve]
 ) -> Iterator[tuple[Axes, Curve, Array, Array, Array]]:
     """Losses in training, accuracies in validation, and under them batches and a free panel.
 
@@ -147,8 +156,8 @@ def courses(
     """
     count, arms = results["counts"]["train"], results["arms"]
     plans = {arm.name: plan for plan in experiment.plans(count) for arm in plan.arms}
-    panels = figure.subplots(2, 2, sharex=True, height_ratios=(3, 2))
-    (loss, accuracy), (batch, free) = panels
+    curves = [looks[name] for name in arms]
+    (loss, accuracy), (batch, free) = figure.subplots(2, 2, sharex=True, height_ratios=(3, 2))
     batches = set()
     for place, curve in enumerate(curves):
         arm, plan = arms[curve.name], plans[curve.name]
@@ -159,15 +168,12 @@ def courses(
         stepped(batch, ends, sizes, curve)
         batches |= {sizes.min(), sizes.max()}
         yield free, curve, ends, sizes, rates(plan, curve.name, len(sizes))
-    every = [arms[curve.name] for curve in curves]
-    losses = [late(arm["learning_loss"], 0) for arm in every]
+    losses = [late(arm["learning_loss"], 0) for arm in arms.values()]
     loss_axis(loss, losses, results["counts"]["classes"])
-    accuracy_axis(accuracy, [arm["curves"]["val_accuracy"] for arm in every])
-    loss.set_title("training loss, means from look to look")
-    loss.set_ylabel("loss, nats")
+    accuracy_axis(accuracy, [arm["curves"]["val_accuracy"] for arm in arms.values()])
+    loss.set(title="training loss, means from look to look", ylabel="loss, nats")
     accuracy.set_title("validation accuracy")
-    batch.set_title("batch of every update")
-    batch.set_ylabel("batch, examples")
+    batch.set(title="batch of every update", ylabel="batch, examples")
     least, most = math.floor(math.log2(min(batches))), math.ceil(math.log2(max(batches)))
     powers(batch, [2**n for n in range(least, most + 1)], "y")
     for axes in (batch, free):
@@ -175,14 +181,13 @@ def courses(
     legend(figure, curves, arms)
 
 
-def legend(figure: Figure, curves: Sequence[Curve], arms: Mapping[str, Any]) -> None:
+def legend(figure: Figure, curves: Sequence[Curve], arms: Results) -> None:
     """Names beside all panels; with the cross, if a network has diverged."""
-    looks: list[Any] = [
-        {"label": name, "color": colour, "linestyle": dashes} for name, colour, dashes in curves
-    ]
-    if any(one is not None for curve in curves for one in arms[curve.name]["diverged"]):
-        looks.append({"label": "a network diverges", "color": GREY, "marker": "x", "linestyle": ""})
-    handles = [figure.axes[0].plot([], [], **look)[0] for look in looks]
+    empty, handles = figure.axes[0], []
+    for name, colour, dashes in curves:
+        handles += empty.plot([], [], dashes, color=colour, label=name)
+    if any(at is not None for arm in arms.values() for at in arm["diverged"]):
+        handles += empty.plot([], [], "x", color=GREY, label="a network diverges")
     figure.legend(handles=handles, loc="outside right center")
 
 
@@ -192,12 +197,10 @@ def legend(figure: Figure, curves: Sequence[Curve], arms: Mapping[str, Any]) -> 
 def powers(axes: Axes, values: Sequence[int], along: str = "x") -> None:
     """An axis of batches, which are powers of two."""
     axis = axes.xaxis if along == "x" else axes.yaxis
-    axes.set(**{f"{along}scale": "log"})
-    step = -(-len(values) // TICKS)
-    marks = values[::step]
+    axes.set(**{f"{along}scale": "log", f"{along}lim": (values[0] / 2**0.4, values[-1] * 2**0.4)})
+    marks = values[:: -(-len(values) // TICKS)]
     axis.set_ticks(marks, [f"{mark:,}" for mark in marks], minor=False)
     axis.set_ticks([], minor=True)
-    axes.set(**{f"{along}lim": (values[0] / 2**0.4, values[-1] * 2**0.4)})
 
 
 def candidates(axes: Axes, x: Sequence[float], each: object, label: str) -> None:
@@ -221,24 +224,15 @@ def candidates(axes: Axes, x: Sequence[float], each: object, label: str) -> None
     for marker, (height, word, where) in beyond.items():
         there = np.array(x)[where.any(1)]
         if there.size:
-            shape: Any = {"marker": marker, "linestyle": "", "color": HUMAN, "clip_on": False}
-            axes.plot(there, [height] * len(there), transform=across, **shape)
+            heights = [height] * len(there)
+            axes.plot(there, heights, marker, color=HUMAN, transform=across, clip_on=False)
             left = there[0] == x[0]  # there is no room on its left
-            axes.annotate(
-                word,
-                (there[-1] if left else there[0], height),
-                (7 if left else -7, 0),
-                xycoords=across,
-                textcoords="offset points",
-                ha="left" if left else "right",
-                va="center",
-                fontsize=8,
-                color=HUMAN,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
-            )
+            at, shift, side = (there[-1], 7, "left") if left else (there[0], -7, "right")
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
+            _noted(axes, word, (at, height), (shift, 0), HUMAN, ha=side, va="center", bbox=box)
 
 
-def bounded(axes: Axes, basin: Mapping[str, Any], ends: Sequence[tuple[str, float | None]]) -> None:
+def bounded(axes: Axes, basin: Results, ends: Ends) -> None:
     """The range that the rule reads: its height, and its ends, named above the axes.
 
     Args:
@@ -247,7 +241,8 @@ def bounded(axes: Axes, basin: Mapping[str, Any], ends: Sequence[tuple[str, floa
         ends: what the lower and the upper are called, and what they are.
     """
     if basin["low"] is None:
-        axes.annotate(f"no range: {basin['why']}", (0.5, 1), (0, 4), **_above("center", HUMAN))
+        said = f"no range: {basin['why']}"
+        _noted(axes, said, (0.5, 1), (0, 4), HUMAN, xycoords="axes fraction", ha="center")
         return
     levelled(axes, f"level {basin['level']:.3g}", basin["level"], RANGE, "bottom")
     axes.axvspan(basin["low"], basin["high"], color=RANGE, alpha=0.1, linewidth=0)
@@ -263,19 +258,16 @@ def levelled(axes: Axes, name: str, height: float, colour: str, side: str = "cen
     axes.text(1.01, height, name, transform=axes.get_yaxis_transform(), **style)
 
 
-def lines(
-    axes: Axes, ends: Sequence[tuple[str, float | None]], colour: str, dashes: str, row: int = 0
-) -> None:
+def lines(axes: Axes, ends: Ends, colour: str, dashes: str, row: int = 0) -> None:
     """Vertical lines at the ends of a range, named above the axes in a row of their own."""
-    for (name, at), side in zip(ends, ("right", "left"), strict=True):
+    for (name, at), side, aside in zip(ends, ("right", "left"), (-2, 2), strict=True):
         if at is not None:
             axes.axvline(at, color=colour, linestyle=dashes, linewidth=1.1)
-            shift = (-2 if side == "right" else 2, 4 + 11 * row)
-            across = axes.get_xaxis_transform()
-            style = _above(side, colour) | {"xycoords": across}
-            axes.annotate(f"{name}{at:,.5g}", (at, 1), shift, **style)
+            _noted(axes, f"{name}{at:,.5g}", (at, 1), (aside, 4 + 11 * row), colour, ha=side)
 
 
-def _above(side: str, colour: str) -> Any:  # noqa: ANN401 - what annotate takes
-    where = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    return {**where, "ha": side, "va": "bottom", "fontsize": 8, "color": colour}
+def _noted(axes: Axes, text: str, at: Point, shift: Point, colour: str, **style: object) -> None:
+    """Small letters, so many points from a place: along the axis x, at a part of the height."""
+    across = axes.get_xaxis_transform()
+    look: Any = {"xycoords": across, "textcoords": "offset points", "va": "bottom", **style}
+    axes.annotate(text, at, shift, fontsize=8, color=colour, **look)
