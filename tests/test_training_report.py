@@ -27,7 +27,6 @@ from training.answers import (
     batch_finder,
     claims,
     cyclical_batch,
-    dying_relu,
     minigooglenet,
 )
 from training.experiments import experiment
@@ -154,7 +153,8 @@ CHECKLIST = [
         "2.2",
         "the fraction of 1,000 that collapsed",
         rf"^Of 1,000 ReLU networks with 9 hidden layers of width 2 .* {PART} are constant after",
-        row("abs", "9", "he", PART, PART, r"\d+", r"\d+", ".*"),
+        row("relu", "abs", "9", "he", PART, PART, PART, PART, NUMBER),
+        r"are constant after \d+ epochs and .* at birth: [\d,]+ died in training, [\d,]+ came back",
     ),
     *both(
         "1.2",
@@ -1062,16 +1062,16 @@ def named(of, name, change):
 
 
 @pytest.mark.parametrize(
-    ("collapsed", "over", "sentence"),
+    ("collapsed", "sentence"),
     [
-        ([0.915, 0.9001, 0.93], "yes", "it is over 90 %, as the paper says."),
-        ([0.915, 0.9, 0.93], dying_relu.UNTOLD, "on which side cannot be told."),
-        ([0.88, 0.85, 0.9], dying_relu.UNTOLD, "on which side cannot be told."),
-        ([0.88, 0.85, 0.8999], "no", "it is not over 90 %."),
-        ([1.0, 0.996, 1.0], "yes", "it is over 90 %, as the paper says."),
+        ([0.915, 0.9001, 0.93], "it is over 90 %, as the paper says."),
+        ([0.915, 0.9, 0.93], "on which side cannot be told."),
+        ([0.88, 0.85, 0.9], "on which side cannot be told."),
+        ([0.88, 0.85, 0.8999], "it is not over 90 %."),
+        ([1.0, 0.996, 1.0], "it is over 90 %, as the paper says."),
     ],
 )
-def test_the_interval_says_whether_it_is_over_ninety(collapsed, over, sentence):
+def test_the_interval_says_whether_it_is_over_ninety(collapsed, sentence):
     """Over 90 % is an interval above it, not over 90 % one below it; one that meets it is open."""
 
     def change(results):
@@ -1081,8 +1081,6 @@ def test_the_interval_says_whether_it_is_over_ninety(collapsed, over, sentence):
     said = named("dying-relu", "fraction", change)
     assert len(said) == 2
     assert all(one.endswith(sentence) for one in said)
-    (table,) = named("dying-relu", "relu", change)
-    assert {cells[-1].text for cells in table.rows} == {over}
 
 
 @pytest.mark.parametrize(
@@ -1108,8 +1106,6 @@ def test_the_intervals_say_whether_leaky_relu_helps(exact, near, said):
     found = named("dying-relu", "help", change)
     assert len(found) == 2
     assert all(one.endswith(f"Does leaky ReLU help? {said}") for one in found)
-    (table,) = named("dying-relu", "leaky", change)
-    assert {cells[-1].text for cells in table.rows} == {said.rstrip(".").lower()}
 
 
 @pytest.mark.parametrize(
