@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import statistics
-from training.answers.claims import brackets, side, verdict
+from training.answers.claims import brackets, told, verdict
 from training.answers.words import interval, percent, points, table, under
 
 if TYPE_CHECKING:
@@ -16,72 +16,78 @@ if TYPE_CHECKING:
     from training.experiments.perceptron import Perceptron
 
 EARLY: Final = 10  # epochs after which many stop
+EXPECTED: Final = ("so it is", "it is the other way round")
+LOSSES: Final = ("hinge loss", "perceptron criterion")
+UNTOLD: Final = "these training sets do not tell"
 
 
 def blocks(experiment: Perceptron, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
-    groups = results["groups"]
+    groups, pairs = results["groups"], results["hinge_minus_perceptron"]
     yield "one", _one(experiment, groups)
     yield "final", _final(experiment, groups)
-    yield "accuracy", _epochs(groups, "accuracy", "Mean test accuracy over epochs")
+    scores = {name(group): group["first_set"]["test_accuracy"] for group in groups}
+    best = max(scores.values())
+    winners = " and ".join(one for one, score in scores.items() if score == best)
     yield (
-        "disagreement",
-        _epochs(groups, "disagreement", "Disagreement between training sets over epochs"),
+        "better",
+        f"On the first {experiment.points} points alone the best is {winners}, with "
+        f"{percent(best)}; but that is one draw.",
     )
-    pairs = results["hinge_minus_perceptron"]
-    yield "better", _first(experiment, groups)
     yield from under("better", (_better(experiment, pair) for pair in pairs))
     if pairs:
-        yield from under("why", _why(experiment, groups, pairs))
+        late = {_rate(pair): pair["gain"][-1]["accuracy"] for pair in pairs}
+        seen = told(late, "with", *EXPECTED, UNTOLD)
+        yield "why", f"What was seen after {experiment.epochs:,} epochs: {seen}."
         yield from under("steadier", (_steadier(experiment, groups, pair) for pair in pairs))
-        yield "expected", _expected(experiment, pairs)
+        ends = {_rate(pair): _ends(experiment, pair) for pair in pairs}
+        yield "expected", f"What was seen: {told(ends, 'with', *EXPECTED[::-1], UNTOLD)}."
 
 
 def name(group: Mapping[str, Any]) -> str:
     """A group's loss and rate."""
-    return f"{group['loss']}, rate {group['rate']:g}"
+    return f"{group['loss']}, {_rate(group)}"
+
+
+def _rate(group: Mapping[str, Any]) -> str:
+    return f"rate {group['rate']:g}"
 
 
 def _one(experiment: Perceptron, groups: list[Any]) -> Table:
     """Parts 1 and 2 as they are asked: one training set."""
-    rows = []
-    for group in groups:
-        learnt, tested = (group["first_set"][f"{part}_accuracy"] for part in ("training", "test"))
-        right = round(tested * experiment.test_points)
-        own = interval(statistics.wilson(right, experiment.test_points))
-        rows.append((name(group), percent(learnt), own))
+    count = experiment.test_points
+    first = {name(group): group["first_set"] for group in groups}
+    rows = [
+        (
+            *(one, percent(found["training_accuracy"])),
+            interval(statistics.wilson(round(found["test_accuracy"] * count), count)),
+        )
+        for one, found in first.items()
+    ]
     title = (
         f"One training set of {experiment.points} points, {experiment.epochs:,} epochs, "
-        f"{experiment.test_points:,} test points"
+        f"{count:,} test points"
     )
-    notes = (
-        "In brackets: 95 % Wilson intervals over test points. Another draw of the training set "
-        "gives other numbers: see the next table.",
-    )
+    notes = ("In brackets: 95 % Wilson intervals over test points.",)
     return table(title, ("loss", "training accuracy", "test accuracy"), rows, notes)
 
 
 def _final(experiment: Perceptron, groups: list[Any]) -> Table:
-    rows = []
-    for group in groups:
-        end = group["curve"][-1]
-        rows.append(
-            (
-                name(group),
-                interval(end["accuracy"], 2),
-                "" if end["std"] is None else percent(end["std"]),
-                percent(end["fifth_percentile"]),
-                percent(end["separated"]),
-                "" if end["disagreement"] is None else percent(end["disagreement"], 2),
-            )
+    ends = {name(group): group["curve"][-1] for group in groups}
+    rows = [
+        (
+            one,
+            interval(end["accuracy"], 2),
+            _percent(end["std"]),
+            percent(end["fifth_percentile"]),
+            percent(end["separated"]),
+            _percent(end["disagreement"], 2),
         )
+        for one, end in ends.items()
+    ]
     headings = (
-        "loss",
-        "mean test accuracy",
-        "standard deviation",
-        "5th percentile",
-        "training sets separated",
-        "disagreement",
+        *("loss", "mean test accuracy", "standard deviation", "5th percentile"),
+        *("training sets separated", "disagreement"),
     )
     title = f"{experiment.sets:,} training sets after {experiment.epochs:,} epochs"
     notes = (
@@ -91,57 +97,21 @@ def _final(experiment: Perceptron, groups: list[Any]) -> Table:
     return table(title, headings, rows, notes)
 
 
-def _epochs(groups: list[Any], what: str, title: str) -> Table:
-    def shown(value: Any) -> str:  # noqa: ANN401 - a number or an interval
-        return percent(value[0] if isinstance(value, list) else value, 1) if value else ""
-
-    rows = [(name(g), *(shown(point[what]) for point in g["curve"][1:])) for g in groups]
-    headings = ("epochs", *(f"{point['epochs']:,}" for point in groups[0]["curve"][1:]))
-    return table(title, headings, rows)
-
-
-def _why(experiment: Perceptron, groups: list[Any], pairs: list[Any]) -> Iterator[str]:
-    """Part 3: whether what theory expects is what was seen."""
-    separated = {g["rate"]: g["curve"][-1]["separated"] for g in groups if g["loss"] == "hinge"}
-    for pair in pairs:
-        gains = {point["epochs"]: point["accuracy"] for point in pair["gain"]}
-        late = gains[experiment.epochs]
-        seen = verdict(late, "so it is", "it is the other way round", UNTOLD)
-        early = side(late) == 1 != side(gains.get(EARLY, late))
-        changed = f", though after {EARLY} epochs it is not" * early
-        yield (
-            f"Rate {pair['rate']:g}: {seen}{changed}; after {experiment.epochs:,} epochs "
-            f"{percent(1 - separated[pair['rate']])} of the training sets are not separated yet."
-        )
-
-
-UNTOLD: Final = "these training sets do not tell"
-
-
-def _first(experiment: Perceptron, groups: list[Any]) -> str:
-    """Part 3 on the one training set of parts 1 and 2."""
-    scores = {name(group): group["first_set"]["test_accuracy"] for group in groups}
-    best = max(scores.values())
-    winners = " and ".join(one for one, score in scores.items() if score == best)
-    return (
-        f"On the first {experiment.points} points alone the best is {winners}, with "
-        f"{percent(best)}; but that is one draw."
-    )
+def _percent(value: float | None, digits: int = 1) -> str:
+    """Of one training set there is no spread."""
+    return "" if value is None else percent(value, digits)
 
 
 def _better(experiment: Perceptron, pair: Mapping[str, Any]) -> str:
     """Part 3."""
-    said = []
-    for point in pair["gain"]:
-        if point["epochs"] in {EARLY, experiment.epochs}:
-            told = verdict(
-                point["accuracy"],
-                "the hinge loss's test accuracy is better",
-                "the perceptron criterion's test accuracy is better",
-                "neither test accuracy is better, as far as these training sets tell",
-            )
-            gain = points(point["accuracy"], 2)
-            said.append(f"after {point['epochs']:,} epochs {told}: {gain}")
+    gains = {point["epochs"]: point["accuracy"] for point in pair["gain"]}
+    which = [f"the {loss}'s test accuracy is better" for loss in LOSSES]
+    which.append("neither test accuracy is better, as far as these training sets tell")
+    said = (
+        f"after {epochs:,} epochs {verdict(gain, *which)}: {points(gain, 2)}"
+        for epochs, gain in gains.items()
+        if epochs in {EARLY, experiment.epochs}
+    )
     return (
         f"Which is better? Rate {pair['rate']:g}: {'; '.join(said)} percentage points, hinge less "
         f"perceptron, mean over {experiment.sets:,} training sets with its 95 % interval."
@@ -153,33 +123,18 @@ def _ends(experiment: Perceptron, pair: Mapping[str, Any]) -> list[float | None]
     return [value, *(ends if experiment.sets >= statistics.FEWEST else [None, None])]
 
 
-def _expected(experiment: Perceptron, pairs: list[Any]) -> str:
-    """What theory expects of part 4, and whether it is what was seen."""
-    rates: dict[str, list[str]] = {}
-    for pair in pairs:
-        seen = verdict(_ends(experiment, pair), "it is the other way round", "so it is", UNTOLD)
-        rates.setdefault(seen, []).append(f"{pair['rate']:g}")
-    said = (f"{seen} with rate {' and '.join(found)}" for seen, found in rates.items())
-    return f"What was seen: {'; '.join(said)}."
-
-
 def _steadier(experiment: Perceptron, groups: list[Any], pair: Mapping[str, Any]) -> str:
     """Part 4."""
-    of = {(g["loss"], g["rate"]): g["curve"][-1]["disagreement"] for g in groups}
-    hinge = of["hinge", pair["rate"]]
-    other = next(value for (loss, _), value in of.items() if loss == "perceptron")
-    if hinge is None or other is None:
+    if experiment.sets == 1:
         return "Which changes less is seen with two training sets or more."
-    told = verdict(
-        _ends(experiment, pair),
-        "the perceptron criterion's classification changes less with the training set",
-        "the hinge loss's classification changes less with the training set",
-        "neither classification changes less, as far as these training sets tell",
-    )
+    of = {name(group): percent(group["curve"][-1]["disagreement"] or 0.0, 2) for group in groups}
+    other = next(share for one, share in of.items() if one.startswith("perceptron"))
+    which = [f"the {loss}'s classification changes less" for loss in LOSSES[::-1]]
+    which.append("neither classification changes less, as far as these training sets tell")
+    found = _ends(experiment, pair)
     return (
-        f"Which changes less? Rate {pair['rate']:g}: {told}. Two sets of "
-        f"{experiment.points} points disagree on {percent(hinge, 2)} of the test points with the "
-        f"hinge loss and on {percent(other, 2)} with the perceptron criterion; the difference is "
-        f"{points(_ends(experiment, pair), 2)} percentage points (95 % bootstrap interval over "
-        "the training sets)."
+        f"Which changes less? Rate {pair['rate']:g}: {verdict(found, *which)}. Two sets of "
+        f"{experiment.points} points disagree on {of[f'hinge, {_rate(pair)}']} of the test points "
+        f"with the hinge loss and on {other} with the perceptron criterion, a difference of "
+        f"{points(found, 2)} percentage points (95 % bootstrap interval over the training sets)."
     )
