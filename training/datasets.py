@@ -60,11 +60,8 @@ class Images(NamedTuple):
             seed: from which the choice comes.
         """
         order = streams.permutation(streams.fold(streams.root(seed), "validation"), len(self.x))
-        order = order.to(self.x.device)
-        rest, own = (
-            order[: len(order) - held].sort().values,
-            order[len(order) - held :].sort().values,
-        )
+        ends = order.to(self.x.device).tensor_split([len(order) - held])
+        rest, own = (places.sort().values for places in ends)
         return Images(self.x[rest], self.y[rest]), Images(self.x[own], self.y[own])
 
     def resized(self, height: int, width: int) -> Images:
@@ -128,44 +125,28 @@ FILES: Final = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+
+
+def _of_28x28(title: str, *digests: str) -> Source:
+    """A set in the form of MNIST's four files."""
+    top = title.replace("-", "")
+    return Source(title, top, top, (28, 28, 1), "raw", dict(zip(FILES, digests, strict=True)))
+
+
 SOURCES: Final = {
-    "mnist": Source(
+    "mnist": _of_28x28(
         "MNIST",
-        "MNIST",
-        "MNIST",
-        (28, 28, 1),
-        "raw",
-        dict(
-            zip(
-                FILES,
-                (
-                    "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-                    "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-                    "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-                    "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-                ),
-                strict=True,
-            )
-        ),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
-    "fashion-mnist": Source(
+    "fashion-mnist": _of_28x28(
         "Fashion-MNIST",
-        "FashionMNIST",
-        "FashionMNIST",
-        (28, 28, 1),
-        "raw",
-        dict(
-            zip(
-                FILES,
-                (
-                    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-                    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-                    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-                    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-                ),
-                strict=True,
-            )
-        ),
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     # torchvision itself checks each of these files whenever it reads them
     "cifar10": Source(

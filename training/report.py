@@ -31,7 +31,7 @@ from training.questions import ASSIGNMENTS, BOTH
 from training.sources import Computed, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from archcalc.render.table import Block
     from training.questions import Assignment, Question
@@ -59,13 +59,13 @@ def write(
     """
     choice("--format", [form], FORMS)
     choice("--assignment", [assignment], [*ASSIGNMENTS, BOTH])
-    if not _is_folder(records):
+    if not _is(records, Path.is_dir):
         hint = "archcalc training all makes one below runs/"
         raise TrainingError(f"{records}: no such folder of records", hint=hint)
     output = output or Path(FORMS[form])
-    if _is_folder(output):
+    if _is(output, Path.is_dir):
         raise TrainingError(f"--output: {output} is a directory")
-    if form == "markdown" and _is_device(output):
+    if form == "markdown" and _is(output, lambda path: path.exists() and not path.is_file()):
         raise TrainingError(f"--output: {output} is no file, beside which figures could lie")
     asked = list(ASSIGNMENTS.values()) if assignment == BOTH else [ASSIGNMENTS[assignment]]
     page = Page(records, output, form)
@@ -81,17 +81,11 @@ def write(
     return output
 
 
-def _is_folder(path: Path) -> bool:
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    """Whether a path is of a kind; what is no name of anything is of none."""
     try:
-        return path.is_dir()
-    except OSError:  # no name of anything
-        return False
-
-
-def _is_device(path: Path) -> bool:
-    try:
-        return path.exists() and not path.is_file()
-    except (OSError, ValueError):  # likewise
+        return kind(path)
+    except (OSError, ValueError):
         return False
 
 

@@ -69,10 +69,8 @@ NEAR = 1e-3  # of the largest number: 32 bits, added in another order, after som
 QUICK = {"preset": "quick", "dataset": "digits", "size": 8, "examples": 200, "validation": 100}
 SMALL = {
     "optimizers": {"test_examples": 100, "width": 20, "search_epochs": 1, "epochs": 2, "seeds": 1},
-    "chain": {
-        **{"test_examples": 100, "width": 0.125, "epochs": 2, "seeds": 1, "augment": "flip"},
-        "largest": 128,
-    },
+    "chain": {"test_examples": 100, "width": 0.125, "epochs": 2, "seeds": 1, "augment": "flip"}
+    | {"largest": 128, "b_min": 8, "b_max": 32},
 }
 WARM = 5  # updates before those that are timed: cuDNN's choice, and the graph
 

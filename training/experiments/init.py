@@ -69,6 +69,14 @@ class Setting(NamedTuple):
     train: bool = False
 
 
+_OF_IMAGES: Final = Setting(
+    f"28x28x1 fc-100 (fc-100 relu) x{LAYERS} fc-10",
+    1,
+    losses.cross_entropy,
+    ("normal.1", "normal.14", "normal.28", "glorot", "he"),
+    ("sigmoid", "tanh", "relu", "id"),
+    "mnist",
+)
 SETTINGS: Final = {
     "ball": Setting(
         f"1x1x{DIMENSIONS} (fc-100 relu) x{LAYERS} fc-1",
@@ -77,21 +85,10 @@ SETTINGS: Final = {
         ("normal.01", "normal.1", "normal1", "glorot", "he"),
         ("sigmoid", "tanh", "relu"),
     ),
-    "mnist": Setting(
-        f"28x28x1 fc-100 (fc-100 relu) x{LAYERS} fc-10",
-        1,
-        losses.cross_entropy,
-        ("normal.1", "normal.14", "normal.28", "glorot", "he"),
-        ("sigmoid", "tanh", "relu", "id"),
-        "mnist",
-    ),
-    "digits": Setting(
-        f"8x8x1 fc-100 (fc-100 relu) x{LAYERS} fc-10",
-        1,
-        losses.cross_entropy,
-        ("normal.1", "normal.14", "normal.28", "glorot", "he"),
-        ("sigmoid", "tanh", "relu", "id"),
-        datasets.DIGITS,
+    "mnist": _OF_IMAGES,
+    "digits": _OF_IMAGES._replace(
+        text=_OF_IMAGES.text.replace("28x28", "8x8"),
+        images=datasets.DIGITS,
         train=True,  # it has few for the test
     ),
 }
