@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, reduce
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from training.losses import Loss
-    from training.networks import Buffers, Watch
+    from training.networks import Buffers
     from training.schedules import Schedule
     from training.updates import Rule, State
 
@@ -209,12 +209,14 @@ class Cohort(Generic[M]):
         count = x.shape[1]
         parts = math.ceil(count / (self.micro or count))
         ends = [part * count // parts for part in range(parts + 1)]
-        given: Any = {"keys": streams.fold(self.keys, "update", self.updates), "training": training}
+        given: Any = {"keys": streams.fold(self.keys, "update", self.updates)}
         losses, slopes = [], []
         for first, end in pairwise(ends):
+            if isinstance(self.model, Net):
+                given |= {"training": training, "first": first}
             with torch.enable_grad():
                 points = [part.detach().requires_grad_() for part in self.model.cut(theta)]
-                out = self.forward(theta, x[:, first:end], **given, parts=points, first=first)
+                out = self.forward(theta, x[:, first:end], **given, parts=points)
                 # what these examples add to the mean
                 loss = self.loss(out, y[:, first:end]) * ((end - first) / count)
                 slope = torch.autograd.grad(loss.sum(), points, materialize_grads=True)
@@ -223,33 +225,16 @@ class Cohort(Generic[M]):
         sums = (reduce(torch.add, each) for each in zip(*slopes, strict=True))
         return reduce(torch.add, losses), *sums
 
-    def forward(
-        self,
-        theta: Tensor,
-        x: Tensor,
-        *,
-        keys: Tensor | None = None,
-        parts: Sequence[Tensor] = (),
-        training: bool = False,
-        watch: Watch | None = None,
-        first: int = 0,
-    ) -> Tensor:
+    def forward(self, theta: Tensor, x: Tensor, **given: Any) -> Tensor:  # noqa: ANN401
         """Outputs ``(members, batch, out)`` at ``theta``; see the models' own ``forward``."""
-        given: Any = {"keys": keys, "parts": parts, "watch": watch}
-        with self._computing():
+        mixed = self.precision == "bf16"
+        with torch.autocast(theta.device.type, torch.bfloat16, enabled=mixed):
             if isinstance(self.model, Net):
-                given |= {"buffers": self.buffers, "training": training, "first": first}
-                given["channels_last"] = self.way.channels_last
+                given |= {"buffers": self.buffers, "channels_last": self.way.channels_last}
                 out = self.model.forward(theta, x, **given)
             else:
                 out = self.model.forward(theta, x, self.activations, **given)
         return out.to(theta.dtype)
-
-    def _computing(self) -> Any:  # noqa: ANN401 - a context
-        """Where operations choose their precision."""
-        if self.precision != "bf16":
-            return nullcontext()
-        return torch.autocast(self.parameters.device.type, torch.bfloat16)
 
     @property
     def in_turn(self) -> bool:
