@@ -41,56 +41,43 @@ class Assignment(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def _problem(number: str, title: str, template: str, *asked: tuple[str, str, str]) -> Problem:
-    """A problem all of whose answers but those with a ``:`` are in one template."""
+def _problem(number: str, title: str, template: str, table: str) -> Problem:
+    """A problem from a line a question: its part, its block, and what it asks for.
+
+    Blocks are in the problem's template, if they do not name another.
+    """
+    lines = (line.split(maxsplit=2) for line in table.strip().splitlines())
     questions = (
-        Question(f"{number}.{part}", words, block if ":" in block else f"{template}:{block}")
-        for part, words, block in asked
+        Question(f"{number}.{part}", asked, block if ":" in block else f"{template}:{block}")
+        for part, block, asked in lines
     )
     return Problem(number, title, tuple(questions))
 
 
 def _initialization(number: str) -> Problem:
-    return _problem(
-        number,
-        "Weight initialization, dead neurons, leaky ReLU",
-        "dying_relu",
-        (
-            "1",
-            "Why gradients vanish with tanh and sigmoid, what Glorot's initialization does about "
-            "it, and why ReLU wants He's",
-            "init:layers",
-        ),
-        ("2", "What fraction of 1,000 deep, narrow ReLU networks collapses", "relu"),
-        ("3", "What fraction of them collapses with leaky ReLU", "leaky"),
-    )
+    table = """
+        1 init:layers Why gradients vanish with tanh and sigmoid; Glorot's initialization, and He's
+        2 relu What fraction of 1,000 deep, narrow ReLU networks collapses
+        3 leaky What fraction of them collapses with leaky ReLU
+    """
+    return _problem(number, "Weight initialization, dead neurons, leaky ReLU", "dying_relu", table)
 
 
 def _regularization(number: str) -> Problem:
-    return _problem(
-        number,
-        "Batch normalization, dropout, LeNet-5 on MNIST",
-        "batchnorm_dropout",
-        ("1", "What co-adaptation and internal covariate shift are", "terms"),
-        (
-            "2",
-            "Standard normalization of the input, batch norm in hidden layers: what batch norm "
-            "has learnt in each layer",
-            "hidden",
-        ),
-        ("3", "Batch norm of the input too: its parameters, accuracy and loss", "input"),
-        ("4", "Dropout in place of batch norm", "dropout"),
-        ("5", "Both together", "both"),
-    )
+    table = """
+        1 terms What co-adaptation and internal covariate shift are
+        2 hidden Batch norm in hidden layers: what it has learnt in each
+        3 input Batch norm of the input too: its parameters, accuracy and loss
+        4 dropout Dropout in place of batch norm
+        5 both Both together
+    """
+    title = "Batch normalization, dropout, LeNet-5 on MNIST"
+    return _problem(number, title, "batchnorm_dropout", table)
 
 
-_RATES: Final = (
-    (
-        "Ten learning rates from 1e-9 to 10: the training loss over the rate, lr-min and lr-max",
-        "lr_finder:range",
-    ),
-    ("A cyclical learning rate with exponential decay: loss and accuracy", "cyclical_lr:curves"),
-)
+_RATES: Final = "Learning rate and batch size, MiniGoogLeNet on Fashion-MNIST"
+_RANGE: Final = "lr_finder:range Ten rates from 1e-9 to 10: the training loss, lr-min and lr-max"
+_CURVES: Final = "cyclical_lr:curves A cyclical rate with exponential decay: loss and accuracy"
 
 LAB3: Final = Assignment(
     "lab3",
@@ -100,47 +87,38 @@ LAB3: Final = Assignment(
         _regularization("2"),
         _problem(
             "3",
-            "Learning rate and batch size, MiniGoogLeNet on Fashion-MNIST",
+            _RATES,
             "batch_size",
-            ("1", *_RATES[0]),
-            ("2", *_RATES[1]),
-            (
-                "3",
-                "A batch that grows at the rate lr-max: its training loss, and whether it "
-                "generalizes like a rate that falls",
-                "grow",
-            ),
+            f"""
+            1 {_RANGE}
+            2 {_CURVES}
+            3 grow A batch that grows at lr-max: does it generalize like a rate that falls?
+            """,
         ),
         _problem(
             "4",
             "Adaptive learning rate methods, CIFAR-10",
             "optimizers",
-            (
-                "1",
-                "The update equations of five methods, their terms and hyperparameters, and how "
-                "AdaDelta and Adam differ from RMSProp",
-                "equations",
-            ),
-            ("2", "Training with L2 regularization: which has the lowest training loss", "plain"),
-            ("3", "Training with dropout: training loss, the best method, and time", "dropout"),
-            ("4", "Test accuracy without and with dropout", "accuracy"),
+            """
+            1 equations The update equations of five methods, and how AdaDelta and Adam differ
+            2 plain Training with L2 regularization: which has the lowest training loss
+            3 dropout Training with dropout: training loss, the best method, and time
+            4 accuracy Test accuracy without and with dropout
+            """,
         ),
         _problem(
             "5",
             "Architectures of convolutional networks",
             "architectures",
-            ("1", "AlexNet's parameters, layer by layer", "alexnet"),
-            ("2", "Activations and parameters of VGG19: Table 1, filled in", "vgg19"),
-            (
-                "3",
-                "Why N stacked FxF convolutions see as much as one of (NF - N + 1)x(NF - N + 1), "
-                "and what three of 5x5 see",
-                "field",
-            ),
-            ("4a", "The idea of an Inception module", "idea"),
-            ("4b", "The sizes of its output, naive and reduced", "sizes"),
-            ("4c", "Its convolutional operations, naive and reduced", "operations"),
-            ("4d", "What is wrong with the naive one, and how much reduction saves", "saving"),
+            """
+            1 alexnet AlexNet's parameters, layer by layer
+            2 vgg19 Activations and parameters of VGG19: Table 1, filled in
+            3 field Why N stacked FxF convolutions see as much as one, and what three of 5x5 see
+            4a idea The idea of an Inception module
+            4b sizes The sizes of its output, naive and reduced
+            4c operations Its convolutional operations, naive and reduced
+            4d saving What is wrong with the naive one, and how much reduction saves
+            """,
         ),
     ),
 )
@@ -153,45 +131,28 @@ HOMEWORK2: Final = Assignment(
             "1",
             "Perceptron",
             "perceptron",
-            ("1", "The perceptron criterion on 20 points, tested on 1,000", "perceptron"),
-            ("2", "The hinge loss on the same points", "hinge"),
-            ("3", "Which of them is more accurate, and why", "better"),
-            ("4", "Which depends less on the 20 points that are drawn", "steadier"),
+            """
+            1 perceptron The perceptron criterion on 20 points, tested on 1,000
+            2 hinge The hinge loss on the same points
+            3 better Which of them is more accurate, and why
+            4 steadier Which depends less on the 20 points that are drawn
+            """,
         ),
         _initialization("2"),
         _regularization("3"),
         _problem(
             "4",
-            "Learning rate and batch size, MiniGoogLeNet on Fashion-MNIST",
-            "batch_size",
-            (
-                "1",
-                "Fashion-MNIST: its sizes, classes, images per class, and images of three classes",
-                "dataset:summary",
-            ),
-            ("2", *_RATES[0]),
-            ("3", *_RATES[1]),
-            (
-                "4",
-                "The training loss over the batch size at the rate lr-min, and whether it is like "
-                "that over rates",
-                "batch_finder:sweep",
-            ),
-            (
-                "5",
-                "b-min and b-max, and an algorithm that finds them, as a block diagram",
-                "batch_finder:algorithm",
-            ),
-            (
-                "6",
-                "A cyclical batch size: growing or decaying, and training with it",
-                "cyclical_batch:policy",
-            ),
-            (
-                "7",
-                "Which cyclical policy has the best accuracy, rate or batch",
-                "cyclical_batch:best",
-            ),
+            _RATES,
+            "batch_finder",
+            f"""
+            1 dataset:summary Fashion-MNIST: its sizes and classes, and images of three classes
+            2 {_RANGE}
+            3 {_CURVES}
+            4 sweep The training loss over the batch size at lr-min: is it like that over rates?
+            5 algorithm b-min and b-max, and an algorithm that finds them, as a block diagram
+            6 cyclical_batch:policy A cyclical batch size: growing or decaying, and training with it
+            7 cyclical_batch:best Which cyclical policy has the best accuracy, rate or batch
+            """,
         ),
     ),
 )

@@ -7,8 +7,8 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
 from archcalc.render.table import Formula
-from training.answers.claims import UNPROVED, apart, brackets, paired, told, verdict
-from training.answers.words import estimate, interval, listed, percent, points, short, table, under
+from training.answers.claims import UNPROVED, apart, brackets, difference, paired, told, verdict
+from training.answers.words import estimate, interval, listed, percent, short, table, under
 from training.experiments.base import counted
 from training.experiments.optimizers import (
     ASKED,
@@ -50,7 +50,8 @@ def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
     yield from _conclusions(settings)
     if results["differences"]:
         yield from _changes(results["differences"])
-        yield "accuracy", _accuracy(experiment, results)
+        yield "loss", _beside(experiment, results, "train_loss")
+        yield "accuracy", _beside(experiment, results, "test_accuracy")
     yield from _times(experiment, results)
     if "with" in settings:
         yield from under("forms", _forms(settings["with"]["forms"]))
@@ -178,28 +179,26 @@ def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
             yield name, f"Beside training without dropout {what} {words}."
 
 
-def _accuracy(experiment: Optimizers, results: Mapping[str, Any]) -> Table:
-    """Problem 4.4: test accuracy without and with dropout, a method a line."""
+def _beside(experiment: Optimizers, results: Mapping[str, Any], score: str) -> Table:
+    """Problems 4.3 and 4.4: a score without and with dropout, a method a line."""
     methods = {dropout: setting["methods"] for dropout, setting in results["settings"].items()}
+    of_accuracy = score == "test_accuracy"
+    words = ("better", "worse") if of_accuracy else ("higher", "lower")
     rows = []
     for row in results["differences"]:
-        each = (one[row["method"]]["final"]["test_accuracy"]["mean"] for one in methods.values())
-        gain = row["test_accuracy"]
-        rows.append(
-            (
-                said(row["method"]),
-                *(interval(found, 2) for found in each),
-                points(gain, 2),
-                verdict(gain).removesuffix(UNPROVED),
-            )
-        )
+        means = (one[row["method"]]["final"][score]["mean"] for one in methods.values())
+        shown = (interval(mean, 2) if of_accuracy else estimate(mean, short) for mean in means)
+        judged = verdict(row[score], *words).removesuffix(UNPROVED)
+        rows.append((said(row["method"]), *shown, difference(score, row[score]), judged))
     notes = (
-        f"After {counted(experiment.epochs)}, with all units at work. "
-        f"{brackets(experiment.seeds)} With less without: in percentage points, of networks in "
-        "pairs. *: not among the assignment's five.",
+        f"After {counted(experiment.epochs)}, with all units at work; dropout leaves out {INPUT:g} "
+        f"of the input and {HIDDEN:g} of hidden units. {brackets(experiment.seeds)} With less "
+        f"without: of networks in pairs{', in percentage points' * of_accuracy}. *: not among the "
+        "assignment's five.",
     )
-    headings = ("", *(SAID[name] for name in methods), "with less without", "dropout is")
-    return table("Test accuracy without and with dropout", headings, rows, notes)
+    headings = ("", *(SAID[name] for name in methods), "with less without", "with dropout it is")
+    what = "Test accuracy" if of_accuracy else "Training loss"
+    return table(f"{what} without and with dropout", headings, rows, notes)
 
 
 # --------------------------------------------------------------------------------------- time
