@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archcalc.render.table import text
 from training import datasets
 from training.answers.words import short, table
+from training.experiments.base import counted
 from training.experiments.dataset import PARTS
 from training.experiments.minigooglenet import MiniGoogLeNet
 
@@ -23,42 +24,25 @@ SAID: Final = {"train": "to learn from", "validation": "for validation", "test":
 
 def blocks(experiment: Dataset, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
-    yield "sizes", _sizes(experiment, results)
-    yield "classes", _classes(results)
+    yield "classes", _classes(experiment, results)
     yield "balance", _balance(results["classes"])
     yield "split", _split(experiment, results)
     yield "pixels", _pixels(results)
     yield "shown", _shown(results["shown"])
 
 
-def _sizes(experiment: Dataset, results: Mapping[str, Any]) -> Table:
-    sizes = results["sizes"]
-    rows = (
-        ("training set", f"{sizes['train'] + sizes['validation']:,}"),
-        ("of it to learn from", f"{sizes['train']:,}"),
-        ("of it for validation", f"{sizes['validation']:,}"),
-        ("test set", f"{sizes['test']:,}"),
-    )
-    count = len(results["classes"])
-    found = table(f"{datasets.title(experiment.dataset)}: {count} classes", ("", "images"), rows)
-    return _summed(found, ("total", f"{sizes['total']:,}"))
-
-
-def _classes(results: Mapping[str, Any]) -> Table:
-    parts = (*PARTS, "total")
-    rows = [(_class(one), *(f"{one[part]:,}" for part in parts)) for one in results["classes"]]
+def _classes(experiment: Dataset, results: Mapping[str, Any]) -> Table:
+    parts, classes = (*PARTS, "total"), results["classes"]
+    rows = [(_class(one), *(f"{one[part]:,}" for part in parts)) for one in classes]
     headings = ("class", *(SAID.get(part, part) for part in parts))
-    sums = [f"{results['sizes'][part]:,}" for part in parts]
-    return _summed(table("Images of each class", headings, rows), ("all", *sums))
+    sums = ("all", *(f"{results['sizes'][part]:,}" for part in parts))
+    title = f"{datasets.title(experiment.dataset)}: {len(classes)} classes, and images of each"
+    return table(title, headings, rows)._replace(footer=(tuple(map(text, sums)),))
 
 
 def _class(one: Mapping[str, Any]) -> str:
     """``0 T-shirt/top``, or the number alone."""
     return f"{one['class']} {one['name']}".strip()
-
-
-def _summed(found: Table, sums: Sequence[str]) -> Table:
-    return found._replace(footer=(tuple(map(text, sums)),))
 
 
 def _span(counts: Sequence[int]) -> str:
@@ -83,17 +67,13 @@ def _split(experiment: Dataset, results: Mapping[str, Any]) -> str:
         return "Nothing is held out for validation: all training images are learnt from."
     sizes = results["sizes"]
     full = MiniGoogLeNet.presets["full"]["validation"]
-    same = (
-        "; with --preset full and the same seed theirs are the same images"
-        if held == full
-        else f"; with --preset full they hold out {full:,}"
-    )
+    other = f"hold out {full:,}" if held != full else "and the same seed hold out the same images"
     return (
         f"The set comes without validation images, so {held:,} of its "
         f"{sizes['train'] + sizes['validation']:,} training images are held out: the last {held:,} "
         f"of a permutation drawn with seed {experiment.seed}, whatever their class, of each "
-        f"{_span([one['validation'] for one in results['classes']])}. The experiments on learning "
-        f"rate and batch size split theirs off in this way{same}."
+        f"{_span([one['validation'] for one in results['classes']])}. So do the experiments on "
+        f"learning rate and batch size, which with --preset full {other}."
     )
 
 
@@ -102,30 +82,23 @@ def _pixels(results: Mapping[str, Any]) -> str:
     low, high = map(short, pixels["range"])
     mean, std = (", ".join(f"{one:.4f}" for one in pixels[name]) for name in ("mean", "std"))
     return (
-        f"An image has {image['height']}x{image['width']} pixels and {image['channels']} "
-        f"channel{'s' * (image['channels'] > 1)}, {COLOURS[image['channels']]}; pixels are read "
+        f"An image has {image['height']}x{image['width']} pixels and "
+        f"{counted(image['channels'], 'channel')}, {COLOURS[image['channels']]}; pixels are read "
         f"as numbers from {low} to {high}. Of those to learn from, the mean is {mean} and the "
         f"standard deviation {std}."
     )
 
 
 def _shown(shown: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [
-        (
-            _class(one),
-            *(
-                f"{place:,} ({distance:.2f})"
-                for place, distance in zip(one["places"], one["distances"], strict=True)
-            ),
-            f"{one['median']:.2f}",
-        )
-        for one in shown
-    ]
+    rows = []
+    for one in shown:
+        nearest = zip(one["places"], one["distances"], strict=True)
+        found = (f"{place:,} ({distance:.2f})" for place, distance in nearest)
+        rows.append((_class(one), *found, f"{one['median']:.2f}"))
     headings = ("class", "nearest", "second", "third", "median distance")
     notes = (
         "A class's most representative images are those of the training set that are nearest to "
-        "the mean of all its images there, in the Euclidean norm over all pixels. Each is named by "
-        "its place in the training set, from 0, and behind it stands its distance; on the right "
-        "that of half of the class.",
+        "the mean of all its images there, in the Euclidean norm over all pixels: their places in "
+        "the training set, from 0, with their distances; on the right that of half of the class.",
     )
     return table("The images shown", headings, rows, notes)

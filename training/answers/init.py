@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VANISHED: Final = 0.1  # of a spread, from one end of the five layers to the other
 EXPLODED: Final = 10.0
-SHARES: Final = ("saturated", "dead")
+SHARES: Final = {"saturated": ("tanh", "sigmoid"), "dead": ("relu",)}  # of units that can be so
 
 
 def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Named]:
@@ -30,7 +30,6 @@ def blocks(experiment: Init, results: Mapping[str, Any]) -> Iterator[Named]:
     for activation in experiment.activation:
         own = [g for g in results["groups"] if g["activation"] == activation]
         yield "even", _answer(activation, own)
-        yield "fates in words", _said(activation, own)
     yield from under("beside", _beside(results["groups"]))
 
 
@@ -39,10 +38,8 @@ def _measure(experiment: Init, groups: list[Any], measure: str, meaning: str) ->
     rows = [
         (g["activation"], g["init"], *(show(layer[measure]) for layer in g["layers"]))
         for g in groups
-        if measure != "dead" or g["activation"] == "relu"
+        if g["activation"] in SHARES.get(measure, experiment.activation)
     ]
-    if measure == "saturated":
-        rows = [row for row in rows if row[0] in {"tanh", "sigmoid"}]
     headings = ("activation", "init", *(f"layer {n}" for n in range(1, LAYERS + 1)))
     title = f"{meaning[0].upper()}{meaning[1:]}"
     notes = (
@@ -85,12 +82,15 @@ def _factor(found: Found) -> str:
 
 
 def _fates(experiment: Init, groups: list[Any]) -> Table:
-    rows = []
-    for group in groups:
-        signal, gradient = _ways(group)
-        both = f"the signal {_fate(signal)} and the gradient {_fate(gradient)}"
-        means = map(_factor, (signal, gradient))
-        rows.append((group["activation"], group["init"], both, *means))
+    rows = [
+        (
+            *(group["activation"], group["init"]),
+            f"the signal {_fate(signal)} and the gradient {_fate(gradient)}",
+            *map(_factor, (signal, gradient)),
+        )
+        for group in groups
+        for signal, gradient in [_ways(group)]
+    ]
     headings = ("activation", "init", "what happens", "signal, 1 to 5", "gradient, 5 to 1")
     notes = (
         f"Setting {experiment.setting}. Signal: {MEASURES[LEVEL[0]]}; gradient: "
@@ -99,16 +99,6 @@ def _fates(experiment: Init, groups: list[Any]) -> Table:
         f"{brackets(experiment.networks, 'network')}",
     )
     return table("What becomes of signals and gradients", headings, rows, notes, words=3)
-
-
-def _said(activation: str, groups: list[Any]) -> str:
-    """Which initializations keep an activation's gradient, and which do not."""
-    fates: dict[str, list[str]] = {}
-    for group in groups:
-        _, gradient = _ways(group)
-        fates.setdefault(_fate(gradient), []).append(f"{group['init']} ({_factor(gradient)})")
-    said = "; ".join(f"{fate} with {', '.join(inits)}" for fate, inits in fates.items())
-    return f"{activation}: from layer {LAYERS} to layer 1 the gradient {said}."
 
 
 # Activation, initialization, and the other one that it is said to be better than.
@@ -122,20 +112,16 @@ ASKED: Final = (
 
 def _beside(groups: list[Any]) -> Iterator[str]:
     """Two initializations each, and which of them keeps signal and gradient more even."""
-    found = {(g["activation"], g["init"]): g for g in groups}
+    found = {(g["activation"], g["init"]): _unevenness(g) for g in groups}
     for activation, one, two in ASKED:
         if not {(activation, one), (activation, two)} <= found.keys():
             continue
-        ours, theirs = (_unevenness(found[activation, init]) for init in (one, two))
-        told = verdict(
-            paired(ours, theirs),
-            f"{two} is more even",
-            f"{one} is more even",
-            "neither is more even",
-        )
+        ours, theirs = found[activation, one], found[activation, two]
+        more = [f"{init} is more even" for init in (two, one, "neither")]
         yield (
             f"{activation}, {one} beside {two}: at worst, signal or gradient changes over the five "
-            f"layers by a factor of {_worst(ours)} and {_worst(theirs)}, respectively; {told}."
+            f"layers by a factor of {_worst(ours)} and {_worst(theirs)}, respectively; "
+            f"{verdict(paired(ours, theirs), *more)}."
         )
 
 
