@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training import datasets
-from training.answers.claims import brackets, difference, differences, paired, side, told, verdict
+from training.answers.claims import brackets, differences, paired, side, told, verdict
 from training.answers.words import estimate, interval, percent, points, short, signed, table, under
 from training.experiments.base import counted
 from training.experiments.batchnorm_dropout import (
@@ -24,7 +24,7 @@ from training.experiments.batchnorm_dropout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from archcalc.render.table import Block, Table
     from training.answers.words import Named
@@ -46,32 +46,32 @@ def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator
     yield from under("input", _input(results["pairs"]))
     yield from _dropout(groups, results["pairs"])
     yield from under("together", _together(results["pairs"]))
-    yield from under("placements", _placements(experiment, groups, results["pairs"]))
+    yield from under("placements", _placements(experiment, groups))
     yield from under("where", _where(experiment))
 
 
 def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
-    rows = []
-    for group in groups.values():
-        final, what = group["final"], VARIANTS[group["variant"]]
-        accuracy, spread = final["test_accuracy"]["mean"], final["test_accuracy"]["std"]
-        rows.append(
-            (
-                what.letter,
-                group["name"],
-                interval(accuracy, 2),
-                "" if spread is None else f"{100 * spread:.2f}",
-                f"{final['test_loss']['mean'][0]:.4f}",
-                percent(final["train_accuracy"]["mean"][0], 2),
-                f"{final['train_loss']['mean'][0]:.4f}",
-            )
+    rows = [
+        (
+            *(VARIANTS[group["variant"]].letter, name),
+            interval(final["test_accuracy"]["mean"], 2),
+            "" if (spread := final["test_accuracy"]["std"]) is None else f"{100 * spread:.2f}",
+            f"{final['test_loss']['mean'][0]:.4f}",
+            percent(final["train_accuracy"]["mean"][0], 2),
+            f"{final['train_loss']['mean'][0]:.4f}",
         )
+        for name, group in groups.items()
+        for final in [group["final"]]
+    ]
     held = "test images"
     if experiment.validation:
         held = (
             f"{experiment.validation:,} training images, drawn with seed {experiment.seed} and "
             "held out from training,"
         )
+    known = datasets.SOURCES.get(experiment.dataset)
+    fits = known and known.size[:2] == (SIZE, SIZE)
+    resized = "" if fits else f" Images of another size are made {SIZE}x{SIZE}, bilinearly."
     headings = ("", "network", "test accuracy", "spread", "test loss", "training accuracy", "loss")
     on = datasets.title(experiment.dataset)
     title = f"LeNet-5 on {on}: {counted(experiment.seeds, 'seed')}, {experiment.epochs} epochs"
@@ -80,17 +80,10 @@ def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
         f"epoch, without dropout; none is chosen for its score. {brackets(experiment.seeds)} "
         "Spread: standard deviation over seeds, in percentage points. "
         f"Adam, rate {experiment.rate:g} with warm-up and half a cosine down, batch "
-        f"{experiment.batch}.{_resized(experiment)}",
+        f"{experiment.batch}.{resized}",
         *(f"{name}: {VARIANTS[name].said}." for name in experiment.variant),
     )
     return table(title, headings, rows, notes, words=2)
-
-
-def _resized(experiment: BatchnormDropout) -> str:
-    known = datasets.SOURCES.get(experiment.dataset)
-    if known and known.size[:2] == (SIZE, SIZE):
-        return ""
-    return f" Images of another size are made {SIZE}x{SIZE}, bilinearly."
 
 
 def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
@@ -142,10 +135,7 @@ def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> It
         )
         yield (
             f"Half of F6's units silenced cost the plain network {cost:.2f} percentage points and "
-            f"{places[0]} {other:.2f}; the difference is {points(found, 2)}: "
-            f"{less}. The mean correlation of two units is "
-            f"{estimate(plain['correlation'], short)} and {estimate(drop['correlation'], short)}, "
-            "respectively; units may agree and yet not need one another."
+            f"{places[0]} {other:.2f}; the difference is {points(found, 2)}: {less}."
         )
 
 
@@ -154,13 +144,12 @@ def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) ->
     if experiment.epochs == 0:
         return
     rows = []
-    for group in groups.values():
-        kinds = [("weighted", "weighted sums")] * VARIANTS[group["variant"]].norm
-        for where, said in [("read", "what tanh reads"), *kinds]:
-            drift = group["drift"][where]
-            first = drift["mean"][0]
-            later = map(short, _later(drift["mean"])) if drift["mean"][1:] else [""] * len(first)
-            rows.append((group["name"], said, *map(short, first), *later))
+    for name, group in groups.items():
+        for where, said in (("read", "what tanh reads"), ("weighted", "weighted sums")):
+            if where == "read" or VARIANTS[group["variant"]].norm:
+                first, *later = group["drift"][where]["mean"]
+                behind = map(short, _means(later)) if later else [""] * len(first)
+                rows.append((name, said, *map(short, first), *behind))
     when = ("first", "later")
     headings = ("network", "of", *(f"{n.upper()}, {w}" for w in when for n in HIDDEN_LAYERS))
     notes = (
@@ -178,81 +167,71 @@ def _drifts(plain: Mapping[str, Any], norm: Mapping[str, Any]) -> str:
     """In which layers the means that tanh reads move less with batch norm, and the sums before."""
     said = []
     for when, part in (("in the first epoch", slice(1)), ("later", slice(1, None))):
-        if not plain["read"]["mean"][part]:
-            continue
-        both = zip(*(_moved(drift["read"], part) for drift in (norm, plain)), strict=True)
-        moved = {
-            layer.upper(): paired(*pair) for layer, pair in zip(HIDDEN_LAYERS, both, strict=True)
-        }
-        said.append(f"{when} {told(moved, 'in', 'more', 'less', 'not shown to differ')}")
-    before, behind = (
-        [sum(own) / len(own) for own in zip(*_moved(norm[where], slice(None)), strict=True)]
-        for where in ("weighted", "read")
-    )
+        if plain["read"]["mean"][part]:
+            both = zip(*(_moved(drift["read"], part) for drift in (norm, plain)), strict=True)
+            gaps = (paired(*pair) for pair in both)
+            moved = dict(zip(map(str.upper, HIDDEN_LAYERS), gaps, strict=True))
+            said.append(f"{when} {told(moved, 'in', 'more', 'less', 'not shown to differ')}")
+    before, behind = (_means(_moved(norm[where], slice(None))) for where in ("weighted", "read"))
     held = paired(before, behind)
     return (
         "How far the mean of what tanh reads moves, with batch norm beside the plain network: "
         f"{'; '.join(said)}. How far the weighted sums in front of batch norm move, less what it "
         f"hands on: {signed(held, 2)} of their deviations an epoch, "
-        f"{verdict(held, 'more', 'less', 'not shown to differ')}. That this is why batch norm "
-        "helps is not shown by it: networks whose distributions are made to shift behind batch "
-        "norm learn as fast (Santurkar et al., arXiv 1805.11604, section 2)."
+        f"{verdict(held, 'more', 'less', 'not shown to differ')}."
     )
 
 
-def _later(drift: list[list[float]]) -> list[float]:
-    """The mean of all epochs but the first, by layer."""
-    return [sum(layer) / len(layer) for layer in zip(*drift[1:], strict=True)]
+def _means(rows: Iterable[Sequence[float]]) -> list[float]:
+    """The mean of every column."""
+    return [sum(column) / len(column) for column in zip(*rows, strict=True)]
 
 
 def _moved(drift: Mapping[str, Any], part: slice) -> list[list[float]]:
     """A layer a row: of every seed the mean over some epochs."""
-    seeds = (
-        [sum(own) / len(own) for own in zip(*seed[part], strict=True)] for seed in drift["each"]
-    )
-    return [list(layer) for layer in zip(*seeds, strict=True)]
+    return [*map(list, zip(*(_means(seed[part]) for seed in drift["each"]), strict=True))]
 
 
 def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Named]:
     """Parts 2 and 3: what batch norm has learnt."""
-    for group in groups.values():
-        if not group["norms"]:
-            continue
-        rows = []
-        for norm in group["norms"]:
-            layer = norm["name"].partition("/")[0]
-            layer = layer if layer == "input" else layer.upper()
-            for kind, said in KINDS.items():
-                ends = (norm[kind][what] for what in ("mean", "std", "min", "max"))
-                rows.append((layer, said, norm["count"], *map(short, ends)))
-        headings = ("layer", "of batch norm", "values", "mean", "std", "min", "max")
-        notes = [
-            f"After {experiment.epochs} epochs, over all channels and "
-            f"{counted(experiment.seeds, 'seed')}; gamma begins at 1, beta at 0."
-        ]
-        if group["variant"] == "bn-input":
-            notes.append(
-                "The input has one channel, so its batch norm has one gamma and one beta: a violin "
-                "of it shows the seeds and nothing else. bn-pixel has one of each for each pixel."
+    headings = ("layer", "of batch norm", "values", "mean", "std", "min", "max")
+    notes = (
+        f"After {experiment.epochs} epochs, over all channels and "
+        f"{counted(experiment.seeds, 'seed')}; gamma begins at 1, beta at 0.",
+    )
+    for name, group in groups.items():
+        rows = [
+            (
+                *(_layer(norm), said, norm["count"]),
+                *(short(norm[kind][what]) for what in ("mean", "std", "min", "max")),
             )
-        title = f"What {group['name']} has learnt"
-        yield f"learnt/{group['name']}", table(title, headings, rows, notes, words=2)
+            for norm in group["norms"]
+            for kind, said in KINDS.items()
+        ]
+        if rows:
+            yield f"learnt/{name}", table(f"What {name} has learnt", headings, rows, notes, words=2)
+
+
+def _layer(norm: Mapping[str, Any]) -> str:
+    """``input``, ``C1``."""
+    layer: str = norm["name"].removesuffix("/bn")
+    return layer if layer == "input" else layer.upper()
 
 
 def _channels(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 2: gamma and beta of every channel, a table a layer."""
-    for layer in ("input/bn", "c1/bn", "c3/bn"):
+    for layer in ("input", "C1", "C3"):
         found = {
             f"{name}, {kind}": norm[kind]["channels"]
             for name in ("bn", "bn-input")
             for norm in groups.get(name, {"norms": ()})["norms"]
             for kind in ("gamma", "beta")
-            if norm["name"] == layer and norm[kind]["channels"]
+            if _layer(norm) == layer and norm[kind]["channels"]
         }
         if found:
             channels = enumerate(zip(*found.values(), strict=True), 1)
             rows = ((number, *(estimate(one, short) for one in own)) for number, own in channels)
-            title = f"Batch norm of every channel of {layer.removesuffix('/bn').upper()}"
+            title = f"Batch norm of every channel of {layer}"
             yield table(title, ("channel", *found), rows, (brackets(experiment.seeds),))
 
 
@@ -270,23 +249,13 @@ def _input(pairs: list[Any]) -> Iterator[Block]:
     for name, said in (("bn-input", "one channel"), ("bn-pixel", "every pixel")):
         row = _row(pairs, name, "bn")
         if row:
-            answer = verdict(row["test_accuracy"], "Yes", "No, it does harm", "It is not shown to")
+            answer = verdict(row["test_accuracy"], "yes", "no, it does harm", "it is not shown to")
             yield (
                 f"Does batch norm of the input ({said}) in place of standard normalization "
-                f"improve the network? {answer[0].upper()}{answer[1:]}: {_changes(row)}."
+                f"improve the network? {answer[0].upper()}{answer[1:]}: test accuracy "
+                f"{points(row['test_accuracy'], 2)} percentage points, test loss "
+                f"{signed(row['test_loss'])}, training accuracy {points(row['train_accuracy'], 2)}."
             )
-
-
-SCORES: Final = {
-    "test_accuracy": "test accuracy {} percentage points",
-    "test_loss": "test loss {}",
-    "train_accuracy": "training accuracy {}",
-}
-
-
-def _changes(row: Mapping[str, Any]) -> str:
-    """The differences of a row, in words."""
-    return ", ".join(said.format(difference(name, row[name])) for name, said in SCORES.items())
 
 
 def _dropout(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Named]:
@@ -306,28 +275,17 @@ def _dropout(groups: Mapping[str, Any], pairs: list[Any]) -> Iterator[Named]:
             yield (
                 one,
                 f"{said}: test accuracy {points(row['test_accuracy'], 2)} percentage points, "
-                f"{verdict(row['test_accuracy'])}; training accuracy "
-                f"{points(row['train_accuracy'], 2)}; training less test accuracy "
-                f"{points(gap, 2)}, {verdict(gap, 'larger', 'smaller', 'not shown to differ')}.",
+                f"{verdict(row['test_accuracy'])}; training less test accuracy {points(gap, 2)}, "
+                f"{verdict(gap, 'larger', 'smaller', 'not shown to differ')}.",
             )
 
 
 def _together(pairs: list[Any]) -> Iterator[str]:
     """Whether the benefits of batch norm and dropout add up."""
-    rows = [(said, _row(pairs, "both", one)) for one, said in ALONE.items()]
-    if any(row is None for _, row in rows):
-        return
-    better = all(side(row["test_accuracy"]) == 1 for _, row in rows)
-    add_up = "The benefits add up" if better else "The benefits are not shown to add up"
-    beside = (
-        f"beside {said}, in test accuracy: {verdict(row['test_accuracy'])}, while the test loss "
-        f"changes by {signed(row['test_loss'])}"
-        for said, row in rows
-    )
-    yield f"{add_up}: {'; '.join(beside)}."
-
-
-ALONE: Final = {"bn": "batch norm alone", "dropout": "dropout alone"}
+    rows = [_row(pairs, "both", alone) for alone in ("bn", "dropout")]
+    if all(rows):
+        better = all(side(row["test_accuracy"]) == 1 for row in rows)
+        yield f"The benefits {'add' if better else 'are not shown to add'} up, in test accuracy."
 
 
 def _gaps(group: Mapping[str, Any]) -> list[float]:
@@ -336,36 +294,24 @@ def _gaps(group: Mapping[str, Any]) -> list[float]:
     return [learnt - tested for learnt, tested in zip(*scores, strict=True)]
 
 
-def _placements(
-    experiment: BatchnormDropout, groups: Mapping[str, Any], pairs: list[Any]
-) -> Iterator[Block]:
+def _placements(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
     """The variance shift, and where dropout may sit."""
     rows = []
-    for group in groups.values():
-        if group["adjusted"] is None:
-            continue
-        shifts = {norm["name"]: norm["shift"][0] for norm in group["norms"]}
-        shown = (f"{shifts[f'{layer}/bn']:.3f}" for layer in HIDDEN_LAYERS)
-        accuracy, adjusted = group["final"]["test_accuracy"]["mean"], group["adjusted"]
-        rows.append(
-            (
-                group["name"],
-                *shown,
-                interval(accuracy, 2),
-                interval(adjusted["accuracy"], 2),
-                points(adjusted["gain"], 2),
-                signed(adjusted["loss_gain"]),
+    for name, group in groups.items():
+        if adjusted := group["adjusted"]:
+            shifts = {_layer(norm): f"{norm['shift'][0]:.3f}" for norm in group["norms"]}
+            rows.append(
+                (
+                    *(name, *(shifts[layer.upper()] for layer in HIDDEN_LAYERS)),
+                    *(interval(adjusted["accuracy"], 2), points(adjusted["gain"], 2)),
+                    signed(adjusted["loss_gain"]),
+                )
             )
-        )
     if not rows:
         return
     headings = (
-        "network",
-        *(f"{layer.upper()}" for layer in HIDDEN_LAYERS),
-        "test accuracy",
-        "adjusted",
-        "gain",
-        "gain in loss",
+        *("network", *map(str.upper, HIDDEN_LAYERS)),
+        *("test accuracy, adjusted", "gain", "gain in loss"),
     )
     notes = (
         "C1 to F6: the variance of what a batch norm reads at test time, without dropout, divided "
@@ -377,19 +323,6 @@ def _placements(
         f"{brackets(experiment.seeds)}",
     )
     yield table("Variance shift", headings, rows, notes)
-    compared = [
-        row for row in pairs if row["one"].partition("/")[0] == row["two"].partition("/")[0]
-    ]
-    if compared:
-        yield (
-            "Placements compared: "
-            + "; ".join(
-                f"{row['one']} against {row['two']}: {points(row['test_accuracy'], 2)} points, "
-                f"{verdict(row['test_accuracy'])}"
-                for row in compared
-            )
-            + "."
-        )
 
 
 def _where(experiment: BatchnormDropout) -> Iterator[Block]:
