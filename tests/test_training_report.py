@@ -24,7 +24,6 @@ from PIL import Image
 from archcalc.cli import run
 from training import answers, chain, cli, parts, report, runner, statistics
 from training.answers import (
-    batch_finder,
     claims,
     cyclical_batch,
     minigooglenet,
@@ -533,7 +532,8 @@ CHECKLIST = [
     *homework2(
         "4.4",
         "whether it is like the loss over rates",
-        r"^Is the loss like that over rates\? .* it is .* from .*: (?:batches|no range)",
+        r"^Is the loss like that over rates\? .* it is .* from .*\. "
+        "(?:The rate is fixed, so|That is not the side of small rates)",
     ),
     *homework2(
         "4.5",
@@ -2149,13 +2149,17 @@ def test_the_command_at_full_size_can_be_typed(typed, name):
 
 
 @pytest.mark.parametrize(
-    ("batches", "said"),
+    ("smallest", "largest", "said"),
     [
-        ([64, 512, 8192], "from 64 to 8,192, and these are they."),
-        ([64, 4096], "from 64 to 8,192; here they go from 64 to 4,096, of 900 images."),
-        ([16], "from 64 to 8,192; here they go from 16 to 16, of 900 images."),
+        (64, 8192, ""),
+        (64, 4096, "--largest 4,096, not 8,192 or more"),
+        (128, 8192, "--smallest 128, not 64 or less"),
     ],
 )
-def test_the_range_of_batches_is_always_said(batches, said):
-    """Batches that are those asked for are told as well, so that none reads "not run"."""
-    assert batch_finder._range(batches, 900) == f"The assignment asks for batches {said}"
+def test_the_range_of_batches_is_always_said(smallest, largest, said):
+    """Batches other than those asked for are told below the answer, and those asked for not."""
+    made = experiment("batch-finder")(
+        preset="assignment", smallest=smallest, largest=largest, lr_min=0.1
+    )
+    found = [made.departures().get(option, "") for option in ("smallest", "largest")]
+    assert "".join(found) == said

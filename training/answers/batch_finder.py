@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from training.answers.claims import paired, told
 from training.answers.minigooglenet import cost, range_of
 from training.answers.words import interval, short, table, under
 from training.experiments.base import counted
 from training.experiments.batch_finder import STEPS, TAIL
-from training.rules import SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,22 +21,16 @@ if TYPE_CHECKING:
 def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
     curve = results["curve"]
-    rows = []
-    for place, (name, arm) in enumerate(results["arms"].items()):
-        loss = curve["loss"][place]
-        inside = (
-            loss is not None and curve["b_min"] and (curve["b_min"] <= int(name) <= curve["b_max"])
+    low, high, basin = curve["b_min"], curve["b_max"], curve["basin"]
+    rows = [
+        (
+            *(f"{int(name):,}", f"{arm['updates'][-1]:,}", short(loss)),
+            interval(arm["final"]["val_accuracy"]["mean"]),
+            f"{arm['noise']:,.4g}",
+            "*" * bool(loss is not None and low and low <= int(name) <= high),
         )
-        rows.append(
-            (
-                f"{int(name):,}",
-                f"{arm['updates'][-1]:,}",
-                short(loss),
-                interval(arm["final"]["val_accuracy"]["mean"]),
-                f"{arm['noise']:,.4g}",
-                "*" * bool(inside),
-            )
-        )
+        for (name, arm), loss in zip(results["arms"].items(), curve["loss"], strict=True)
+    ]
     notes = (
         experiment.scale(results["counts"]),
         f"Rate {experiment.lr_min:g}; loss: the mean over the last 1/{TAIL} of the updates, as the "
@@ -48,38 +41,20 @@ def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Name
     headings = ("batch", "updates", "training loss", "validation accuracy", "noise scale", "")
     title = f"One network a batch, {counted(experiment.trial)} each"
     yield "candidates", table(title, headings, rows, notes)
-    yield "asked", _range([int(name) for name in results["arms"]], results["counts"]["train"])
     yield "like", _like(curve)
-    if curve["b_min"] is None:
-        yield "range", f"The algorithm finds no range: {curve['basin']['why']}."
-    else:
-        basin = curve["basin"]
-        yield (
-            "range",
-            f"The algorithm finds b-min = {curve['b_min']:,} and b-max = {curve['b_max']:,}: the "
-            f"smallest and largest candidate in the range of {range_of(basin, 'batches')}, in "
-            f"which the loss stays below {basin['level']:.3g}."
-            + " The range begins at the smallest candidate, so that b-min is the least that was "
-            "tried."
-            * basin["open_low"]
-            + " It ends at the largest candidate, so that b-max is the largest that was tried."
-            * basin["open_high"],
-        )
+    yield (
+        "range",
+        f"The algorithm finds no range: {basin['why']}."
+        if low is None
+        else f"The algorithm finds b-min = {low:,} and b-max = {high:,}: the smallest and largest "
+        f"candidate in the range of {range_of(basin, 'batches')}, in which the loss stays below "
+        f"{basin['level']:.3g}."
+        + " No smaller one than b-min was tried." * basin["open_low"]
+        + " No larger one than b-max was tried." * basin["open_high"],
+    )
     steps = " ".join(f"{number}. {said}." for number, (_, said) in enumerate(STEPS, 1))
     yield "algorithm", f"The algorithm: {steps} So in block-diagram.png and block-diagram.svg."
     yield from under("cost", cost(results, experiment.momentum))
-
-
-SWEPT: Final = (64, 8192)  # the assignment's first and last batch
-
-
-def _range(batches: list[int], count: int) -> str:
-    """The batches beside those that are asked for."""
-    asked = f"The assignment asks for batches from {SWEPT[0]} to {SWEPT[1]:,}"
-    if (batches[0], batches[-1]) == SWEPT:
-        return f"{asked}, and these are they."
-    here = f"{batches[0]:,} to {batches[-1]:,}, of {count:,} images"
-    return f"{asked}; here they go from {here}."
 
 
 def _like(curve: Mapping[str, Any]) -> str:
@@ -96,6 +71,5 @@ def _like(curve: Mapping[str, Any]) -> str:
     )
     return (
         "Is the loss like that over rates? From one batch to the next, which is twice as large, it "
-        f"is {rises}. {shape}. Read by the same rule (within {SHARE:g} of the fall from the "
-        f"loss of who has learnt nothing): {range_of(curve['basin'], 'batches')}."
+        f"is {rises}. {shape}."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training.answers.claims import verdict
-from training.answers.minigooglenet import cost, pairs, scores
+from training.answers.minigooglenet import cost, scores
 from training.answers.words import percent, points, short, table, under
 from training.experiments.batch_size import GROW, HALVE, WHOLE
 from training.experiments.cyclical_lr import DECAYING
@@ -43,7 +43,6 @@ def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
     title = f"The growing batch beside a rate in cycles ({DECAYING}, batch {experiment.batch})"
     yield "scores", scores(experiment, results, title)
     if results["pairs"]:
-        yield "pairs", pairs(experiment, results)
         yield from under("generalization", map(_alike, results["pairs"]))
         took = (f"{name} {arm['updates'][-1]:,}" for name, arm in results["arms"].items())
         yield (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.answers.claims import verdict
-from training.answers.minigooglenet import cost, pairs, scores, winner
+from training.answers.minigooglenet import cost, scores, winner
 from training.answers.words import interval, points, table, under
 from training.experiments.cyclical_lr import DECAYING
 
@@ -26,7 +26,6 @@ def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Na
     )
     yield "scores", scores(experiment, results, title)
     yield "spent", _spent(experiment, results)
-    yield "pairs", pairs(experiment, results)
     yield from under("which", _which(results))
     best = winner(results, "best_val_accuracy")
     yield "winner", f"The highest mean of the best validation accuracies is {best}."
@@ -34,18 +33,15 @@ def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Na
 
 
 def _spent(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Table:
-    rows = []
-    for name, arm in results["arms"].items():
-        seconds = results.get("learning", {}).get(arm["plan"])
-        rows.append(
-            (
-                name,
-                interval(arm["final"]["best_val_accuracy"]["mean"], 2),
-                f"{arm['total_updates']:,}",
-                f"{arm['total_examples']:,}",
-                "" if seconds is None else f"{seconds / experiment.seeds:,.1f}",
-            )
+    learning = results.get("learning", {})
+    rows = [
+        (
+            *(name, interval(arm["final"]["best_val_accuracy"]["mean"], 2)),
+            *(f"{arm['total_updates']:,}", f"{arm['total_examples']:,}"),
+            f"{learning[arm['plan']] / experiment.seeds:,.1f}" if arm["plan"] in learning else "",
         )
+        for name, arm in results["arms"].items()
+    ]
     notes = ("Of one network; seconds of its updates, looks and checkpoints left out.",)
     headings = ("", "best validation accuracy", "updates", "images", "seconds")
     return table("What the policies take", headings, rows, notes)

@@ -27,26 +27,18 @@ def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Named]:
 
 
 def _candidates(experiment: LrFinder, results: Mapping[str, Any]) -> Table:
-    rows = []
     grid = results["grid"]
     each = zip(results["arms"].items(), grid["start"], grid["loss"], strict=True)
-    for (name, arm), start, loss in each:
-        rows.append(
-            (
-                name,
-                short(start),
-                short(loss),
-                percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
-                diverged(arm, results["counts"]["train"]),
-            )
+    rows = [
+        (
+            *(name, short(start), short(loss)),
+            percent(arm["final"]["val_accuracy"]["mean"][0] or 0.0),
+            diverged(arm, results["counts"]["train"]),
         )
-    headings = (
-        "rate",
-        "loss, first epoch",
-        f"epoch {experiment.epochs}",
-        "validation accuracy",
-        "",
-    )
+        for (name, arm), start, loss in each
+    ]
+    last = f"epoch {experiment.epochs}"
+    headings = ("rate", "loss, first epoch", last, "validation accuracy", "")
     notes = (
         experiment.scale(results["counts"]),
         f"Training loss: the mean over an epoch's batches of {experiment.batch}, as the network "
@@ -57,17 +49,17 @@ def _candidates(experiment: LrFinder, results: Mapping[str, Any]) -> Table:
 
 
 def _rules(results: Mapping[str, Any]) -> Table:
-    grid, sweep = results["grid"], results["sweep"]
-    beta = f"{sweep['beta']:.2g}"
-    rows: list[tuple[str, ...]] = []
-    both = (grid, sweep)
+    both = [results["grid"], results["sweep"]]
+    beta = f"{results['sweep']['beta']:.2g}"
     ours = [f"{shown(one['basin']['low'])} to {shown(one['basin']['high'])}" for one in both]
-    rows.append((f"range within {SHARE:g} of the fall", *ours))
     eye = [" to ".join(map(shown, one["smith"])) if one["smith"] else "none" for one in both]
-    rows.append(("Smith's, the blog's", *eye))
-    rows += [
-        (f"fastai: {name}", *(shown(one["fastai"][name]) for one in both))
-        for name in grid["fastai"]
+    rows = [
+        (f"range within {SHARE:g} of the fall", *ours),
+        ("Smith's, the blog's", *eye),
+        *(
+            (f"fastai: {name}", *(shown(one["fastai"][name]) for one in both))
+            for name in both[0]["fastai"]
+        ),
     ]
     notes = (
         "Smith's (arXiv 1506.01186, section 3.3), which the blog reads by eye: from where a tenth "

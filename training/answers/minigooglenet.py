@@ -17,20 +17,18 @@ if TYPE_CHECKING:
 
 def scores(experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str) -> Table:
     """How every arm did: best and last validation accuracy, test accuracy, losses."""
-    rows = []
-    for name, arm in results["arms"].items():
-        final = arm["final"]
-        rows.append(
-            (
-                name,
-                interval(final["best_val_accuracy"]["mean"], 2),
-                interval(final["val_accuracy"]["mean"], 2),
-                interval(final["test_accuracy"]["mean"], 2),
-                short(final["val_loss"]["mean"][0]),
-                short(final["train_loss"]["mean"][0]),
-                diverged(arm, results["counts"]["train"]),
-            )
+    rows = [
+        (
+            name,
+            *(
+                interval(arm["final"][score]["mean"], 2)
+                for score in ("best_val_accuracy", "val_accuracy", "test_accuracy")
+            ),
+            *(short(arm["final"][loss]["mean"][0]) for loss in ("val_loss", "train_loss")),
+            diverged(arm, results["counts"]["train"]),
         )
+        for name, arm in results["arms"].items()
+    ]
     headings = (
         *("", "best validation accuracy", "last", "test accuracy"),
         *("validation loss", "training loss", ""),
