@@ -451,7 +451,7 @@ CHECKLIST = [
         "5.4d",
         "the problem, and how reduction helps",
         r"5x5 branch alone takes .* = 629,145,600 MACs, 56\.4 %",
-        r"629,145,600 become 8,388,608 \+ 78,643,200 = 87,031,808",
+        r"629,145,600 MACs become 8,388,608 \+ 78,643,200 = 87,031,808",
     ),
     *lab3(
         "5.4d",

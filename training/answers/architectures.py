@@ -40,9 +40,10 @@ COMMANDS: Final = {
         "field-next field-single field field-stack",
         'archcalc compare "HxWxC conv5-C x3" "HxWxC conv13-C"': "field-parameters",
         "archcalc receptive-field inception-naive": "idea",
-        "archcalc inception": "sizes sizes-conclusion inception-modules operations inception-macs",
-        "archcalc compare inception-naive inception-reduced": "operations-totals conclusion",
-        "archcalc inception --explain": "problem saving",
+        "archcalc inception": "sizes sizes-conclusion inception-modules operations saving "
+        "inception-macs",
+        "archcalc compare inception-naive inception-reduced": "operations-totals",
+        "archcalc inception --explain": "problem conclusion",
         "archcalc inception --input 32x32xC": "next",
     }.items()
     for name in names.split()
@@ -63,11 +64,6 @@ def part(amount: Number, whole: Number) -> str:
     return f"{share(amount, whole)} %"
 
 
-def more(amount: int) -> str:
-    """``1,024 more``, or ``1,024 fewer``."""
-    return f"{exact(abs(amount))} {'more' if amount >= 0 else 'fewer'}"
-
-
 def _columns(*headings: str) -> tuple[Column, ...]:
     """Columns; those whose heading begins with ``>`` stand to the right."""
     return tuple(Column(one.removeprefix(">"), one.startswith(">")) for one in headings)
@@ -78,21 +74,21 @@ def _columns(*headings: str) -> tuple[Column, ...]:
 
 def _alexnet() -> Iterator[Named]:
     report = ac.load("alexnet").report()
-    title = "AlexNet's filters and the sizes of its layers"
-    yield "alexnet-sizes", _filters(report, title, (*report.network.notes, _no_224()))
+    # What the first layer would make of the size that the paper prints.
+    ((_, printed),) = output_sizes(ac.load("alexnet").report("224x224x3").rows[1])
+    notes = (*report.network.notes, f"From 224 it would be {printed.text}.")
+    title = f"AlexNet's filters and the sizes of its layers, input {report.input}"
+    yield "alexnet-sizes", _filters(report, title, notes)
     yield "alexnet", _parameters(report)
-    yield from under("alexnet-published", _published(report))
+    yield "alexnet-published", views.summary(report)[-1]
     yield "alexnet-where", _where_parameters(report)
-    ungrouped = ac.load("alexnet-ungrouped").report()
-    yield "alexnet-groups", _groups(report, ungrouped)
-    yield "alexnet-groups", _other_counts(report, ungrouped)
-
-
-def _no_224() -> str:
-    """What the first layer would make of the size that the paper prints."""
-    first = ac.load("alexnet").report("224x224x3").rows[1]
-    ((_, found),) = output_sizes(first)
-    return f"From 224 it would be {found.text}."
+    yield "alexnet-groups", _groups(report, ac.load("alexnet-ungrouped").report())
+    theirs = ac.load("alexnet-torchvision").report().totals["parameters"]
+    yield (
+        "alexnet-groups",
+        "The alexnet of torchvision is another network, of a later paper and on one GPU; it has "
+        f"{exact(theirs)} parameters.",
+    )
 
 
 def _filters(report: Report, title: str, notes: tuple[str, ...]) -> Table:
@@ -104,7 +100,7 @@ def _filters(report: Report, title: str, notes: tuple[str, ...]) -> Table:
             continue
         found = next((cell for _, cell in output_sizes(row)), EMPTY)
         rows.append((text(_short(row)), text(_slides(row)), found, text(row.output)))
-    return Table(f"{title}, input {report.input}", columns, tuple(rows), notes=notes)
+    return Table(title, columns, tuple(rows), notes=notes)
 
 
 def _short(row: Row) -> str:
@@ -149,19 +145,6 @@ def learned(report: Report) -> list[Row]:
     return [row for row in report.rows if row.cost.parameters.value != 0]
 
 
-def _published(report: Report) -> Iterator[Block]:
-    """What the paper prints, beside ours, and whether its parameters are the same."""
-    *_, beside = views.summary(report)
-    yield beside
-    for one in report.comparisons():
-        if one.published.quantity == "parameters":
-            same = "is within" if one.reproduced else "is not within"
-            yield (
-                f"The paper's {one.published.where} says {one.published} parameters; ours, "
-                f"{exact(one.ours)} with biases, {same} one unit of its last printed digit."
-            )
-
-
 def linear(report: Report) -> list[Row]:
     """The fully connected layers."""
     return [row for row in report.rows if isinstance(row.layer, Linear)]
@@ -175,16 +158,16 @@ def sum_of(rows: Iterable[Row], name: str) -> int:
 def _where_parameters(report: Report) -> str:
     full, totals = linear(report), report.totals
     most = max(learned(report), key=lambda row: integer(row.cost.parameters.value))
-    held, worked = (sum_of(full, name) for name in ("parameters", "macs"))
-    ends = f"{full[0].name} to {full[-1].name}"
-    where = "fully connected" if 2 * held > integer(totals["parameters"]) else "convolutional"
-    work = "fully connected" if 2 * worked > integer(totals["macs"]) else "convolutional"
+    held, worked = (part(sum_of(full, name), totals[name]) for name in ("parameters", "macs"))
+    where, work = (
+        "fully connected" if 2 * sum_of(full, name) > integer(totals[name]) else "convolutional"
+        for name in ("parameters", "macs")
+    )
     return (
         f"AlexNet has {exact(totals['parameters'])} parameters. Most are in its {where} layers: "
-        f"{ends} have {exact(held)} of them, {part(held, totals['parameters'])}, and "
-        f"{most.name} alone has {part(most.cost.parameters.value, totals['parameters'])}. Most "
-        f"multiply-accumulates are in the {work} layers: those of {ends} are "
-        f"{part(worked, totals['macs'])} of all."
+        f"{_ends(full)} have {held} of them, and {most.name} alone has "
+        f"{part(most.cost.parameters.value, totals['parameters'])}. Most multiply-accumulates are "
+        f"in the {work} layers: those of {_ends(full)} are {worked} of all."
     )
 
 
@@ -203,16 +186,6 @@ def _groups(grouped: Report, ungrouped: Report) -> Table:
     return Table("AlexNet with and without groups", columns, tuple(rows), tuple(footer))
 
 
-def _other_counts(grouped: Report, ungrouped: Report) -> str:
-    ours, undivided = (integer(report.totals["parameters"]) for report in (grouped, ungrouped))
-    theirs = integer(ac.load("alexnet-torchvision").report().totals["parameters"])
-    return (
-        f"Undivided, AlexNet would have {exact(undivided)} parameters, {more(undivided - ours)}: "
-        f"{part(abs(undivided - ours), ours)} of {exact(ours)}. The alexnet of torchvision is "
-        f"another network, of a later paper and on one GPU; it has {exact(theirs)}."
-    )
-
-
 # ------------------------------------------------------------------------------------ 5.2, VGG19
 
 
@@ -222,7 +195,7 @@ def _vgg19() -> Iterator[Named]:
     yield "vgg19-totals", _memory(report)
     yield "vgg19-stages", _stages(report)
     yield "vgg19-where", _where(report)
-    yield from under("vgg19-published", list(_published(ac.load("vgg19").report()))[1:])
+    yield "vgg19-published", views.summary(ac.load("vgg19").report())[-1]
 
 
 def _memory(report: Report) -> str:
@@ -272,11 +245,10 @@ def _stage(report: Report, name: str, rows: Iterable[Row]) -> tuple[Cell, ...]:
 
 def _where(report: Report) -> str:
     """Which layers hold the activations, and which the weights."""
-    found, full = stages(report), linear(report)
+    found, first_full = stages(report), linear(report)[0]
     first = _most(found, "activations")
     last = _most(found[::-1], "weights")[::-1]
-    one, totals = full[0].cost.weights, report.totals
-    worked = integer(totals["macs"]) - sum_of(full, "macs")
+    totals = report.totals
 
     def has(rows: list[list[Row]], *names: str) -> str:
         together = [row for stage in rows for row in stage]
@@ -288,10 +260,9 @@ def _where(report: Report) -> str:
         f"The activations are {'at the beginning' if early else 'spread out'}: "
         f"{has(first, 'activations', 'weights')}. The weights are "
         f"{'at the end' if late else 'spread out'}: {has(last, 'weights', 'activations')}; "
-        f"{full[0].name}, the first fully connected layer, alone has {one.equation()} weights, "
-        f"{part(one.value, totals['weights'])}. Of the work the convolutions have "
-        f"{part(worked, totals['macs'])}: {exact(worked)} of {exact(totals['macs'])} "
-        "multiply-accumulates."
+        f"{first_full.name}, the first fully connected layer, alone has "
+        f"{exact(first_full.cost.weights.value)}, "
+        f"{part(first_full.cost.weights.value, totals['weights'])}."
     )
 
 
@@ -395,20 +366,14 @@ def _rivals_row(one: Rivals) -> tuple[Cell, ...]:
 
 
 def _cheaper(found: Sequence[Rivals]) -> str:
-    asked = found[0]
-    weights, held = (
-        [str(report.totals[name]) for report in (asked.stack, asked.single)]
-        for name in ("weights", "activations")
-    )
-    sees = field(asked.single.rows[-1].seen, "size", whole=True)
+    held = [str(report.totals["activations"]) for report in (found[0].stack, found[0].single)]
     fewer = [one for one in found if one.counts("weights")[0] < one.counts("weights")[1]]
     which = "Every stack" if len(fewer) == len(found) else f"{len(fewer)} of {len(found)} stacks"
     return (
-        f"{asked.layers} filters of {asked.kernel}x{asked.kernel} see {sees} with {weights[0]} "
-        f"weights, one of {sees} has {weights[1]}: the stack has "
-        f"{part(*asked.counts('weights'))} of them, and as much of the multiply-accumulates, one a "
-        f"weight and pixel. {which} of the table has fewer weights than the one filter. What grows "
-        f"is what is held: {held[0]} activations for {held[1]}, the input's among them."
+        f"{which} of the table has fewer weights than the one filter, the first "
+        f"{part(*found[0].counts('weights'))} of them, and as much less work, one "
+        "multiply-accumulate a weight and pixel. What grows is what is held: of the first stack "
+        f"{held[0]} activations for {held[1]}, the input's among them."
     )
 
 
@@ -423,18 +388,19 @@ def modules(width: str = inception.INPUT) -> tuple[Report, Report]:
 
 def _inception() -> Iterator[Named]:
     naive, reduced = modules()
-    left, right, beside = views.inception(naive, reduced)
+    found = views.inception(naive, reduced, explain=True)
+    tables = [one for one in found if isinstance(one, Table)]
+    problem, helps = (str(one).partition(". ")[2] for one in found[-2:])  # without their headings
     yield "idea", _seen(naive)
-    for title, report in (("Naive", naive), ("With dimension reduction", reduced)):
-        yield "sizes", _filters(report, title, (_widths(report),))
+    for counted, report in zip(tables, (naive, reduced), strict=False):
+        yield "sizes", _filters(report, counted.title, counted.notes)
+        yield "operations", counted._replace(notes=())
     yield "sizes-conclusion", _wider(naive, reduced)
-    yield from under("operations", (left, right))
     yield "operations-totals", _flops(naive, reduced)
-    yield "problem", _problem(naive)
-    yield "saving", beside
-    yield "saving", _helps(naive, reduced)
+    yield "problem", problem
+    yield "saving", tables[-1]._replace(notes=())
+    yield "conclusion", helps
     yield from under("next", _next())
-    yield "conclusion", _conclusion(naive, reduced)
 
 
 def _seen(report: Report) -> Table:
@@ -451,23 +417,16 @@ def _seen(report: Report) -> Table:
     return Table(f"What the branches see, input {report.input}", columns, rows)
 
 
-def _widths(report: Report) -> str:
-    """``Output channels: 128 + 192 + 96 + 256 = 672.``."""
-    shapes = report.rows[-1].inputs
-    return f"Output channels: {total(count(shape.channels) for shape in shapes).equation()}."
-
-
 def _wider(naive: Report, reduced: Report) -> str:
     before = integer(naive.input.channels)
-    wide, narrow = (integer(report.rows[-1].output.channels) for report in (naive, reduced))
-    which = "widens" if wide > before else "does not widen"
+    wide, narrow = (
+        ratio(integer(report.rows[-1].output.channels), before, 2) for report in (naive, reduced)
+    )
     return (
         f"The naive module's output is {naive.rows[-1].output}, the other's "
-        f"{reduced.rows[-1].output}. The naive one {which} what it gets: {wide} channels for "
-        f"{before}, {ratio(wide, before, 2)} times as many; the other gives "
-        f"{ratio(narrow, before, 2)} times as many. The pool is the difference: naive, it hands on "
-        f"all {naive.rows[-1].inputs[-1].channels} channels, and behind its projection "
-        f"{reduced.rows[-1].inputs[-1].channels}."
+        f"{reduced.rows[-1].output}: {wide} and {narrow} times as many channels as come in. The "
+        f"pool is the difference: naive, it hands on all {naive.rows[-1].inputs[-1].channels}, and "
+        f"behind its projection {reduced.rows[-1].inputs[-1].channels}."
     )
 
 
@@ -479,44 +438,6 @@ def _flops(naive: Report, reduced: Report) -> str:
         f"Convolutional operations, counted as multiply-accumulates (MACs): {macs[0]} of the naive "
         f"module, {macs[1]} of the one with dimension reduction. Counted as floating point "
         f"operations (FLOPs), a multiplication and an addition each: {flops[0]} and {flops[1]}."
-    )
-
-
-def _macs(report: Report) -> dict[str, int]:
-    """MACs by branch; a module's own row and the pool have none."""
-    found = {_short(row): integer(row.cost.macs.value) for row in report.rows}
-    return {name: macs for name, macs in found.items() if macs}
-
-
-def _problem(naive: Report) -> str:
-    macs, whole = _macs(naive), naive.totals["macs"]
-    first, second = sorted(macs, key=lambda name: macs[name], reverse=True)[:2]
-    rows = {_short(row): row for row in naive.rows}
-    widths = {name: integer(rows[name].output.channels) for name in macs}
-    few = "although it has the fewest filters" if widths[first] == min(widths.values()) else ""
-    return (
-        f"Every filter of the naive module spans all {naive.input.channels} input channels. Its "
-        f"{first} branch alone takes {rows[first].cost.macs.equation()} MACs, "
-        f"{part(macs[first], whole)} of the module's{', ' * bool(few)}{few}; with the {second} "
-        f"branch it is {part(macs[first] + macs[second], whole)}."
-    )
-
-
-def _helps(naive: Report, reduced: Report) -> str:
-    before, after = _macs(naive), _macs(reduced)
-    said = [
-        f"the {name} branch's {exact(before[name])} become {exact(after[f'{name}_reduce'])} + "
-        f"{exact(after[name])} = {exact(after[f'{name}_reduce'] + after[name])}"
-        for name in before
-        if f"{name}_reduce" in after
-    ]
-    weights = [integer(report.totals["weights"]) for report in (naive, reduced)]
-    units = [integer(report.totals["activations"]) for report in (naive, reduced)]
-    return (
-        f"Branch by branch, in MACs: {'; '.join(said)}; the projection behind the pool adds "
-        f"{exact(after['pool_proj'])}. The module has {exact(weights[1])} weights in place of "
-        f"{exact(weights[0])}, {more(weights[1] - weights[0])}, and holds {exact(units[1])} "
-        f"activations in place of {exact(units[0])}, {more(units[1] - units[0])}."
     )
 
 
@@ -546,32 +467,10 @@ def _next() -> Iterator[Block]:
         f"{reduced.totals['macs']} MACs and gives out {reduced.rows[-1].output.channels}."
     )
     columns = _columns("module", "naive: gets", ">MACs", "reduced: gets", ">MACs", ">times fewer")
-    found = chain()
-    rows = tuple(_link(str(place), link) for place, link in enumerate(found, 1))
-    yield Table("Modules one behind another, with the same filters", columns, rows)
-    first, last = ([integer(report.totals["macs"]) for report in found[n]] for n in (0, -1))
-    yield (
-        f"Module {len(found)} of the naive chain costs {ratio(last[0], first[0], 2)} times its "
-        f"first one, module {len(found)} of the reduced chain {ratio(last[1], first[1], 2)} times."
-    )
-
-
-def _link(place: str, link: Link) -> tuple[Cell, ...]:
-    macs = [integer(report.totals["macs"]) for report in link]
-    pairs = zip(link, macs, strict=True)
-    cells = [cell for report, own in pairs for cell in (text(report.input), number(own))]
-    return (text(place), *cells, text(ratio(macs[0], macs[1], 2)))
-
-
-def _conclusion(naive: Report, reduced: Report) -> str:
-    before, after = (integer(report.totals["macs"]) for report in (naive, reduced))
-    flops = (naive.totals["flops"], reduced.totals["flops"])
-    if after >= before:
-        return f"Reduction saves nothing: {exact(after)} MACs for {exact(before)}."
-    wide, narrow = (report.rows[-1].output.channels for report in (naive, reduced))
-    return (
-        f"Reduction saves {exact(before - after)} of {exact(before)} MACs, "
-        f"{ratio(100 * (before - after), before, 2)} %, which is a factor of "
-        f"{ratio(before, after, 2)}; in FLOPs {exact(flops[0] - flops[1])} of {exact(flops[0])}. "
-        f"And it saves again behind the module, which hands on {narrow} channels, not {wide}."
-    )
+    rows = []
+    for place, link in enumerate(chain(), 1):
+        macs = [integer(report.totals["macs"]) for report in link]
+        pairs = zip(link, macs, strict=True)
+        cells = [cell for report, own in pairs for cell in (text(report.input), number(own))]
+        rows.append((text(place), *cells, text(ratio(macs[0], macs[1], 2))))
+    yield Table("Modules one behind another, with the same filters", columns, tuple(rows))
