@@ -984,7 +984,8 @@ def test_what_a_record_lacks_is_not_run(small, typed):
         str(small / "dying-relu"),
     )
     assert "of the leaky networks are constant" not in leaky
-    assert "From: the run [dying-relu](#run-dying-relu)" in leaky  # the ReLU ones, over epochs
+    assert "From: the run [dying-relu](#run-dying-relu)" in relu
+    assert "From: " not in leaky  # which shows nothing of this record
 
 
 def test_an_unfinished_record_is_none(small, tmp_path):

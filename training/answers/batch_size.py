@@ -22,11 +22,8 @@ def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]
     """Tables and paragraphs, each under a name."""
     rows = [
         (
-            f"{stage['batch']:,}",
-            f"{stage['updates']:,}",
-            f"{stage['examples']:,}",
-            f"{stage['noise']:,.4g}",
-            short(_mean(stage["loss"])),
+            *(f"{stage[count]:,}" for count in ("batch", "updates", "examples")),
+            *(f"{stage['noise']:,.4g}", short(_mean(stage["loss"]))),
         )
         for stage in results["stages"]
     ]

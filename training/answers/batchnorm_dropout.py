@@ -31,21 +31,27 @@ if TYPE_CHECKING:
     from training.experiments.batchnorm_dropout import BatchnormDropout
 
 HALF: Final = SHARES.index(0.5)
+PAIRED: Final = {
+    "test_accuracy": "test accuracy",
+    "test_loss": "test loss",
+    "train_accuracy": "training accuracy",
+}
 
 
 def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
-    groups = {group["name"]: group for group in results["groups"]}
+    groups, pairs = {group["name"]: group for group in results["groups"]}, results["pairs"]
     yield "final", _final(experiment, groups)
-    if results["pairs"]:
-        yield "pairs", _pairs(experiment, results["pairs"])
+    if pairs:
+        alike = "and the same batches"
+        yield "pairs", differences(pairs, PAIRED, "test_accuracy", experiment.seeds, alike)
     yield from under("co-adaptation", _coadaptation(experiment, groups))
     yield from under("covariate-shift", _covariate_shift(experiment, groups))
     yield from _learnt(experiment, groups)
     yield from under("channels", _channels(experiment, groups))
-    yield from under("input", _input(results["pairs"]))
-    yield from _dropout(groups, results["pairs"])
-    yield from under("together", _together(results["pairs"]))
+    yield from under("input", _input(pairs))
+    yield from _dropout(groups, pairs)
+    yield from under("together", _together(pairs))
     yield from under("placements", _placements(experiment, groups))
     yield from under("where", _where(experiment))
 
@@ -84,23 +90,6 @@ def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
         *(f"{name}: {VARIANTS[name].said}." for name in experiment.variant),
     )
     return table(title, headings, rows, notes, words=2)
-
-
-def _pairs(experiment: BatchnormDropout, pairs: list[Any]) -> Table:
-    headings = {
-        "": "first less second",
-        "test_accuracy": "test accuracy",
-        "test_loss": "test loss",
-        "train_accuracy": "training accuracy",
-    }
-    rows = ((f"{row['one']} - {row['two']}", row) for row in pairs)
-    note = (
-        "Pairs of networks with the same initial weights and the same batches; accuracy in "
-        "percentage points."
-    )
-    judged = ("test_accuracy", "in test accuracy")
-    title = "The comparison in pairs"
-    return differences(title, rows, headings, judged, experiment.seeds, note)
 
 
 def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:

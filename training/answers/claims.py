@@ -93,32 +93,33 @@ def difference(score: str, found: Found) -> str:
 
 
 def differences(
-    title: str,
-    rows: Iterable[tuple[str, Mapping[str, Any]]],
+    pairs: Iterable[Mapping[str, Any]],
     scores: Mapping[str, str],
-    judged: tuple[str, str],
+    judged: str,
     seeds: int,
-    note: str,
+    alike: str,
 ) -> Table:
-    """A row a comparison, by its name: the differences of some scores, and a verdict on one.
+    """A row a comparison: the first's scores less the second's, and a verdict on one of them.
 
     Args:
-        title: above the table.
-        rows: names and differences by score.
-        scores: which, and what is written above them; above the names it is that of ``""``.
-        judged: the score with a verdict, and what is written above that.
-        seeds: how many pairs there are.
-        note: below the table.
+        pairs: names of the two and differences by score.
+        scores: which, and what is written above them.
+        judged: the score with a verdict.
+        seeds: how many pairs of networks there are.
+        alike: what these have in common beside their weights at birth.
     """
-    score, heading = judged
     lines = [
         (
-            name,
-            *(difference(one, row[one]) for one in scores if one),
-            verdict(row[score]).removesuffix(UNPROVED),
+            f"{row['one']} - {row['two']}",
+            *(difference(one, row[one]) for one in scores),
+            verdict(row[judged]).removesuffix(UNPROVED),
         )
-        for name, row in rows
+        for row in pairs
     ]
     by = " The verdict is that of the interval, one comparison at a time." * (seeds >= FEWEST)
-    notes = (f"{note} {brackets(seeds)}{by}",)
-    return table(title, (*scores.values(), heading), lines, notes)
+    notes = (
+        f"Pairs of networks with the same initial weights {alike}; accuracy in percentage points. "
+        f"{brackets(seeds)}{by}",
+    )
+    headings = ("first less second", *scores.values(), f"in {scores[judged]}")
+    return table("The comparison in pairs", headings, lines, notes)

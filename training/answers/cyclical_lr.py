@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from training.answers.minigooglenet import cost, pairs, scores, winner
+from training.answers.claims import differences
+from training.answers.minigooglenet import cost, scores, winner
 from training.answers.words import under
 from training.experiments.base import counted
 from training.experiments.cyclical_lr import DECAYING
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from training.answers.words import Named
     from training.experiments.cyclical_lr import CyclicalLr
 
+PAIRED: Final = {
+    "best_val_accuracy": "best validation accuracy",
+    "val_accuracy": "last validation accuracy",
+    "test_accuracy": "test accuracy",
+    "val_loss": "validation loss",
+}
+
 
 def blocks(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
@@ -23,8 +31,9 @@ def blocks(experiment: CyclicalLr, results: Mapping[str, Any]) -> Iterator[Named
         f"epochs, half a cycle {counted(experiment.step)}, batch {experiment.batch}"
     )
     yield "scores", scores(experiment, results, title)
-    if results["pairs"]:
-        yield "pairs", pairs(experiment, results)
+    if pairs := results["pairs"]:
+        alike = "that read the images in the same order"
+        yield "pairs", differences(pairs, PAIRED, "val_accuracy", experiment.seeds, alike)
     best = winner(results, "val_accuracy")
     yield "best", f"After the last update the highest mean validation accuracy is {best}."
     if DECAYING in results["arms"]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from training.answers.words import interval, percent, short, table, under
-from training.experiments.base import spaced
 from training.experiments.dying_relu import GRID, NEARLY, PUBLISHED, DyingRelu
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ def blocks(experiment: DyingRelu, results: Mapping[str, Any]) -> Iterator[Named]
     twins = (_help(group, relu[name]) for name, group in leaky.items() if name in relu)
     yield from under("help", twins)
     yield "published", _published(relu.values())
-    yield "epochs", _epochs(experiment, groups)
     if results["birth"]:
         yield "birth", _birth(results["birth"])
 
@@ -65,20 +63,6 @@ def _final(experiment: DyingRelu, groups: list[Any]) -> Table:
         "Wilson intervals. Loss: mean squared error against the function itself.",
     )
     return table(title, headings, rows, notes, words=4)
-
-
-def _epochs(experiment: DyingRelu, groups: list[Any]) -> Table:
-    looks = spaced(experiment.epochs)
-    rows = [
-        (
-            *(*_name(group), said),
-            *(percent(at[what][0]) for at in group["curve"] if at["epochs"] in looks),
-        )
-        for group in groups
-        for what, said in CRITERIA.items()
-    ]
-    headings = (*NAMES, "fraction", *(f"{look:,}" for look in looks))
-    return table("The same over epochs", headings, rows, words=5)
 
 
 def _birth(rows: list[Any]) -> Table:

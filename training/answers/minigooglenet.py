@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archcalc.units import in_bytes
-from training.answers.claims import apart, brackets, differences, paired
+from training.answers.claims import apart, brackets, paired
 from training.answers.words import interval, short, table
 
 if TYPE_CHECKING:
@@ -61,25 +61,6 @@ def winner(results: Mapping[str, Any], score: str) -> str:
         if name != best
     }
     return f"that of {best}, {interval(final[best]['mean'], 2)}; it is {apart(others)}"
-
-
-def pairs(experiment: MiniGoogLeNet, results: Mapping[str, Any]) -> Table:
-    """Differences of members with the same number."""
-    headings = {
-        "": "first less second",
-        "best_val_accuracy": "best validation accuracy",
-        "val_accuracy": "last",
-        "test_accuracy": "test accuracy",
-        "val_loss": "validation loss",
-    }
-    rows = ((f"{row['one']} - {row['two']}", row) for row in results["pairs"])
-    judged = ("val_accuracy", "in the last validation accuracy")
-    note = (
-        "Pairs of networks with the same initial weights that read the images in the same order; "
-        "accuracy in percentage points."
-    )
-    title = "The comparison in pairs"
-    return differences(title, rows, headings, judged, experiment.seeds, note)
 
 
 def cost(results: Mapping[str, Any], momentum: float) -> Iterable[Table]:
