@@ -42,10 +42,9 @@ def figures() -> Drawings:
     said = f"{exact(vgg.totals['activations'])} activations of one image, "
     said += f"{exact(vgg.totals['weights'])} weights, without biases"
     yield "vgg19-layers", drawn(9, 5.4, title, said, lambda f: _vgg19(f, vgg))
-    _, width, *more = _sizes(field)
-    title = f"What one output of three {width}-wide filters sees"
-    said = "One axis, stride 1; one, two and three layers see "
-    said += f"{', '.join(map(str, (width, *more)))} inputs"
+    _, *sizes = _sizes(field)
+    title = f"What one output of three {sizes[0]}-wide filters sees"
+    said = f"One axis, stride 1; one, two and three layers see {', '.join(map(str, sizes))} inputs"
     yield "field-stack", drawn(8.5, 3.6, title, said, lambda f: _cells(f, field))
     both = modules()
     title = "The two Inception modules"

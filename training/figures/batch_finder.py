@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from training.experiments.batch_finder import BatchFinder
     from training.figures.style import Arrays, Drawings, Results
 
-    Point = tuple[float, float]
-
 # ------ the block diagram, in inches; a step's number is its place in STEPS
 MAIN: Final = tuple(range(10))  # from top to bottom; the last step stands beside the last choice
 FIRST: Final = 2  # where the loop goes on
@@ -140,7 +138,7 @@ def _shape(axes: Axes, number: int, x: float, top: float, wide: float, letters: 
     return high
 
 
-def _arrow(axes: Axes, path: Sequence[Point], word: str, at: Point) -> None:
+def _arrow(axes: Axes, path: Sequence[shared.Point], word: str, at: shared.Point) -> None:
     """From point to point, with a word beside it."""
     look: Any = {"color": "#333333", "linewidth": 1.2}
     axes.plot(*zip(*path[:-1], strict=True), solid_joinstyle="miter", **look)

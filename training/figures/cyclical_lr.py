@@ -18,7 +18,6 @@ CURVES: Final = {
     name: shared.Curve(name, colour, dashes)
     for name, colour, dashes in zip(POLICIES, COLOURS, ("-", "--", "-.", ":", "-"), strict=False)
 }
-KINDS: Final = ("loss", "accuracy")
 COLUMNS: Final = {"train": "training images", "val": "validation images"}
 
 
@@ -45,10 +44,10 @@ def _curves(figure: Figure, experiment: CyclicalLr, results: Results) -> None:
         loss.set_title(title)
         rate.set_xlabel("epochs")
     every = [arm["curves"] for arm in arms.values()]
-    ours = {kind: [one[f"{p}_{kind}"] for one in every for p in COLUMNS] for kind in KINDS}
-    losses = [shared.late(rows) for rows in ours["loss"]]
+    losses = [shared.late(scores[f"{part}_loss"]) for scores in every for part in COLUMNS]
+    accuracies = [scores[f"{part}_accuracy"] for scores in every for part in COLUMNS]
     shared.loss_axis(panels[0, 0], losses, results["counts"]["classes"])
-    shared.accuracy_axis(panels[1, 0], ours["accuracy"])
+    shared.accuracy_axis(panels[1, 0], accuracies)
     panels[0, 0].set_ylabel("loss, nats")
     panels[2, 0].set_ylabel("learning rate")
     shared.legend(figure, curves, arms)

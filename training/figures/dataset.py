@@ -8,12 +8,10 @@ from archcalc.render.style import drawn
 from training import datasets
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.experiments.dataset import Dataset
     from training.figures.style import Arrays, Drawings, Results
-    from training.record import Array
 
 
 def figures(experiment: Dataset, arrays: Arrays, results: Results) -> Drawings:
@@ -28,24 +26,18 @@ def figures(experiment: Dataset, arrays: Arrays, results: Results) -> Drawings:
         panels = figure.subplots(len(shown), pictures.shape[1], squeeze=False)
         for row, own, of_class in zip(panels, pictures, shown, strict=True):
             for axes, picture in zip(row, own, strict=True):
-                _picture(axes, picture)
+                axes.imshow(picture, cmap="gray", vmin=0, vmax=255)  # a colour map for grey alone
+                axes.set(xticks=[], yticks=[])
+                axes.grid(visible=False)
+                axes.spines[:].set_visible(False)
             name = f"{of_class['class']}: {of_class['name']}"
             name = name if of_class["name"] else f"class {of_class['class']}"
             row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
-            near = zip(row[1:], of_class["places"], of_class["distances"], strict=True)
-            for axes, place, distance in near:
+            near = zip(of_class["places"], of_class["distances"], strict=True)
+            for axes, (place, distance) in zip(row[1:], near, strict=True):
                 axes.set_xlabel(f"no. {place:,}, {distance:.2f} away")
         headings = ("mean of the class", "nearest to the mean", "second", "third")
         for axes, heading in zip(panels[0], headings, strict=True):
             axes.set_title(heading)
 
     yield "images", drawn(8.5, 1.2 + 2 * len(shown), title, footer, draw)
-
-
-def _picture(axes: Axes, picture: Array) -> None:
-    """Pixels as they are, grey or in colour, without axes."""
-    grey = picture.shape[-1] == 1
-    axes.imshow(picture[..., 0] if grey else picture, cmap="gray", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)

@@ -53,8 +53,7 @@ def _violins(figure: Figure, arrays: Arrays, groups: list[Any]) -> None:
                 own = layer[np.isfinite(layer)]
                 if len(own):
                     parts: Any = axes.violinplot(own, [place], widths=0.9, showextrema=False)
-                    look = {"facecolor": COLOURS[place - 1], "alpha": 0.75, "linewidth": 0}
-                    parts["bodies"][0].set(**look)
+                    parts["bodies"][0].set(facecolor=COLOURS[place - 1], alpha=0.75, linewidth=0)
             axes.set(xlim=(0.4, LAYERS + 0.6), xticks=range(1, LAYERS + 1))
             if kind == "a":
                 axes.set_ylim(LIMITS.get(group["activation"]))

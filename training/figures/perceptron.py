@@ -12,7 +12,6 @@ from training.experiments.perceptron import predicted
 from training.figures.style import Arrays, Drawings, Results, epochs_axis, filled
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from training.experiments.perceptron import Perceptron
@@ -60,7 +59,7 @@ def _curves(figure: Figure, experiment: Perceptron, arrays: Arrays, groups: list
 
 def _lines(figure: Figure, experiment: Perceptron, arrays: Arrays, groups: list[Any]) -> None:
     x, y = (value.numpy() for value in experiment.training_set(0))
-    grid: list[Axes] = list(np.atleast_1d(figure.subplots(1, len(groups), sharey=True)))
+    grid = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
     for axes, group, weights in zip(grid, groups, experiment.weights(arrays), strict=True):
         for w in weights[:LINES, -1].astype(float):
             # w1 x1 + w2 x2 = 0 along the direction (-w2, w1), both ways
@@ -68,11 +67,8 @@ def _lines(figure: Figure, experiment: Perceptron, arrays: Arrays, groups: list[
             axes.plot([-along[0], along[0]], [-along[1], along[1]], color="#0072B2", alpha=0.12)
         axes.plot([0, 1], [0, 1], "--", color="black", linewidth=1)
         positive = y[:, 0] > 0
-        for own, marker, colour, what in (
-            (x[positive], "o", "#D55E00", "x1 > x2"),
-            (x[~positive], "s", "#009E73", "x1 <= x2"),
-        ):
-            axes.plot(own[:, 0], own[:, 1], marker, color=colour, markersize=4, label=what)
+        axes.plot(*x[positive].T, "o", color="#D55E00", markersize=4, label="x1 > x2")
+        axes.plot(*x[~positive].T, "s", color="#009E73", markersize=4, label="x1 <= x2")
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="x1", title=name(group))
     grid[0].set_ylabel("x2")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
