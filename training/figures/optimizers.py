@@ -11,38 +11,24 @@ from archcalc.render.style import COLOURS, drawn
 from training.answers.optimizers import SAID
 from training.experiments.base import counted
 from training.experiments.optimizers import METHODS
-from training.figures.minigooglenet import (
-    BANDS,
-    GREY,
-    Curve,
-    accuracy_axis,
-    band,
-    late,
-    loss_axis,
-    numbers,
-)
+from training.figures import minigooglenet as shared
+from training.figures.minigooglenet import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from matplotlib.figure import Figure
 
     from training.experiments.optimizers import Optimizers
-    from training.record import Array
+    from training.figures.style import Arrays, Drawings, Results
 
 # The assignment's five are drawn through, the others dashed.
 LOOKS: Final = {
-    name: Curve(METHODS[name].said, colour, "-" if METHODS[name].asked else "--")
-    for name, colour in zip(METHODS, (*COLOURS, GREY), strict=True)
+    name: shared.Curve(METHODS[name].said, colour, "-" if METHODS[name].asked else "--")
+    for name, colour in zip(METHODS, (*COLOURS, shared.GREY), strict=True)
 }
 OUTSIDE: Final = "outside right center"
 
 
-def figures(
-    experiment: Optimizers,
-    arrays: Mapping[str, Array],  # noqa: ARG001 - all that is drawn is in the results
-    results: Mapping[str, Any],
-) -> Iterator[tuple[str, bytes]]:
+def figures(experiment: Optimizers, _arrays: Arrays, results: Results) -> Drawings:
     """The search, training losses and accuracies."""
     short, settings = experiment.short(), results["settings"]
     classes = results["counts"]["classes"]
@@ -58,14 +44,14 @@ def figures(
         ("test-accuracy", "test_accuracy", "Test accuracy"),
     ):
         draw = partial(_curves, settings=settings, score=score, classes=classes)
-        yield name, drawn(wide, 4.6, title, f"{short}\n{BANDS}", draw)
+        yield name, drawn(wide, 4.6, title, f"{short}\n{shared.BANDS}", draw)
     only = "" if len(settings) > 1 else f", {SAID[next(iter(settings))]}"
     said = f"{short}\ndots: networks, lines: means"
     title = f"After the last epoch{only}"
     yield "scores", drawn(8.6, 4.4, title, said, lambda f: _scored(f, settings))
 
 
-def _legend(figure: Figure, methods: Mapping[str, Any]) -> None:
+def _legend(figure: Figure, methods: Results) -> None:
     axes = figure.axes[0]
     handles = []
     for name in methods:
@@ -74,7 +60,7 @@ def _legend(figure: Figure, methods: Mapping[str, Any]) -> None:
     figure.legend(handles=handles, loc=OUTSIDE)
 
 
-def _searched(figure: Figure, settings: Mapping[str, Any]) -> None:
+def _searched(figure: Figure, settings: Results) -> None:
     panels = figure.subplots(1, len(settings), sharey=True, squeeze=False)[0]
     for axes, (dropout, setting) in zip(panels, settings.items(), strict=True):
         accuracy = 100 * numbers(setting["search"]["val_accuracy"])
@@ -94,7 +80,7 @@ def _searched(figure: Figure, settings: Mapping[str, Any]) -> None:
     _legend(figure, next(iter(settings.values()))["methods"])
 
 
-def _curves(figure: Figure, settings: Mapping[str, Any], score: str, classes: int) -> None:
+def _curves(figure: Figure, settings: Results, score: str, classes: int) -> None:
     """A panel a setting: of losses each has its own axis, as half of the units are gone in one."""
     loss = score == "learning_loss"
     panels = figure.subplots(1, len(settings), sharey=not loss, squeeze=False)[0]
@@ -105,10 +91,10 @@ def _curves(figure: Figure, settings: Mapping[str, Any], score: str, classes: in
             rows = numbers(one["curves"][score])
             first = int(loss)  # the mean of an epoch stands at its end
             scale = 1 if loss else 100
-            band(axes, range(first, first + rows.shape[1]), scale * rows, LOOKS[name], place)
+            shared.band(axes, range(first, first + rows.shape[1]), scale * rows, LOOKS[name], place)
             drawn_.append(rows)
         if loss:
-            loss_axis(axes, [late(rows) for rows in drawn_], classes)
+            shared.loss_axis(axes, [shared.late(rows) for rows in drawn_], classes)
         every += drawn_
         axes.set_xlabel("epochs")
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -116,11 +102,11 @@ def _curves(figure: Figure, settings: Mapping[str, Any], score: str, classes: in
     if loss:
         panels[0].set_ylabel("loss, nats")
     else:
-        accuracy_axis(panels[0], every)
+        shared.accuracy_axis(panels[0], every)
     _legend(figure, next(iter(settings.values()))["methods"])
 
 
-def _scored(figure: Figure, settings: Mapping[str, Any]) -> None:
+def _scored(figure: Figure, settings: Results) -> None:
     """A dot a network; methods one below the other, settings side by side in a row."""
     panels = figure.subplots(1, 2, sharey=True)
     names = list(next(iter(settings.values()))["methods"])
