@@ -653,7 +653,6 @@ SCHEDULES = [
     (schedules.constant(), "constant", [1, 1, 1, 1, 1, 1, 1]),
     (schedules.warmup(4), "warmup(4)", [0.25, 0.5, 0.75, 1, 1, 1, 1]),
     (schedules.warmup(1), "warmup(1)", [1, 1, 1, 1, 1, 1, 1]),
-    (schedules.exponential(0.5), "exponential(0.5)", [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16]),
     (schedules.multistep([2, 5]), "multistep(2, 5; 0.1)", [1, 1, 0.1, 0.1, 0.1, 0.01, 0.01]),
     (schedules.multistep([1], 0.5), "multistep(1; 0.5)", [1, 0.5, 0.5, 0.5]),
     (
@@ -667,9 +666,9 @@ SCHEDULES = [
         [0.5, (1 + HALF) / 2, 0.5, (1 - HALF) / 2, 0],
     ),
     (
-        schedules.exponential(0.5) * schedules.multistep([1]) * schedules.constant(),
-        "exponential(0.5) * multistep(1; 0.1) * constant",
-        [1, 0.05, 0.025, 0.0125],
+        schedules.warmup(2) * schedules.multistep([1]) * schedules.constant(),
+        "warmup(2) * multistep(1; 0.1) * constant",
+        [0.5, 0.1, 0.1],
     ),
 ]
 
@@ -689,10 +688,6 @@ def test_schedules(schedule, text, factors):
             lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [3, 4, 9]),
         ),
         (
-            schedules.exponential(0.93),
-            lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.93),
-        ),
-        (
             schedules.cosine(12),
             lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 12),
         ),
@@ -701,7 +696,7 @@ def test_schedules(schedule, text, factors):
             lambda o: torch.optim.lr_scheduler.LinearLR(o, 1 / 5, 1, 4),
         ),
     ],
-    ids=["multistep", "exponential", "cosine", "warmup"],
+    ids=["multistep", "cosine", "warmup"],
 )
 def test_schedules_are_those_of_torch(schedule, reference):
     """Update for update a schedule is the one of ``torch.optim.lr_scheduler``."""
