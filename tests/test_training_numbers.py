@@ -400,13 +400,6 @@ def test_weights_at_birth(name, deviation, kurtosis):
     assert scaled.pow(4).mean().item() == pytest.approx(kurtosis, rel=0.05)
 
 
-@pytest.mark.parametrize(("name", "deviation", "kurtosis"), WEIGHTS)
-def test_the_deviation_is_that_of_the_weights(name, deviation, kurtosis):
-    """``deviation`` is what the initializer draws with."""
-    assert initial.deviation(name, OUT, FAN_IN) == pytest.approx(deviation, rel=1e-12)
-    assert kurtosis > 1
-
-
 @pytest.mark.parametrize(("name", "bound"), [("glorot-uniform", 6 / 64), ("torch", 1 / 40)])
 def test_uniform_weights_are_bounded(name, bound):
     """Uniform weights fill the interval of their initializer from end to end."""
@@ -424,9 +417,8 @@ def test_biases_are_zero(name):
 
 
 def test_zero():
-    """``zero`` has weights of zero, and so a deviation of zero."""
+    """``zero`` has weights of zero."""
     assert torch.equal(initial.initializer("zero")(keys_of(2), 3, 4).weight, torch.zeros(2, 3, 4))
-    assert initial.deviation("zero", 3, 4) == 0
 
 
 def test_torch_biases():
@@ -497,14 +489,13 @@ def test_the_asymmetric_number_is_beta_distributed(asymmetric):
 
 
 def test_the_other_asymmetric_numbers_are_normal(asymmetric):
-    """All numbers but the replaced one are N(0, 0.6007^2 / fan_in), which ``deviation`` tells."""
+    """All numbers but the replaced one are N(0, 0.6007^2 / fan_in)."""
     row, normal = asymmetric
     value = row[torch.isclose(row, normal, rtol=1e-6, atol=0)].double()
     scaled = value / (0.6007 / math.sqrt(5))
     assert apart(scaled.mean(), 0, 1, len(value)) < 4
     assert apart(scaled.square().mean(), 1, math.sqrt(2), len(value)) < 4
     assert scaled.pow(4).mean().item() == pytest.approx(3, rel=0.05)
-    assert initial.deviation("rai", 4, 5) == pytest.approx(0.6007 / math.sqrt(5), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -621,7 +612,6 @@ def test_few_values_have_no_interval(of, count):
     assert found.value == pytest.approx(plain.mean(sample))
     if count < 5:
         assert found[1:] == (-math.inf, math.inf, sample)
-        assert not found.excludes(2.0)
     else:
         assert found.low < found.value < found.high
         assert found.each == ()
@@ -636,14 +626,6 @@ def test_an_accuracy_is_a_proportion(name, of):
     sample = [0.9, 0.99, 0.7, 0.95, 0.8]
     assert statistics.score(name, sample) == of(sample)
     assert statistics.proportion(sample).high < 1
-
-
-@pytest.mark.parametrize(
-    ("value", "excluded"), [(0.1, True), (0.2, False), (0.3, False), (0.4, False), (0.5, True)]
-)
-def test_intervals_leave_out(value, excluded):
-    """An interval excludes what is beyond its ends, and neither of them."""
-    assert statistics.Estimate(0.3, 0.2, 0.4).excludes(value) == excluded
 
 
 # ------------------------------------------------------------------------------------ schedules
