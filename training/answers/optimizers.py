@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -224,22 +225,22 @@ def _epochs(experiment: Optimizers, laps: Mapping[str, Any]) -> Iterator[Named]:
     of = f"two hidden layers of {experiment.width:,} units, batch {experiment.batch}"
     rows, ratios, spread = [], [], []
     for method in experiment.method:
-        # of each epoch the mean over the seeds
-        each = [[*map(fmean, zip(*laps[one][method], strict=True))] for one in experiment.dropout]
+        each = [[*chain.from_iterable(laps[one][method])] for one in experiment.dropout]
         row = [said(method)]
-        for own in each:
-            low, middle, high = (f"{one(own):.2f}" for one in (min, median, max))
-            row += [f"{middle} ({low} to {high})", duration(sum(own))]
+        for seconds in each:
+            low, middle, high = (f"{one(seconds):.2f}" for one in (min, median, max))
+            row += [f"{middle} ({low} to {high})", duration(median(seconds) * experiment.epochs)]
         if len(each) > 1:
-            ratios.append(sum(each[1]) / sum(each[0]))
+            ratios.append(median(each[1]) / median(each[0]))
             spread += [two / one for one, two in zip(*each, strict=True)]
             row.append(f"{ratios[-1]:.2f}")
         rows.append(row)
     headings = ["", *(h for d in experiment.dropout for h in (f"s an epoch, {SAID[d]}", epochs))]
     headings += ["ratio"] * bool(ratios)
     note = (
-        f"{of[0].upper()}{of[1:]}. Of whole epochs as they were trained, looks left out, a mean "
-        "over the seeds: the median epoch (and the range), and all."
+        f"{of[0].upper()}{of[1:]}. Of whole epochs as they were trained, looks left out: the "
+        "median epoch of all seeds (and the range: a machine may have had other things to do), and "
+        "so many of it."
     )
     yield "times", table("Training time", headings, rows, (note,))
     if ratios:
