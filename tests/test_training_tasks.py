@@ -4,6 +4,10 @@
 import math
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -321,6 +325,33 @@ def test_a_task_of_another_run_does_not_join_on_the_way(tmp_path, monkeypatch):
     monkeypatch.setattr(loop.Loop, "_train", meanwhile)
     with pytest.raises(TrainingError, match="--seed 1, not 0"):
         runner.run(tiny(), tmp_path / "one")
+
+
+CLOCK = """
+import time
+from training.progress import stoppable
+with stoppable() as stop:
+    begin = time.monotonic() - stop.now()
+    print("begun", flush=True)
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        stop.now()
+    print(time.monotonic() - stop.now() - begin)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system stops no process")
+def test_the_clock_of_a_run_stands_still_while_its_process_does():
+    """What passes between SIGSTOP and SIGCONT is left out of the seconds that a run counts."""
+    with subprocess.Popen([sys.executable, "-c", CLOCK], stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        child.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        time.sleep(0.5)
+        stopped = time.monotonic() - stopped
+        child.send_signal(signal.SIGCONT)
+        left_out = float(child.stdout.read())
+    assert left_out == pytest.approx(stopped, abs=0.2)
 
 
 def test_a_file_under_another_name_is_refused(tmp_path):

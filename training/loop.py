@@ -160,6 +160,7 @@ class _Clock:
     """
 
     device: torch.device
+    now: Callable[[], float]
     laps: list[float] = field(default_factory=list)
     lap: float = 0.0
     since: float = 0.0
@@ -168,11 +169,11 @@ class _Clock:
         """Add what has passed."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        self.lap += time.monotonic() - self.since
+        self.lap += self.now() - self.since
 
     def go_on(self) -> None:
         """Begin to count."""
-        self.since = time.monotonic()
+        self.since = self.now()
 
     def close(self) -> None:
         """End an interval."""
@@ -230,6 +231,7 @@ class Loop:
         if self.ranks.first:
             self._tidy()
         with stoppable() as stop, bar(shown=self.ranks.first) as told:
+            self.now = stop.now
             while (task := self._next()) is not None:
                 self._train(task, stop, told)
 
@@ -305,10 +307,10 @@ class Loop:
 
     def _train(self, task: Task, stop: Stop, told: Bar) -> None:
         self.ranks.share(len(task.members))
-        self.began = self.kept = time.monotonic()
+        self.began = self.kept = self.now()
         course, data, about = self._begin(task)
         cohort, looks, end = course.cohort, course.moments, data.updates(task.until)
-        clock = _Clock(self.device, about.pop("laps", []), about.pop("lap", 0.0))
+        clock = _Clock(self.device, self.now, about.pop("laps", []), about.pop("lap", 0.0))
         read, total = data.reader(), self._total()
         clock.go_on()
         while True:
@@ -364,16 +366,16 @@ class Loop:
         if self.ranks.world > 1 and updates % AGREE:
             return False
         rest = SHARE * self.took if self.took > SLOW else 0.0
-        return self.ranks.any(time.monotonic() - self.kept >= max(self.keep, rest))
+        return self.ranks.any(self.now() - self.kept >= max(self.keep, rest))
 
     def _seconds(self, about: Mapping[str, Any]) -> float:
         """What members have taken in all, looks and states too."""
-        return float(about["seconds"]) + time.monotonic() - self.began
+        return float(about["seconds"]) + self.now() - self.began
 
     def _keep(self, task: Task, course: _Course, clock: _Clock, about: Mapping[str, Any]) -> None:
         """Keep where members stand."""
         found = {name: self.ranks.gather(value) for name, value in course.arrays().items()}
-        began = time.monotonic()
+        began = self.now()
         state = {
             **about,
             "tasks": task.tasks,
@@ -390,7 +392,7 @@ class Loop:
             self._record(state, arrays).save(self.folder, place)
 
         self.ranks.leads(save)
-        self.kept = time.monotonic()
+        self.kept = self.now()
         self.took = self.kept - began
 
     def _end(self, task: Task, course: _Course, clock: _Clock, about: dict[str, Any]) -> None:

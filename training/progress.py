@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     # Told that so many steps are done of as many as are known, and what is being done now.
     Bar: TypeAlias = Callable[[int, int, str], None]
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+CONTINUED: Final = getattr(signal, "SIGCONT", None)  # which not every system has
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *([CONTINUED] if CONTINUED else []))
 
 
 def _steps(console: Console, *, transient: bool = False) -> Progress:
@@ -122,14 +124,24 @@ def bar(*, shown: bool) -> Iterator[Bar]:
 class Stop:
     """Whether a person wants the run to stop: after the first Ctrl-C the loop ends in order.
 
-    The second is an ordinary KeyboardInterrupt.
+    The second is an ordinary KeyboardInterrupt. Its clock stands still while the process does
+    (``kill -STOP``, Ctrl-Z).
     """
 
     def __init__(self) -> None:
         self.wanted = False
+        self.seen, self.idle = time.monotonic(), 0.0  # when it was last asked, and what is left out
+
+    def now(self) -> float:
+        """Seconds, but for those in which the process was stopped."""
+        self.seen = time.monotonic()
+        return self.seen - self.idle
 
     def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """What a signal calls."""
+        if number == CONTINUED:
+            self.idle += time.monotonic() - self.seen
+            return
         if self.wanted:
             raise KeyboardInterrupt
         self.wanted = True
@@ -137,7 +149,7 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Within it, Ctrl-C and SIGTERM set a flag."""
+    """Within it, Ctrl-C and SIGTERM set a flag, and a stopped process is noticed."""
     stop = Stop()
     try:
         before = [signal.signal(number, stop) for number in SIGNALS]
