@@ -554,8 +554,8 @@ def test_an_interrupt_outside_of_training_is_one_line(start, moment):
 
 def test_a_stop_keeps_what_was_done(tmp_path, monkeypatch):
     """A run that is stopped after each of its updates comes to its end in as many pieces."""
-    monkeypatch.setattr("training.progress.Stop.wanted", property(lambda _: True), raising=False)
-    monkeypatch.setattr("training.progress.Stop.__init__", lambda _: None)
+    always = property(lambda _: True, lambda *_: None)
+    monkeypatch.setattr("training.progress.Stop.wanted", always, raising=False)
     asked = made("perceptron", TINY["perceptron"])
     with pytest.raises(StoppedError) as caught:
         runner.run(asked, tmp_path, keep=1e9)
