@@ -1688,22 +1688,10 @@ def test_the_record_says_how_long_was_learnt(tmp_path):
     assert sum(kept.values()) < passed
 
 
-class Clock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.gmtime, self.strftime = time.gmtime, time.strftime
-
-    def monotonic(self):
-        """The present time."""
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
     """The loop's clock: an update takes a second; a look, and what is written, a thousand."""
-    found = Clock()
+    found = SimpleNamespace(now=0.0)
 
     def slow(work, seconds):
         def longer(*args, **given):
@@ -1712,7 +1700,7 @@ def clock(monkeypatch):
 
         return longer
 
-    monkeypatch.setattr("training.loop.time", found)
+    monkeypatch.setattr("training.progress.Stop.now", lambda _: found.now)
     monkeypatch.setattr(Cohort, "advance", slow(Cohort.advance, 1.0))
     monkeypatch.setattr(Record, "save", slow(Record.save, 1000.0))
     monkeypatch.setattr(probes, "score", slow(probes.score, 1000.0))

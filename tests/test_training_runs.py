@@ -20,7 +20,6 @@ from dataclasses import fields
 from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -1247,12 +1246,7 @@ def test_seconds_add_up(tmp_path, monkeypatch):
     """The time of a run is that of all its pieces."""
     asked = made("perceptron", TINY["perceptron"])
     clock = iter(range(10**6))
-    monkeypatch.setattr(
-        "training.loop.time",
-        SimpleNamespace(
-            monotonic=lambda: float(next(clock)), strftime=time.strftime, gmtime=time.gmtime
-        ),
-    )
+    monkeypatch.setattr("training.progress.Stop.now", lambda _: float(next(clock)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_ask", lambda _, stop, updates: updates == 5)  # noqa: ARG005
         with pytest.raises(StoppedError):
@@ -1312,7 +1306,7 @@ def test_every_update_can_be_a_checkpoint(tmp_path, monkeypatch):
 def test_slow_checkpoints_are_few(tmp_path, monkeypatch):
     """Where one takes a second and more, the next comes when twenty times as long has passed."""
     now = [0.0]
-    monkeypatch.setattr("training.loop.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("training.progress.Stop.now", lambda _: now[0])
     save, saved = Record.save, []
 
     def slow(self, folder, *file):

@@ -133,7 +133,7 @@ def test_company_shares_its_time(tmp_path, monkeypatch):
         return advance(self, *batch)
 
     monkeypatch.setattr(Cohort, "advance", taking)
-    monkeypatch.setattr("training.loop.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("training.progress.Stop.now", lambda _: now[0])
     monkeypatch.setattr(Loop, "_apart", lambda *_: False)
     record = runner.run(tiny(), tmp_path)
     assert record.learning["search-without"] == 3.0
