@@ -13,6 +13,7 @@ from archcalc.receptive import PIXEL, stacking
 from archcalc.render import views
 from archcalc.render.table import EMPTY, Cell, Column, Formula, Table, number, text, working
 from archcalc.render.views.common import field
+from archcalc.render.views.inception import HELP, PROBLEM, explained
 from archcalc.render.views.working import geometry, output_sizes
 from archcalc.units import in_bytes, ratio, share
 from archcalc.zoo import inception
@@ -388,18 +389,17 @@ def modules(width: str = inception.INPUT) -> tuple[Report, Report]:
 
 def _inception() -> Iterator[Named]:
     naive, reduced = modules()
-    found = views.inception(naive, reduced, explain=True)
-    tables = [one for one in found if isinstance(one, Table)]
-    problem, helps = (str(one).partition(". ")[2] for one in found[-2:])  # without their headings
+    tables = [one for one in views.inception(naive, reduced) if isinstance(one, Table)]
+    said = explained(naive, reduced)
     yield "idea", _seen(naive)
     for counted, report in zip(tables, (naive, reduced), strict=False):
         yield "sizes", _filters(report, counted.title, counted.notes)
         yield "operations", counted._replace(notes=())
     yield "sizes-conclusion", _wider(naive, reduced)
     yield "operations-totals", _flops(naive, reduced)
-    yield "problem", problem
+    yield "problem", said[PROBLEM]
     yield "saving", tables[-1]._replace(notes=())
-    yield "conclusion", helps
+    yield "conclusion", said[HELP]
     yield from under("next", _next())
 
 

@@ -20,6 +20,9 @@ _BRANCHES: Final = (
     ("5x5", "5x5"),
     ("pool_proj", "pool projection"),
 )
+IDEA: Final = "(a) The idea"
+PROBLEM: Final = "(d) The problem"
+HELP: Final = "How dimension reduction helps"
 
 
 def inception(naive: Report, reduced: Report, *, explain: bool = False) -> list[Block]:
@@ -39,7 +42,8 @@ def inception(naive: Report, reduced: Report, *, explain: bool = False) -> list[
     title = f"Naive beside reduced, input {naive.input}"
     blocks.append(Table(title, columns, tuple(rows), tuple(footer), (saving(naive, reduced),)))
     if explain:
-        blocks += _explanation(naive, reduced)
+        said = explained(naive, reduced)
+        blocks += [f"{heading}. {answer}" for heading, answer in said.items()]
     return blocks
 
 
@@ -83,8 +87,11 @@ def _macs_of(report: Report, name: str) -> Cell:
     return number(found[0].cost.macs.value) if found else EMPTY
 
 
-def _explanation(naive: Report, reduced: Report) -> list[Block]:
-    """Plain answers to 5.4 (a) and (d); every number and every comparison is made here and now."""
+def explained(naive: Report, reduced: Report) -> dict[str, str]:
+    """Plain answers to 5.4 (a) and (d), each under its heading.
+
+    Every number and every comparison is made here and now.
+    """
     rows = {row.name.removeprefix("output/"): row for row in naive.rows}
     less = {row.name.removeprefix("output/"): row.cost.macs for row in reduced.rows}
     channels = [report.rows[-1].output.channels for report in (naive, reduced)]
@@ -103,21 +110,21 @@ def _explanation(naive: Report, reduced: Report) -> list[Block]:
             f"{' = '.join(sums)}"
         )
 
-    return [
-        "(a) The idea. Things in a picture come in many sizes, and no single filter size suits "
+    return {
+        IDEA: "Things in a picture come in many sizes, and no single filter size suits "
         "them all. An Inception module lets 1x1, 3x3 and 5x5 convolutions and a pool look at the "
         "same input side by side, keeps height and width alike by padding, and stacks the "
         "channels, so that the next layer finds features of several scales at once, and training "
         "decides which of them matter.",
-        f"(d) The problem. The naive module convolves all {naive.input.channels} input channels "
+        PROBLEM: f"The naive module convolves all {naive.input.channels} input channels "
         f"with large filters: the 5x5 branch alone takes {five.equation()} MACs"
         + (f", {part} % of the module's" if part else "")
         + (", although it has the fewest filters. " if fewest else ". ")
         + "The pool has no MACs, but it hands all its input channels on, so that "
         f"{channels[0]} channels leave a module that got {naive.input.channels}: stacked modules "
         "grow wider and wider, and every one costs in proportion to what it gets.",
-        "How dimension reduction helps. A 1x1 convolution shrinks the channels first, so that the "
+        HELP: "A 1x1 convolution shrinks the channels first, so that the "
         f"large filters have less to weigh: {becomes('3x3')}; {becomes('5x5')}. Another one behind "
         f"the pool keeps the output at {channels[1]} channels. Each comes with a ReLU, a "
         f"nonlinearity more. {saving(naive, reduced)}",
-    ]
+    }
