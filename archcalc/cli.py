@@ -14,7 +14,8 @@ from typer.core import TyperGroup
 from archcalc import __version__, zoo
 from archcalc.errors import ArchitectureError, StatedError, meant, nearest, printable, quoted
 from archcalc.load import load
-from archcalc.notation import KINDS, parse
+from archcalc.api import report as report_on
+from archcalc.notation import parse, stems
 from archcalc.render import FORMATS, render, views
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
 from archcalc.shape import LARGEST, MAX_AXES
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from archcalc.network import Network
     from archcalc.render.table import Block
-    from archcalc.report import Report
+    from archcalc.reports import Report
 
 
 class _Group(TyperGroup):
@@ -125,7 +126,7 @@ def show(
     if levels and chosen:
         raise ArchitectureError("--depth sums up the summary only", hint="leave one of them out")
     examples = whole(batch, "--batch")
-    report = one(words).report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
+    report = report_on(one(words), input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
     if convention is not None:
         _counted(report, convention, format, output)
         return
@@ -142,7 +143,7 @@ def show(
 
 def _counted(report: Report, name: str, form: str, output: str | None) -> None:
     """A network as another tool counts it."""
-    from archcalc.conventions import convention  # noqa: PLC0415 - only who asks for one needs them
+    from archcalc.counters import counter as convention  # noqa: PLC0415 - only who asks needs them
     from archcalc.render.views.counted import counted, counted_data  # noqa: PLC0415 - likewise
 
     rule = convention(name)
@@ -174,7 +175,7 @@ def inception(
     widths = Widths(
         **{name: whole(text, f"--{name.replace('_', '-')}") for name, text in given.items()}
     )
-    naive, reduced = (network.report(input, at=at) for network in pair(widths))
+    naive, reduced = (report_on(network, input, at=at) for network in pair(widths))
 
     def data() -> dict[str, Any]:
         saving = naive.totals["macs"] - reduced.totals["macs"]
@@ -202,20 +203,20 @@ def receptive_field(
     """The receptive field of a stack of windows, or of a network layer by layer."""
     words = " ".join(windows).split()
     if not _is_stack(words):
-        report = one(windows).report(input, at=at)
+        report = report_on(one(windows), input, at=at)
         deliver(lambda: views.receptive_fields(report), report.to_dict, format, output)
         return
     stack = parse(" ".join(words), "stack", stack=True)
     kernels = [re.match(r"[0-9]+(x[0-9]+)*", word) for word in words]
     axes = max(kernel[0].count("x") + 1 if kernel else 1 for kernel in kernels)
-    report = stack.report(input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
+    report = report_on(stack, input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
     deliver(lambda: views.stacked(report), report.to_dict, format, output)
 
 
 @app.command()
 def networks(format: Format = "text", output: Output = None) -> None:  # noqa: A002
     """All networks that have a name."""
-    reports = [zoo.load(name).report() for name in zoo.NAMES]
+    reports = [report_on(name) for name in zoo.NAMES]
     deliver(
         lambda: views.networks(reports),
         lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
@@ -250,7 +251,7 @@ def compare(
         try:
             network = load(name)
             reports.append(
-                network.report(input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
+                report_on(network, input, batch=examples, dtype=dtype, bias=not no_bias, at=at)
             )
         except ArchitectureError as error:
             raise error.at(quoted(name)) from None
@@ -333,7 +334,7 @@ def _is_stack(words: Sequence[str]) -> bool:
     if len(words) == 1 and (zoo.find(words[0]) or Path(words[0]).exists()):
         return False
     stems = [re.match(r"[a-z]*", word) for word in words]
-    layers = {stem[0] for stem in stems if stem} & KINDS - {"pool", "avgpool"}
+    layers = {stem[0] for stem in stems if stem} & {*stems()} - {"pool", "avgpool"}
     return not layers and bool(words) and re.match(r"[0-9]|(avg)?pool[0-9]", words[0]) is not None
 
 

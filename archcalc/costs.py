@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.count import ZERO, Count, product, total
-from archcalc.layers import Join
-from archcalc.network import INPUT
+from archcalc.layers.base import BIAS, WEIGHT, sum_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.infer import Step
+    from archcalc.case import Case, Step
 
 
 class Cost(NamedTuple):
     """Exact counts for one example, each with its working.
 
     Attributes:
-        weights: learned multipliers; scales of normalizations among them.
-        biases: learned offsets.
+        weights: learned multipliers; scales of normalizations among them. What an earlier step
+            uses too counts there.
+        biases: learned offsets, likewise.
         parameters: weights and biases.
         macs: multiply-accumulates of convolutions and linear layers.
         flops: two for every MAC.
@@ -37,18 +35,17 @@ class Cost(NamedTuple):
 
 def cost(step: Step) -> Cost:
     """The cost of one step."""
-    layer = step.node.layer
-    activations = ZERO if layer.in_place else step.output.units
-    if isinstance(layer, Join):
-        return Cost(ZERO, ZERO, ZERO, ZERO, ZERO, activations)
-    shape = step.inputs[0]
-    weights, biases, macs = (
-        layer.weights(shape),
-        layer.biases(shape),
-        layer.macs(shape, step.output),
-    )
+    layer = step.layer
+    activations = ZERO
+    if not layer.in_place:
+        activations = total(value.shape.units for value in step.outputs)
+    weights = biases = parameters = ZERO
+    if own := step.own:
+        weights, biases = sum_of(own, WEIGHT), sum_of(own, BIAS)
+        parameters = total((weights, biases))
+    macs = layer.macs(*step.shapes, output=step.output)
     flops = ZERO if macs is ZERO else product(2, macs)
-    return Cost(weights, biases, total((weights, biases)), macs, flops, activations)
+    return Cost(weights, biases, parameters, macs, flops, activations)
 
 
 class Backward(NamedTuple):
@@ -64,25 +61,25 @@ class Backward(NamedTuple):
     inputs: Count
 
 
-def backward(steps: Sequence[Step]) -> list[Backward]:
+def backward(case: Case) -> list[Backward]:
     """The backward pass of every step: each of its two products costs what the forward one does.
 
     A convolution's weight gradient pairs every output unit with the inputs that its filter saw, its
     input gradient with the filter's weights: the same pairs, so the same count. Twice the forward
     pass, then, less the input gradients of the layers that read the network's input.
     """
-    wanted = graded(steps)
-    found = []
-    for step in steps:
-        macs = cost(step).macs
-        found.append(Backward(macs, macs if wanted[step.node.inputs[0]] else ZERO))
-    return found
+    wanted = graded(case)
+    passes = []
+    for step in case.steps:
+        macs = step.layer.macs(*step.shapes, output=step.output)
+        passes.append(Backward(macs, macs if wanted[step.inputs[0].name] else ZERO))
+    return passes
 
 
-def graded(steps: Sequence[Step]) -> dict[str, bool]:
-    """Whether a gradient flows into each output: a parameter made it, or lies somewhere before."""
-    wanted = {INPUT: False}
-    for step in steps:
-        before = any(wanted[name] for name in step.node.inputs)
-        wanted[step.node.name] = before or cost(step).parameters.value != 0
+def graded(case: Case) -> dict[str, bool]:
+    """Whether a gradient flows into each tensor: a parameter made it, or lies somewhere before."""
+    wanted = {value.name: False for value in case.inputs}
+    for step in case.steps:
+        flows = step.learns or any(wanted[value.name] for value in step.inputs)
+        wanted |= {value.name: flows for value in step.outputs}
     return wanted

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from archcalc import zoo
 from archcalc.errors import ArchitectureError, nearest, quoted
-from archcalc.notation import KINDS, parse
+from archcalc.notation import parse, stems
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -34,7 +34,7 @@ def load(what: str) -> Network:
         return parse(_read(path), path.stem, str(path))
     several = len(what.split()) > 1 or re.search(r"[\[\]()|+*:@]", what)
     stem = re.match(r"[a-z]*", what)
-    if several or what[0].isdigit() or (stem and stem[0] in KINDS):
+    if several or what[0].isdigit() or (stem and stem[0] in stems()):
         return parse(what)
     if nearest(what, list(zoo.NAMES)):
         return zoo.load(what)  # which says what names are near

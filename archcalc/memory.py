@@ -4,8 +4,8 @@ What a training step holds: weights and buffers, a gradient for every parameter,
 remembers, and every tensor that autograd keeps from the forward pass for the backward pass. These
 are usually the most, and no multiple of the activations: a convolution keeps its input, a ReLU its
 output, which is the next convolution's input and so one tensor; max pooling keeps 8 bytes for every
-output; an addition keeps nothing. The rules here are those of ``derivatives.yaml`` in
-PyTorch's sources, compared with what torch really keeps by a test.
+output; an addition keeps nothing. What a kind of layer keeps, it says itself
+(:meth:`archcalc.layers.base.Layer.needs`).
 
 Scratch memory of kernels ("workspace") is the library's own business; it is measured, never
 predicted.
@@ -15,55 +15,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from archcalc.costs import cost, graded
+from archcalc.costs import graded
 from archcalc.count import integer
 from archcalc.errors import ArchitectureError, meant, quoted
-from archcalc.layers import (
-    Activation,
-    AdaptivePool,
-    Add,
-    BatchNorm,
-    Concat,
-    Convolution,
-    Dropout,
-    Flatten,
-    GlobalPool,
-    GroupNorm,
-    LayerNorm,
-    Linear,
-    LocalResponseNorm,
-    Multiply,
-    Pool,
-    TransposedConvolution,
-)
-from archcalc.network import INPUT
-from archcalc.units import BYTES_OF
+from archcalc.layers.base import BUFFER
+from archcalc.layers.passes import Needs, Operation
+from archcalc.units import BYTES_OF, ELEMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from archcalc.infer import Step
+    from archcalc.case import Case, Step
+    from archcalc.layers.base import Layer, Parameter
+    from archcalc.layers.passes import Kept
+    from archcalc.shape import Shape
 
 # Values that an optimizer remembers for each parameter.
 OPTIMIZERS: Final = {"sgd": 0, "momentum": 1, "adam": 2}
 STEP_COUNT: Final = 4  # bytes in which Adam counts its steps, for each parameter tensor
-INDEX: Final = 8  # bytes in which max pooling remembers where a maximum was
-STATISTIC: Final = 4  # bytes of a mean or an inverse deviation on a GPU, where values are shorter
-KEEP_OUTPUT: Final = frozenset({"relu", "sigmoid", "tanh", "softmax", "logsoftmax"})
-
-
-class Kept(NamedTuple):
-    """A tensor that autograd keeps from the forward pass for the backward pass.
-
-    Attributes:
-        what: ``input``, ``output``, ``indices``, ...
-        storage: which memory it lies in; tensors that share it are paid for once.
-        size: bytes of that memory.
-    """
-
-    what: str
-    storage: str
-    size: int
 
 
 class Memory(NamedTuple):
@@ -92,20 +61,12 @@ class Memory(NamedTuple):
 
 
 def memory(
-    steps: Sequence[Step],
-    batch: int = 1,
-    dtype: str = "fp32",
-    *,
-    train: bool = False,
-    optimizer: str = "sgd",
-    device: str = "cpu",
+    case: Case, *, train: bool = False, optimizer: str = "sgd", device: str = "cpu"
 ) -> Memory:
     """Predict the memory of one step.
 
     Args:
-        steps: of the network, on an input without letters.
-        batch: examples at once.
-        dtype: of parameters and values.
+        case: the network on an input without letters.
         train: a forward and a backward pass in training mode; else a forward pass that keeps
             nothing.
         optimizer: ``sgd``, ``momentum`` or ``adam``.
@@ -113,234 +74,249 @@ def memory(
             the former.
 
     Raises:
-        ArchitectureError: an unknown optimizer.
+        ArchitectureError: an unknown optimizer, a kind of layer of whose memory nothing is known.
     """
     if optimizer not in OPTIMIZERS:
         hint = meant(optimizer, list(OPTIMIZERS))
         raise ArchitectureError(f"{quoted(optimizer)} is no optimizer", hint=hint)
-    size = BYTES_OF[dtype]
-    costs = [cost(step) for step in steps]
-    parameters = sum(integer(c.parameters.value) for c in costs) * size
-    tensors = sum((c.weights.value != 0) + (c.biases.value != 0) for c in costs)
-    buffers = sum(_buffers(step, size) for step in steps)
-    kept = saved(steps, batch, dtype, device=device) if train else {}
+    held = [each for step in case.steps for each in step.own]
+    learned = [each for each in held if each.role != BUFFER]
+    weights = sum(_bytes(each, case) for each in learned)
+    buffers = sum(_bytes(each, case) for each in held if each.role == BUFFER)
+    kept = saved(case, device=device) if train else {}
     remembered = 0
     if train:
-        remembered = OPTIMIZERS[optimizer] * parameters
-        remembered += tensors * STEP_COUNT if optimizer == "adam" else 0
-    standing = parameters + buffers + remembered
-    moving = _peak(steps, batch * size, kept, size, train=train)
-    return Memory(
-        parameters,
-        buffers,
-        parameters if train else 0,
-        remembered,
-        first_kept(kept),
-        standing + moving,
-    )
+        remembered = OPTIMIZERS[optimizer] * weights
+        remembered += len(learned) * STEP_COUNT if optimizer == "adam" else 0
+    peak = Held()
+    for value in case.inputs:
+        peak.hold(value.name, integer(value.shape.units.value) * case.batch * BYTES_OF[case.dtype])
+    peak.note()
+    run = operations(case, train=train, device=device)
+    _forward(run, case, peak)
+    if train:
+        _backward(run, case, peak)
+    standing = weights + buffers + remembered
+    gradients = weights if train else 0
+    return Memory(weights, buffers, gradients, remembered, first_kept(kept), standing + peak.most)
 
 
-def saved(
-    steps: Sequence[Step], batch: int = 1, dtype: str = "fp32", *, device: str = "cpu"
-) -> dict[str, tuple[Kept, ...]]:
+def saved(case: Case, *, device: str = "cpu") -> dict[str, tuple[Kept, ...]]:
     """What every layer keeps for the backward pass in training mode.
 
     Parameters are not among it: they are there anyway. The network's input is, where a layer that
     learns reads it.
     """
-    size, wanted, names = BYTES_OF[dtype], graded(steps), storages(steps)
-    found = {}
-    for step in steps:
-        name = step.node.name
-        found[name] = tuple(_kept(step, batch, size, names, wanted, device)) if wanted[name] else ()
-    return found
+    kept: dict[str, tuple[Kept, ...]] = {step.name: () for step in case.steps}
+    for each in operations(case, train=True, device=device):
+        kept[each.step.name] += each.needs.kept
+    return kept
 
 
 def first_kept(kept: dict[str, tuple[Kept, ...]]) -> dict[str, int]:
     """Bytes that each layer is the first to keep: memory that two layers keep counts once."""
     seen: set[str] = set()
-    found = {}
+    sizes = {}
     for name, tensors in kept.items():
         new = {tensor.storage: tensor.size for tensor in tensors if tensor.storage not in seen}
         seen |= set(new)
-        found[name] = sum(new.values())
-    return found
+        sizes[name] = sum(new.values())
+    return sizes
 
 
-def storages(steps: Sequence[Step], *, train: bool = True) -> dict[str, str]:
-    """Whose memory each output lies in: its own, or that of the map which it hands on as it is."""
-    names = {INPUT: INPUT}
-    for step in steps:
-        name, layer, inputs = step.node
-        same = isinstance(layer, Flatten) or (
-            isinstance(layer, Dropout) and not (train and layer.probability)
-        )
-        names[name] = names[inputs[0]] if same else name
-    return names
+# ------------------------------------------------------------------------- what torch really runs
 
 
-def _kept(
-    step: Step, batch: int, size: int, names: dict[str, str], wanted: dict[str, bool], device: str
-) -> Iterator[Kept]:
-    name, layer, inputs = step.node
-    shape, units = step.inputs[0], integer(step.output.units.value) * batch
-    read = Kept("input", names[inputs[0]], integer(shape.units.value) * batch * size)
-    made = Kept("output", name, units * size)
+class Planned(NamedTuple):
+    """An operation of a step, by the names of the tensors that go in and come out.
 
-    statistic = max(size, STATISTIC) if device == "cuda" else size
-
-    def extra(what: str, amount: int) -> Kept:
-        return Kept(what, f"{name}:{what}", amount)
-
-    match layer:
-        case Convolution() | TransposedConvolution() | Linear():
-            yield read
-        case BatchNorm():
-            yield read
-            yield extra("statistics", 2 * integer(shape.channels) * statistic)
-        case LayerNorm():
-            positions = integer(shape.units.value) // integer(shape.channels)
-            yield read
-            yield extra("statistics", 2 * positions * batch * statistic)
-        case GroupNorm():
-            yield read
-            yield extra("statistics", 2 * layer.groups * batch * statistic)
-        case LocalResponseNorm():
-            yield read
-            yield extra("padded squares", _padded(step, layer) * batch * size)
-            yield extra("sums", units * size)
-            yield extra("divisors", units * size)
-        case Activation(function=function):
-            yield made if function in KEEP_OUTPUT else read
-        case Dropout(probability=probability) if probability:
-            yield extra("mask", units * (1 if device == "cuda" else size))
-        case Pool(reduction="max") | AdaptivePool(reduction="max") | GlobalPool(reduction="max"):
-            yield read
-            yield extra("indices", units * INDEX)
-        case AdaptivePool() if all(target == 1 for target in step.output.sizes):
-            pass  # a mean, which keeps nothing, as GlobalPool
-        case Pool() | AdaptivePool():
-            yield read
-        case Multiply():
-            yield from _factors(step, batch, size, names, wanted)
-
-
-def _factors(
-    step: Step, batch: int, size: int, names: dict[str, str], wanted: dict[str, bool]
-) -> Iterator[Kept]:
-    """A product keeps each factor for the gradient of the other; of three, their product too."""
-    name, _, inputs = step.node
-    sizes = [integer(shape.units.value) * batch * size for shape in step.inputs]
-    left, left_size, grows = names[inputs[0]], sizes[0], wanted[inputs[0]]
-    for place, (other, other_size) in enumerate(zip(inputs[1:], sizes[1:], strict=True), 1):
-        if wanted[other]:
-            yield Kept("factor", left, left_size)
-        if grows:
-            yield Kept("factor", names[other], other_size)
-        left, left_size = f"{name}:{place}", max(left_size, other_size)
-        grows = grows or wanted[other]
-
-
-def _buffers(step: Step, size: int) -> int:
-    """Running mean and variance, and how many batches went into them."""
-    if not isinstance(step.node.layer, BatchNorm):
-        return 0
-    return 2 * integer(step.inputs[0].channels) * size + INDEX
-
-
-def _peak(
-    steps: Sequence[Step],
-    unit: int,
-    kept: dict[str, tuple[Kept, ...]],
-    size: int,
-    *,
-    train: bool,
-) -> int:
-    """The most bytes in inputs, outputs, kept tensors and gradients at one time.
-
-    Walks the forward pass, in which an output goes as soon as nothing more reads it, and the
-    backward pass from the end, in which what a layer kept goes behind it and its parameters'
-    gradients stay.
+    Attributes:
+        step: whose it is.
+        operation: what its layer is told.
+        needs: what its layer says to that.
+        inputs: names of tensors; what hands its input on as it is has no name of its own.
+        outputs: names of tensors.
+        sizes: bytes of each output.
     """
-    names = storages(steps, train=train)
-    bytes_of = {INPUT: integer(steps[0].inputs[0].units.value) * unit}
-    bytes_of |= {step.node.name: integer(step.output.units.value) * unit for step in steps}
-    last = {names[one]: step.node.name for step in steps for one in step.node.inputs}
-    alive, held = {INPUT: bytes_of[INPUT]}, Held()
-    most = 0
-    for step in steps:
-        name, _, inputs = step.node
-        held.add(kept.get(name, ()))
-        alive[names[name]] = bytes_of[names[name]]
-        here = sum(b for one, b in alive.items() if one not in held.counts)
-        most = max(most, held.size + here + _inside(step, unit, size, train=train))
-        for one in {names[one] for one in inputs} - {INPUT}:  # the caller holds the input
-            if last[one] == name:
-                del alive[one]
-    return max(most, _backward_peak(steps, bytes_of, kept, size, held)) if train else most
+
+    step: Step
+    operation: Operation
+    needs: Needs
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    sizes: tuple[int, ...]
 
 
-def _inside(step: Step, unit: int, size: int, *, train: bool) -> int:
-    """What a forward pass makes inside a layer and, keeping nothing, lets go again."""
-    layer = step.node.layer
-    if train:
-        return 0
-    if isinstance(layer, LocalResponseNorm):  # padded squares; then mean, sum and power at once
-        return max(_padded(step, layer), 2 * integer(step.output.units.value)) * unit
-    if isinstance(layer, Pool | AdaptivePool | GlobalPool) and layer.reduction == "max":
-        return integer(step.output.units.value) * unit // size * INDEX  # though nobody asks where
-    return 0
+def operations(case: Case, *, train: bool, device: str) -> list[Planned]:
+    """The operations that torch runs, in order: none for what hands its input on as it is."""
+    tensors = {value.name: value.name for value in case.inputs}  # whose tensor each value really is
+    storages = dict(tensors)
+    wanted, size = graded(case), BYTES_OF[case.dtype]
+    plan = []
+    for step in case.steps:
+        layer, inputs = step.layer, tuple(tensors[value.name] for value in step.inputs)
+        if layer.does_nothing(*step.shapes, train=train):
+            tensors[step.name] = inputs[0]
+            continue
+        tensors |= {value.name: value.name for value in step.outputs}
+        for name, names, shapes, output in _parts(step, inputs):
+            wanted.setdefault(name, any(wanted[each] for each in names))
+            storages[name] = storages[names[0]] if layer.view else name
+            operation = Operation(
+                name,
+                shapes,
+                output,
+                tuple(storages[each] for each in names),
+                storages[name],
+                tuple(train and wanted[each] for each in names),
+                train and wanted[name],
+                train,
+                case.batch,
+                size,
+                device,
+            )
+            outputs, sizes = (name,), (operation.made,)
+            if len(step.outputs) > 1:
+                outputs = tuple(value.name for value in step.outputs)
+                sizes = tuple(operation.bytes_of(value.shape) for value in step.outputs)
+                storages |= {each: each for each in outputs}
+            needs = _needs(layer, operation)
+            plan.append(Planned(step, operation, needs, names, outputs, sizes))
+    return plan
 
 
-def _padded(step: Step, layer: LocalResponseNorm) -> int:
-    """Units of a map with the channels that local response normalization puts around it."""
-    shape = step.inputs[0]
-    channels = integer(shape.channels)
-    return integer(shape.units.value) // channels * (channels + layer.size - 1)
+def _parts(
+    step: Step, inputs: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...], tuple[Shape, ...], Shape]]:
+    """A sum or product of several as torch computes it: of two, then with the third, ..."""
+    if not step.layer.pairwise:
+        yield step.name, inputs, step.shapes, step.output
+        return
+    left, shape = inputs[0], step.shapes[0]
+    for place in range(1, len(inputs)):
+        name = step.name if place == len(inputs) - 1 else f"{step.name}:{place}"
+        shapes = (shape, step.shapes[place])
+        shape = step.layer.output(*shapes)
+        yield name, (left, inputs[place]), shapes, shape
+        left = name
 
 
-def _backward_peak(
-    steps: Sequence[Step],
-    bytes_of: dict[str, int],
-    kept: dict[str, tuple[Kept, ...]],
-    size: int,
-    held: Held,
-) -> int:
-    wanted = graded(steps)
-    end = steps[-1].node.name
-    flowing = {end: bytes_of[end]} if wanted[end] else {}  # gradients of outputs
-    learned, most = 0, 0
-    here = 0 if INPUT in held.counts else bytes_of[INPUT]
-    for step in reversed(steps):
-        name, layer, inputs = step.node
-        learned += integer(cost(step).parameters.value) * size
-        given = flowing.pop(name, 0)
-        made = {one: bytes_of[one] for one in inputs if wanted[one] and one not in flowing}
-        if isinstance(layer, Flatten | Concat | Add):  # the same gradient, under another name
-            given = max(0, given - sum(made.values()))
-        flowing |= made
-        most = max(most, held.size + here + sum(flowing.values()) + given + learned)
-        held.drop(kept[name])
-    return most
+def _needs(layer: Layer, operation: Operation) -> Needs:
+    """What an operation needs; where no gradient flows, it lets go at once what it would keep."""
+    needs = layer.needs(operation)
+    if operation.graded:
+        return needs
+    shared = {*operation.reads, operation.makes}
+    extras = sum(kept.size for kept in needs.kept if kept.storage not in shared)
+    return Needs((), max(needs.forward, extras))
+
+
+def _bytes(parameter: Parameter, case: Case) -> int:
+    return integer(parameter.size.value) * ELEMENT[parameter.dtype or case.dtype]
+
+
+# --------------------------------------------------------------------------------------- the peak
 
 
 class Held:
-    """The storages that autograd holds, each as often as it is kept."""
+    """Memory that somebody holds, each piece as often as it is held.
+
+    Attributes:
+        size: bytes now.
+        most: bytes at most.
+    """
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self.size = 0
+        self.sizes: dict[str, int] = {}
+        self.size = self.most = 0
 
-    def add(self, tensors: Iterable[Kept]) -> None:
-        """Keep tensors."""
-        for tensor in tensors:
-            self.size += 0 if tensor.storage in self.counts else tensor.size
-            self.counts[tensor.storage] = self.counts.get(tensor.storage, 0) + 1
+    def hold(self, storage: str, size: int) -> None:
+        """Hold a piece of memory, once more if it is held already."""
+        if storage not in self.counts:
+            self.sizes[storage] = size
+            self.size += size
+        self.counts[storage] = self.counts.get(storage, 0) + 1
 
-    def drop(self, tensors: Iterable[Kept]) -> None:
-        """Let tensors go; memory is free once nobody keeps it."""
-        for tensor in tensors:
-            self.counts[tensor.storage] -= 1
-            if not self.counts[tensor.storage]:
-                del self.counts[tensor.storage]
-                self.size -= tensor.size
+    def drop(self, storage: str) -> None:
+        """Let a piece go; it is free once nobody holds it."""
+        self.counts[storage] -= 1
+        if not self.counts[storage]:
+            del self.counts[storage]
+            self.size -= self.sizes.pop(storage)
+
+    def note(self, more: int = 0) -> None:
+        """This is a moment in which there may be the most: all that is held, and so much more."""
+        self.most = max(self.most, self.size + more)
+
+
+def _forward(plan: Sequence[Planned], case: Case, held: Held) -> None:
+    """Hold what a forward pass leaves: its outputs, and what is kept for the backward pass.
+
+    An output goes as soon as nothing more reads it.
+    """
+    last: dict[str, str] = {}  # the operation behind which a tensor goes
+    for each in plan:
+        for name in each.inputs:  # a join has all of its branches until it is done
+            inside = name.startswith(f"{each.step.name}:")
+            last[name] = each.operation.name if inside else each.step.name
+    for value in case.outputs:
+        last.pop(value.name, None)
+    made: dict[str, str] = {}
+    for each in plan:
+        for name, size in zip(each.outputs, each.sizes, strict=True):
+            made[name] = name if len(each.outputs) > 1 else each.operation.makes
+            held.hold(made[name], size)
+        for kept in each.needs.kept:
+            held.hold(kept.storage, kept.size)
+        held.note(each.needs.forward)
+        for name in [name for name in made if last.get(name) == each.operation.name]:
+            held.drop(made.pop(name))
+
+
+def _backward(plan: Sequence[Planned], case: Case, held: Held) -> None:
+    """Hold the gradients of a backward pass from the outputs' sum, and let go what was kept.
+
+    Autograd runs operations from the last to the first. The gradient of a sum is one value, seen
+    at every place. Where several read an output, its gradients are added as they come.
+    """
+    size = BYTES_OF[case.dtype]
+    tensors = {name for each in plan if each.operation.graded for name in each.outputs}
+    flowing = {value.name: f"gradient of {value.name}" for value in case.outputs}
+    flowing = {name: storage for name, storage in flowing.items() if name in tensors}
+    if not flowing:
+        return
+    held.hold("sum", size)
+    held.hold("gradient of the sum", size)
+    for storage in flowing.values():
+        held.hold(storage, size)
+    for each in reversed([each for each in plan if each.operation.graded]):
+        name, operation = each.operation.name, each.operation
+        given = [flowing.pop(output) for output in each.outputs if output in flowing]
+        for parameter in each.step.parameters:
+            if parameter.role != BUFFER:
+                gradient = f"{parameter.owner}:gradient of {parameter.name}"
+                if gradient in held.counts:  # added to what an earlier use of it gave
+                    held.note(_bytes(parameter, case))
+                else:
+                    held.hold(gradient, _bytes(parameter, case))
+        made = {}
+        for place, bytes_of_input in enumerate(operation.read):
+            if operation.wanted[place]:
+                handed_on = each.step.layer.hands_on and given
+                made[place] = given[0] if handed_on else f"{name}:gradient {place}"
+                held.hold(made[place], bytes_of_input)
+        held.note(each.needs.backward)
+        for kept in each.needs.kept:
+            held.drop(kept.storage)
+        for storage in given:
+            held.drop(storage)
+        for place, gradient in made.items():
+            other = flowing.get(each.inputs[place])
+            flowing[each.inputs[place]] = gradient
+            if other is not None:
+                flowing[each.inputs[place]] = f"{name}:sum {place}"
+                held.hold(flowing[each.inputs[place]], operation.read[place])
+                held.note()
+                held.drop(other)
+                held.drop(gradient)

@@ -1,33 +1,58 @@
-"""Floor 3: a network is a named directed acyclic graph of layers, and where it comes from."""
+"""Floor 2: a network is a named directed acyclic graph of layers, and where it comes from."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from archcalc.count import Number, letters, substitute
 from archcalc.errors import ArchitectureError
-from archcalc.layers import Convolution, Join, Layer, Linear, TransposedConvolution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from archcalc.report import Report
+    from archcalc.count import Number
+    from archcalc.layers.base import Layer
     from archcalc.shape import Shape
 
-INPUT: Final = "input"  # the name by which nodes refer to the network's input
-BIASED: Final = (Convolution, TransposedConvolution, Linear)
+INPUT: Final = "input"  # the name of a single input
+NAME: Final = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
+
+
+class Port(NamedTuple):
+    """A further output of a layer that has several; the layer's name alone means its first."""
+
+    node: str
+    number: int
+
+
+Reference: TypeAlias = str | Port
+
+
+class Input(NamedTuple):
+    """What goes into a network: its name, and its shape for one example if that is fixed."""
+
+    name: str = INPUT
+    shape: Shape | None = None
 
 
 class Node(NamedTuple):
-    """A layer, its name, and the names of the nodes whose outputs it takes."""
+    """A layer in its place.
+
+    Attributes:
+        name: unique; what stands before the last ``/`` is its scope.
+        layer: what it does.
+        inputs: the outputs and the network's inputs that it takes.
+        shares: the earlier node whose parameters it uses; empty if they are its own.
+    """
 
     name: str
-    layer: Layer | Join
-    inputs: tuple[str, ...]
+    layer: Layer
+    inputs: tuple[Reference, ...]
+    shares: str = ""
 
 
-class Source(NamedTuple):
+class Citation(NamedTuple):
     """Where an architecture was published, down to the section, table or figure."""
 
     authors: str
@@ -69,24 +94,27 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True)
 class Network:
-    """Nodes in an order in which every node follows its inputs; the last one is the output.
+    """Nodes in an order in which every node follows its inputs.
 
     Args:
         nodes: at least one.
         name: what a person calls it.
-        input: the shape it was made for, if it has one.
+        inputs: at least one.
+        outputs: what it gives out; the last node's output if empty.
         source: where it was published.
         published: figures to be compared with ours.
         notes: what a reader of its numbers has to know.
 
     Raises:
-        ArchitectureError: two nodes of one name, an unknown input, a node that nothing uses.
+        ArchitectureError: two nodes of one name, an unknown input, a node that nothing uses, a
+            layer with too few or too many inputs, parameters shared with another kind of layer.
     """
 
     nodes: tuple[Node, ...]
     name: str = ""
-    input: Shape | None = None
-    source: Source | None = field(default=None, compare=False)
+    inputs: tuple[Input, ...] = (Input(),)
+    outputs: tuple[Reference, ...] = ()
+    source: Citation | None = field(default=None, compare=False)
     published: tuple[Published, ...] = field(default=(), compare=False)
     notes: tuple[str, ...] = field(default=(), compare=False)
 
@@ -95,73 +123,80 @@ class Network:
             raise ArchitectureError(
                 "a network needs at least one layer", hint="write e.g. conv3-64"
             )
-        known = {INPUT}
-        used = {self.nodes[-1].name}
+        if not self.outputs:
+            object.__setattr__(self, "outputs", (self.nodes[-1].name,))
+        layers: dict[str, Layer | None] = {each.name: None for each in self.inputs}
+        if len(layers) < len(self.inputs) or not layers:
+            raise ArchitectureError("a network needs inputs of different names")
+        used = {node_of(reference) for reference in self.outputs}
         for node in self.nodes:
-            if node.name in known:
-                raise ArchitectureError("the name is taken", where=node.name)
-            for name in node.inputs:
-                if name not in known:
-                    raise ArchitectureError(f"no earlier layer is called {name}", where=node.name)
-            many = isinstance(node.layer, Join)
-            if many == (len(node.inputs) == 1) or not node.inputs:
-                fact = "a join takes two inputs or more, any other layer takes one"
-                raise ArchitectureError(fact, where=node.name)
-            known.add(node.name)
-            used.update(node.inputs)
-        for node in self.nodes:
-            if node.name not in used:
-                raise ArchitectureError("nothing uses the output of this layer", where=node.name)
+            _check_name(node.name, taken=node.name in layers)
+            _check_node(node, layers)
+            layers[node.name] = node.layer
+            used.update(map(node_of, node.inputs))
+        for reference in self.outputs:
+            if node_of(reference) not in layers:
+                raise ArchitectureError(f"no layer is called {node_of(reference)}", where="outputs")
+        for name in layers:
+            if name not in used:
+                raise ArchitectureError("nothing uses the output of this layer", where=name)
+
+    @property
+    def input(self) -> Shape | None:
+        """The shape that its first input is made for, if it has one."""
+        return self.inputs[0].shape
 
     def without_biases(self) -> Network:
         """The same network, its convolutions and linear layers without biases."""
-        nodes = tuple(
-            node._replace(layer=node.layer.replace(bias=False))
-            if isinstance(node.layer, BIASED)
-            else node
-            for node in self.nodes
+        return self.mapped(
+            lambda layer: replace(layer, bias=False) if "bias" in layer.pieces() else layer  # type: ignore[call-arg]
         )
-        return replace(self, nodes=nodes)
 
     def letters(self) -> frozenset[str]:
         """The letters that stand in for channels: ``K`` of ``conv3-K``."""
-        return frozenset().union(*(letters(_channels(node.layer)) for node in self.nodes))
+        return frozenset().union(*(layer.letters() for layer in {n.layer for n in self.nodes}))
 
     def substitute(self, values: Mapping[str, Number]) -> Network:
         """The same network, some letters replaced by numbers."""
+        return self.mapped(lambda layer: layer.substitute(values))
 
-        def filled(layer: Layer | Join) -> Layer | Join:
-            if isinstance(layer, Linear):
-                return layer.replace(out_features=substitute(layer.out_features, values))
-            if isinstance(layer, Convolution | TransposedConvolution):
-                return layer.replace(out_channels=substitute(layer.out_channels, values))
-            return layer
-
-        nodes = tuple(node._replace(layer=filled(node.layer)) for node in self.nodes)
+    def mapped(self, change: Callable[[Layer], Layer]) -> Network:
+        """The same network with other layers in the same places."""
+        changed = {layer: change(layer) for layer in {node.layer for node in self.nodes}}
+        nodes = tuple(node._replace(layer=changed[node.layer]) for node in self.nodes)
         return replace(self, nodes=nodes)
 
-    def report(
-        self,
-        input: str | Shape | None = None,  # noqa: A002 - the command line's own word
-        *,
-        batch: int = 1,
-        dtype: str = "fp32",
-        bias: bool = True,
-        at: str | Mapping[str, Number] | None = None,
-    ) -> Report:
-        """Everything that archcalc knows about this network; see :func:`archcalc.report.report`."""
-        from archcalc.report import report  # noqa: PLC0415 - a door to the floors above
-
-        return report(self, input, batch=batch, dtype=dtype, bias=bias, at=at)
-
     def __str__(self) -> str:
-        from archcalc.notation import write  # noqa: PLC0415 - a door to the floors above
+        shape = f" on {self.input}" if self.input is not None else ""
+        return f"{self.name or 'network'}: {len(self.nodes):,} layers{shape}"
 
-        return write(self)
+
+def node_of(reference: Reference) -> str:
+    """The node, or the network's input, that a reference is to."""
+    return reference if isinstance(reference, str) else reference.node
 
 
-def _channels(layer: Layer | Join) -> Number:
-    """How many channels a layer was told to give out; 0 where its input decides."""
-    if isinstance(layer, Linear):
-        return layer.out_features
-    return layer.out_channels if isinstance(layer, Convolution | TransposedConvolution) else 0
+def scope(name: str) -> tuple[str, ...]:
+    """The brackets in which a node stands, the outermost first: ``("3a",)`` for ``3a/1x1``."""
+    return tuple(name.split("/")[:-1])
+
+
+def _check_name(name: str, *, taken: bool) -> None:
+    if taken:
+        raise ArchitectureError("the name is taken", where=name)
+    if not NAME.fullmatch(name):
+        fact = f"{name!r} cannot be a name"
+        raise ArchitectureError(fact, hint="letters, digits, _ . - and / between them can")
+
+
+def _check_node(node: Node, layers: Mapping[str, Layer | None]) -> None:
+    for reference in node.inputs:
+        if node_of(reference) not in layers:
+            raise ArchitectureError(f"no earlier layer is called {reference}", where=node.name)
+    least, most = node.layer.arity
+    if not least <= len(node.inputs) <= (most or len(node.inputs)):
+        fact = "a join takes two inputs or more, any other layer takes one"
+        raise ArchitectureError(fact, where=node.name)
+    if node.shares and layers.get(node.shares) != node.layer:
+        fact = f"no earlier layer is called {node.shares} and is the same layer"
+        raise ArchitectureError(fact, where=node.name)

@@ -69,7 +69,8 @@ def verify(
     examples = whole(batch, "--batch")
     deliverable(format, output)
     from archcalc.render.views.verification import verification, verifications  # noqa: PLC0415
-    from archcalc.verification import installed, verify  # noqa: PLC0415 - loads torch
+    from archcalc.api import verify  # noqa: PLC0415
+    from archcalc.measure.verification import installed  # noqa: PLC0415 - loads torch
 
     everything = words == ["zoo"]
     networks = [zoo.load(name) for name in zoo.NAMES] if everything else [one(words)]
@@ -135,7 +136,7 @@ def profile(
     examples, passes = whole(batch, "--batch"), whole(repeats, "--repeats")
     deliverable(format, output)
     form = _image(figure) if figure is not None else ""
-    from archcalc.profiling import profile  # noqa: PLC0415 - loads torch
+    from archcalc.api import profile  # noqa: PLC0415
     from archcalc.render.views.profile import profiled  # noqa: PLC0415 - likewise
 
     found = profile(

@@ -29,15 +29,14 @@ from archcalc.count import (
     product,
     total,
 )
-from archcalc.layers import AdaptiveWindow, Join, Window
-from archcalc.network import INPUT
+from archcalc.layers.window import AdaptiveWindow, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
-    from archcalc.infer import Step
-    from archcalc.layers import Span
+    from archcalc.case import Case, Step, Value
+    from archcalc.layers.window import Span
     from archcalc.shape import Shape
 
 
@@ -126,6 +125,9 @@ class Field(NamedTuple):
 
     def union(self, other: Field) -> Field | None:
         """What two branches see together; None where they do not move alike."""
+        for field in (self, other):
+            if field.shift == 0:  # all of the input, whatever the other adds
+                return field
         if len(self.spans) == len(other.spans) == 1 and self.shift == other.shift:
             (one,), (two,) = self.spans, other.spans
             if one == two:
@@ -169,31 +171,51 @@ class Seen(NamedTuple):
     misaligned: str = ""  # which branches do not line up, and how
 
 
-def fields(steps: Iterable[Step], shape: Shape) -> list[Seen]:
-    """The receptive field of every step of a network on an input of ``shape``.
+def fields(case: Case) -> list[dict[str, Seen]]:
+    """The receptive field of every step in every input that it sees, by the input's name.
 
     At a join it is the union of the branches' fields. Branches whose strides differ have no common
     field: it is None from there on. Branches whose centres differ do, but both are named.
     """
-    axes = len(shape.sizes)
-    seen: dict[str, Seen] = {INPUT: Seen((PIXEL,) * axes)}
-    result = []
-    for step in steps:
-        node = step.node
-        if isinstance(node.layer, Join):
-            pairs = zip(node.inputs, step.inputs, strict=True)
-            still = [name for name, shape in pairs if shape.sizes != step.output.sizes]
-            if still:  # one position scales all: what an output sees does not move along
-                why = f"{', '.join(still)} gives every position the same"
-                here = Seen((None,) * axes, why)
-            else:
-                here = _joined([(name, seen[name].fields) for name in node.inputs])
-        else:
-            windows = node.layer.windows(step.inputs[0])
-            here = Seen(_through(seen[node.inputs[0]].fields, windows))
-        seen[node.name] = here
-        result.append(here)
+    result: list[dict[str, Seen]] = [{} for _ in case.steps]
+    for source in case.inputs:
+        axes = len(source.shape.sizes)
+        seen = {source.name: Seen((PIXEL,) * axes)}
+        for step, by_input in zip(case.steps, result, strict=True):
+            before = {value: seen[value.name] for value in step.inputs if value.name in seen}
+            if before:
+                here = _step(step, before, source.shape)
+                seen |= {value.name: here for value in step.outputs}
+                by_input[source.name] = here
     return result
+
+
+def _step(step: Step, before: dict[Value, Seen], source: Shape) -> Seen:
+    """What a step sees, given what its inputs see."""
+    windows = step.layer.windows(*step.shapes)
+    if len(step.inputs) == 1:
+        ((_, seen),) = before.items()
+        return Seen(_through(seen.fields, windows))
+    branches = []
+    for value, seen in before.items():
+        reach = seen.fields
+        if value.shape.sizes != step.output.sizes:  # one position, stretched over all
+            reach = tuple(map(_everywhere, reach, source.sizes))
+            if None in reach:
+                why = f"{value.name} gives every position the same"
+                return Seen((None,) * len(source.sizes), why)
+        branches.append((value.name, _through(reach, windows)))
+    return _joined(branches)
+
+
+def _everywhere(field: Field | None, length: Number) -> Field | None:
+    """What all positions see that are given the one of a field: the whole axis, or no one field."""
+    if field is None or field.spans[0] is None:
+        return None
+    first, last = field.spans[0]
+    before, behind = first, last - (length - 1)
+    sees_all = isinstance(before, int) and isinstance(behind, int) and before <= 0 <= behind
+    return Field(((0, length - 1),), 0) if sees_all else None
 
 
 class Induction(NamedTuple):

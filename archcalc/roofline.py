@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archcalc.costs import Backward, cost
 from archcalc.count import integer
-from archcalc.layers import Concat, Flatten
+from archcalc.layers.base import BUFFER
 from archcalc.units import BYTES_OF
 
 if TYPE_CHECKING:
-    from archcalc.infer import Step
+    from archcalc.case import Case, Step
     from archcalc.memory import Kept
 
 
@@ -110,24 +110,18 @@ class Work(NamedTuple):
         return self.flops / peak, self.bytes / bandwidth
 
 
-def forward(step: Step, batch: int, dtype: str) -> Work:
+def forward(step: Step, case: Case) -> Work:
     """A layer's forward pass: two FLOPs a MAC; inputs and parameters read, outputs written once."""
-    if isinstance(step.node.layer, Flatten):
+    if step.layer.view:
         return Work(0, 0)
     costs = cost(step)
-    values = sum(integer(shape.units.value) for shape in step.inputs) + _units(step)
-    size = BYTES_OF[dtype]
-    moved = (values * batch + integer(costs.parameters.value)) * size
-    return Work(2 * batch * integer(costs.macs.value), moved)
+    values = sum(integer(shape.units.value) for shape in step.shapes) + _units(step)
+    moved = (values * case.batch + _learned(step)) * BYTES_OF[case.dtype]
+    return Work(2 * case.batch * integer(costs.macs.value), moved)
 
 
 def backward(
-    step: Step,
-    back: Backward,
-    kept: tuple[Kept, ...],
-    wanted: tuple[bool, ...],
-    batch: int,
-    dtype: str,
+    step: Step, back: Backward, kept: tuple[Kept, ...], wanted: tuple[bool, ...], case: Case
 ) -> Work:
     """A layer's backward pass.
 
@@ -136,21 +130,23 @@ def backward(
         back: its two products.
         kept: what the forward pass kept for it, read once.
         wanted: for each input, whether its gradient is wanted, which is then written once.
-        batch: examples at once.
-        dtype: of the values.
+        case: for the batch and the dtype.
     """
-    parameters = integer(cost(step).parameters.value)
-    if isinstance(step.node.layer, Flatten) or not (any(wanted) or parameters):
-        return Work(0, 0)
-    size = BYTES_OF[dtype]
-    pairs = zip(step.inputs, wanted, strict=True)
+    learned = _learned(step)
+    if step.layer.hands_on or not (any(wanted) or learned):
+        return Work(0, 0)  # its inputs' gradients are the one that comes in, or parts of it
+    pairs = zip(step.shapes, wanted, strict=True)
     written = sum(integer(shape.units.value) for shape, is_wanted in pairs if is_wanted)
-    if isinstance(step.node.layer, Concat):
-        return Work(0, 0)  # views of the gradient that comes in
-    weights = parameters * (2 if any(wanted) else 1)  # the gradient, and the weights themselves
-    moved = ((_units(step) + written) * batch + weights) * size + sum(one.size for one in kept)
-    return Work(2 * batch * integer(back.weights.value + back.inputs.value), moved)
+    weights = learned * (2 if any(wanted) else 1)  # the gradient, and the weights themselves
+    values = (_units(step) + written) * case.batch + weights
+    moved = values * BYTES_OF[case.dtype] + sum(tensor.size for tensor in kept)
+    return Work(2 * case.batch * integer(back.weights.value + back.inputs.value), moved)
+
+
+def _learned(step: Step) -> int:
+    """Parameters that a step reads, an earlier step's among them."""
+    return sum(integer(each.size.value) for each in step.parameters if each.role != BUFFER)
 
 
 def _units(step: Step) -> int:
-    return integer(step.output.units.value)
+    return sum(integer(value.shape.units.value) for value in step.outputs)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_AXES = 3
+AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}  # their names
 LARGEST = 10**9  # beyond any network; keeps a slip of the finger from becoming an hour's wait
 
 

@@ -17,6 +17,7 @@ BYTES_OF = {
     "fp8": 1,
     "int8": 1,
 }
+ELEMENT = {**BYTES_OF, "int64": 8}  # bytes of whatever a tensor can hold
 ALIASES = {"float64": "fp64", "double": "fp64", "float32": "fp32", "float": "fp32"} | {
     "float16": "fp16",
     "half": "fp16",

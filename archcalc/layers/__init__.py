@@ -1,40 +1,59 @@
-"""Floor 2: the closed family of layers, each a frozen record that knows its own arithmetic."""
+"""Floor 1: the family of layers, each a frozen record that knows everything about its kind.
 
-from archcalc.layers.activation import Activation, Dropout, Flatten
-from archcalc.layers.base import Join, Layer
-from archcalc.layers.convolution import Convolution, TransposedConvolution
-from archcalc.layers.joins import Add, Concat, Multiply
-from archcalc.layers.linear import Linear
-from archcalc.layers.normalization import (
-    BatchNorm,
-    GroupNorm,
-    LayerNorm,
-    LocalResponseNorm,
-)
-from archcalc.layers.pooling import AdaptivePool, GlobalPool, Pool
-from archcalc.layers.window import AdaptiveWindow, Span, TransposedWindow, Window
+A kind's file says how its words read and write, its shapes, parameters, multiply-accumulates and
+windows, what it keeps for the backward pass, and what torch calls it. To add one, write its file
+and its line in :data:`FAMILY`. A file is imported when its kind is first met: a dataclass takes a
+millisecond to make, and most networks have five kinds.
+"""
 
-__all__ = [
-    "Activation",
-    "AdaptivePool",
-    "AdaptiveWindow",
-    "Add",
-    "BatchNorm",
-    "Concat",
-    "Convolution",
-    "Dropout",
-    "Flatten",
-    "GlobalPool",
-    "GroupNorm",
-    "Join",
-    "Layer",
-    "LayerNorm",
-    "Linear",
-    "LocalResponseNorm",
-    "Multiply",
-    "Pool",
-    "Span",
-    "TransposedConvolution",
-    "TransposedWindow",
-    "Window",
-]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archcalc.layers.base import Layer
+
+# Every kind and the file where it stands, the most frequent first.
+FAMILY: Final = {
+    "Convolution": "convolution",
+    "Activation": "activation",
+    "Pool": "pooling",
+    "Linear": "linear",
+    "Dropout": "dropout",
+    "BatchNorm": "normalization",
+    "LayerNorm": "normalization",
+    "GroupNorm": "normalization",
+    "LocalResponseNorm": "normalization",
+    "Concat": "joins",
+    "Add": "joins",
+    "Multiply": "joins",
+    "Flatten": "flatten",
+    "GlobalPool": "adaptive",
+    "AdaptivePool": "adaptive",
+    "TransposedConvolution": "transposed",
+}
+_OTHERS: Final = {
+    **dict.fromkeys(("Layer", "Identity", "Parameter", "TorchModule"), "base"),
+    **dict.fromkeys(("Window", "TransposedWindow", "AdaptiveWindow", "Span"), "window"),
+}
+
+
+def kinds() -> Iterator[type[Layer]]:
+    """Every kind of layer, each imported as it is reached."""
+    for name in FAMILY:
+        yield __getattr__(name)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class of this package
+    file = FAMILY.get(name) or _OTHERS.get(name)
+    if file is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"archcalc.layers.{file}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*FAMILY, *_OTHERS, "kinds"]

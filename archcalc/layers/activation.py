@@ -1,67 +1,76 @@
-"""Layers that work on single values or only rearrange them: they hold no units of their own."""
+"""Functions of single values: they hold no units of their own."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from archcalc.layers.base import Layer
-from archcalc.layers.window import Window
-from archcalc.shape import Shape
+from archcalc.errors import ArchitectureError
+from archcalc.layers.base import Layer, TorchModule
+from archcalc.layers.passes import Needs
+from archcalc.layers.pieces import Stem, choice, decimal
 
 if TYPE_CHECKING:
-    from archcalc.layers.window import Span
+    from archcalc.layers.passes import Operation
+    from archcalc.shape import Shape
 
-# The spelling in the notation is the name; leakyrelu and elu take a slope, written leakyrelu.01.
-ACTIVATIONS: Final = (
-    "relu",
-    "relu6",
-    "leakyrelu",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "mish",
-    "hardswish",
-    "hardsigmoid",
-    "softplus",
-    "sigmoid",
-    "tanh",
-    "softmax",
-    "logsoftmax",
-)
+# Each function's word, and its class in torch.
+TORCH_NAMES: Final = {
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "leakyrelu": "LeakyReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "hardswish": "Hardswish",
+    "hardsigmoid": "Hardsigmoid",
+    "softplus": "Softplus",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softmax": "Softmax",
+    "logsoftmax": "LogSoftmax",
+}
+ACTIVATIONS: Final = tuple(TORCH_NAMES)
+# Whose derivative is written in the output; that of all others in the input.
+KEEP_OUTPUT: Final = frozenset({"relu", "sigmoid", "tanh", "softmax", "logsoftmax"})
+SLOPED: Final = {"leakyrelu": "leakyrelu.01", "elu": "elu"}  # whose word may say a slope
+PLAIN: Final[frozenset[str]] = frozenset()
 
 
+@dataclass(frozen=True)
 class Activation(Layer):
-    """A function of each value (softmax: of each position's channels); runs in place."""
+    """A function of each value (softmax: of each position's channels); runs in place.
+
+    ``slope`` is that of ``leakyrelu`` on the negative side and ``elu``'s alpha; None is torch's
+    default, 0.01 and 1.
+    """
 
     in_place: ClassVar[bool] = True
-    function: str
-    slope: float | None = None  # of leakyrelu and elu; None is torch's default
+    stems: ClassVar = {
+        name: Stem(SLOPED.get(name, name), {"function": name}, None if name in SLOPED else PLAIN)
+        for name in ACTIVATIONS
+    }
+    function: str = choice("activation", ACTIVATIONS)
+    slope: float | None = decimal("slope", 1e9, default=None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.slope is not None and self.function not in SLOPED:
+            raise ArchitectureError(f"{self.function} has no slope")
 
     @property
     def kind(self) -> str:  # type: ignore[override] # an activation is named after its function
         """``relu``, ``tanh``, ..."""
         return self.function
 
+    def needs(self, operation: Operation) -> Needs:
+        """What its derivative is written in: what came out, or what went in."""
+        return Needs((operation.result() if self.function in KEEP_OUTPUT else operation.input(),))
 
-class Dropout(Layer):
-    """Each value is zero with this probability while training; nothing happens afterwards."""
-
-    kind: ClassVar[str] = "drop"
-    in_place: ClassVar[bool] = True
-    probability: float = 0.5
-
-
-class Flatten(Layer):
-    """``7x7x512`` becomes a vector of ``25,088``."""
-
-    kind: ClassVar[str] = "flatten"
-    in_place: ClassVar[bool] = True
-
-    def output(self, shape: Shape) -> Shape:
-        """A vector of all units."""
-        return Shape((), shape.units.value)
-
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
-        """All positions: what reads the vector reads them all."""
-        return tuple(Window(size) for size in shape.sizes)
+    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
+        """``nn.ReLU`` and so on."""
+        arguments = () if self.slope is None else (self.slope,)
+        options = {"dim": 1} if self.function in {"softmax", "logsoftmax"} else {}
+        return TorchModule(TORCH_NAMES[self.function], arguments, options)

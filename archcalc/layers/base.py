@@ -3,87 +3,139 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Final, Self, TypeAlias, dataclass_transform
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from archcalc.count import ZERO, Count
+from archcalc.count import ZERO, Count, letters, substitute, total
 from archcalc.errors import ArchitectureError
+from archcalc.layers.pieces import Axes, Channels, Piece, Stem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archcalc.count import Number
+    from archcalc.layers.passes import Needs, Operation
     from archcalc.layers.window import Span
     from archcalc.shape import Shape
 
-
-Axes: TypeAlias = int | tuple[int, ...]  # one number for every axis, or one for each
-
-
-_REQUIRED: Final = object()  # stands for the default of a field that has none
+WEIGHT, BIAS, BUFFER = "weight", "bias", "buffer"
 
 
-@dataclass_transform(frozen_default=True)
+class Parameter(NamedTuple):
+    """A tensor that a layer holds from step to step.
+
+    Attributes:
+        name: as torch calls it.
+        role: ``weight``, a learned multiplier (scales of normalizations among them); ``bias``, a
+            learned offset; or ``buffer``, which is not learned.
+        size: how many values.
+        dtype: of its values, where that is not the network's.
+        owner: the first step that uses it; by owner and name it is known.
+    """
+
+    name: str
+    role: str
+    size: Count
+    dtype: str = ""
+    owner: str = ""
+
+
+class TorchModule(NamedTuple):
+    """How torch builds a layer: ``torch.nn``'s class and what it is called with."""
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
 class Layer:
-    """A layer with one input: a frozen record of what its annotations name.
+    """A frozen record of what a layer is; a kind's file holds everything that is known of the kind.
 
-    It works as a frozen dataclass does, but without generating code: fourteen dataclasses were a
-    twelfth of the time in which `archcalc vgg19` starts, works and ends.
+    Without its own rule, a layer reads one input, keeps its shape and costs nothing. What a rule
+    needs is given as the shapes of all inputs, in order.
 
-    Without its own rule, a layer keeps the shape and costs nothing.
+    Raises:
+        ArchitectureError: when it is made, a field whose value cannot be.
     """
 
     kind: ClassVar[str]  # the stem of automatic names: conv1, conv2, ...
+    stems: ClassVar[Mapping[str, Stem]] = {}  # how its words begin
+    sign: ClassVar[str] = ""  # of a layer that joins branches: what stands between them
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)  # the fewest and the most inputs
+    pairwise: ClassVar[bool] = False  # torch takes two inputs, and the result with the third, ...
     in_place: ClassVar[bool] = False  # holds no units of its own: works in place, or rearranges
-    fields: ClassVar[dict[str, object]] = {}  # every name with its default
+    view: ClassVar[bool] = False  # its output is its input's memory, seen otherwise
+    hands_on: ClassVar[bool] = False  # its inputs' gradients are its output's, or parts of it
+    reads_everything: ClassVar[bool] = False  # its windows are as large as the input, however large
+    multiplies: ClassVar[bool] = False  # inputs with one another: a zero hides what lies behind
 
-    def __init_subclass__(cls) -> None:
-        own = {
-            name: getattr(cls, name, _REQUIRED)
-            for name, annotation in cls.__annotations__.items()
-            if not annotation.startswith("ClassVar")
-        }
-        cls.fields = {**cls.fields, **own}
+    def __post_init__(self) -> None:
+        for name, piece in self.pieces().items():
+            value = getattr(self, name)
+            checked = piece.checked(value)
+            if checked is not value:
+                object.__setattr__(self, name, checked)
 
-    def __init__(self, *values: object, **named: object) -> None:
-        given = {**dict(zip(self.fields, values, strict=False)), **named}
-        fields = {**self.fields, **given}
-        if len(given) != len(values) + len(named) or len(fields) != len(self.fields):
-            raise TypeError(f"{type(self).__name__} takes {', '.join(self.fields)}, each once")
-        if _REQUIRED in fields.values():
-            raise TypeError(
-                f"{type(self).__name__} needs more than {', '.join(given) or 'nothing'}"
-            )
-        self.__dict__.update(fields)
+    @classmethod
+    @cache
+    def pieces(cls) -> dict[str, Piece]:
+        """Every field's declaration, by the field's name, in the order in which words say them."""
+        return {one.name: one.metadata["piece"] for one in fields(cls)}
 
-    def replace(self, **named: object) -> Self:
-        """The same layer with some fields changed."""
-        return type(self)(**{**self.__dict__, **named})
+    @classmethod
+    @cache
+    def default(cls, name: str) -> object:
+        """The value that a field has where nobody says another."""
+        return next(one.default for one in fields(cls) if one.name == name)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a layer is frozen: {name} cannot be set")
+    @classmethod
+    @cache
+    def required(cls) -> frozenset[str]:
+        """The fields that a word has to say."""
+        return frozenset(
+            one.name for one in fields(cls) if one.default is MISSING or one.metadata["piece"].always
+        )
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.__dict__ == other.__dict__
+    def letters(self) -> frozenset[str]:
+        """The letters that stand in for its channels: ``K`` of ``conv3-K``."""
+        return frozenset().union(*(letters(getattr(self, name)) for name in self._channels()))
 
-    def __hash__(self) -> int:
-        return hash((type(self), *self.__dict__.values()))
+    def substitute(self, values: Mapping[str, Number]) -> Self:
+        """The same layer, some letters replaced by numbers."""
+        changed = {name: substitute(getattr(self, name), values) for name in self._channels()}
+        return replace(self, **changed) if changed else self
 
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
-        return f"{type(self).__name__}({fields})"
+    @classmethod
+    @cache
+    def _channels(cls) -> tuple[str, ...]:
+        return tuple(name for name, piece in cls.pieces().items() if isinstance(piece, Channels))
 
-    def output(self, shape: Shape) -> Shape:
-        """The shape that comes out of this shape."""
-        return shape
+    # ------------------------------------------------------------------------ shapes and counts
 
-    def weights(self, shape: Shape) -> Count:  # noqa: ARG002 - for the layers that have some
-        """Learned multipliers, given the shape that comes in."""
-        return ZERO
+    def output(self, *shapes: Shape) -> Shape:
+        """The shape that comes out."""
+        return shapes[0]
 
-    def biases(self, shape: Shape) -> Count:  # noqa: ARG002
-        """Learned offsets."""
-        return ZERO
+    def outputs(self, *shapes: Shape) -> tuple[Shape, ...]:
+        """The shapes of all outputs, for a layer that has several."""
+        return (self.output(*shapes),)
 
-    def macs(self, shape: Shape, output: Shape) -> Count:  # noqa: ARG002
-        """Multiply-accumulates for one example, given the shapes that come in and go out.
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:  # noqa: ARG002 - for those that have some
+        """What it learns, and its buffers."""
+        return ()
+
+    def weights(self, *shapes: Shape) -> Count:
+        """All its learned multipliers."""
+        return sum_of(self.parameters(*shapes), WEIGHT)
+
+    def biases(self, *shapes: Shape) -> Count:
+        """All its learned offsets."""
+        return sum_of(self.parameters(*shapes), BIAS)
+
+    def macs(self, *shapes: Shape, output: Shape) -> Count:  # noqa: ARG002
+        """Multiply-accumulates for one example.
 
         Only convolutions and matrix products have them.
         Additions of biases, normalizations, activations and pooling are no MACs here, as in
@@ -91,29 +143,59 @@ class Layer:
         """
         return ZERO
 
-    def windows(self, shape: Shape) -> tuple[Span, ...]:  # noqa: ARG002
+    def windows(self, *shapes: Shape) -> tuple[Span, ...]:  # noqa: ARG002
         """How each axis is read; ``()`` where every output reads its own position only."""
         return ()
 
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002
+        """Whether torch gives back the very tensor that it was given."""
+        return False
 
-class Join(ABC):
-    """A layer with several inputs. It has no numbers of its own: two of a kind are equal."""
+    def needs(self, operation: Operation) -> Needs:  # noqa: ARG002
+        """What it keeps for the backward pass, and makes and lets go on the way.
 
-    kind: ClassVar[str]
-    in_place: ClassVar[bool] = False
+        Raises:
+            ArchitectureError: nobody has written the rule.
+        """
+        raise ArchitectureError(f"nothing is known of the memory of {self.kind}")
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
+    # ------------------------------------------------------------------------------- in torch
 
-    def __hash__(self) -> int:
-        return hash(type(self))
+    def torch_module(self, *shapes: Shape) -> TorchModule | None:
+        """The module of torch that does the same; None where a function does it, as for joins.
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        Raises:
+            ArchitectureError: torch has none.
+        """
+        raise ArchitectureError(f"torch has no module for {self.kind}")
 
-    @abstractmethod
-    def output(self, *shapes: Shape) -> Shape:
-        """The shape that comes out of these shapes."""
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's, which is not loaded here
+        """The module on tensors ``(batch, channels, *sizes)``, seen as it wants to see them."""
+        return module(*tensors)
+
+    def averaging(self) -> Layer:
+        """The same windows over a single channel, all weights alike: what the gradient looks at."""
+        return Identity()
+
+
+class Identity(Layer):
+    """What comes in goes out."""
+
+    kind: ClassVar[str] = "id"
+    in_place: ClassVar[bool] = True
+
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002
+        """``nn.Identity``."""
+        return TorchModule("Identity")
+
+
+def sum_of(parameters: tuple[Parameter, ...], role: str) -> Count:
+    """How many values the parameters of a role have."""
+    return total(parameter.size for parameter in parameters if parameter.role == role)
 
 
 def divisor_below(number: int, limit: int) -> int:
@@ -130,3 +212,8 @@ def per_axis(value: Axes, axes: int, what: str) -> tuple[int, ...]:
         text = "x".join(map(str, value))
         raise ArchitectureError(f"{what} {text} has {len(value)} axes, its input has {axes}")
     return value
+
+
+def along(windows: tuple[Span, ...], *names: str) -> dict[str, Any]:
+    """Some numbers of the windows, each as one an axis, as torch takes them."""
+    return {name: tuple(getattr(window, name) for window in windows) for name in names}

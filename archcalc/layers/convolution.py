@@ -1,48 +1,107 @@
-"""Convolutions over one, two or three axes: strided, padded, dilated, grouped, transposed."""
+"""Convolutions over one, two or three axes: strided, padded, dilated, grouped."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from archcalc.count import ZERO, Count, Number, count, product, quotient
+from archcalc.count import Count, Number, count, product, quotient
 from archcalc.errors import ArchitectureError
-from archcalc.layers.base import Axes, Layer, divisor_below, per_axis
-from archcalc.layers.window import TransposedWindow, Window
+from archcalc.layers.base import (
+    BIAS,
+    WEIGHT,
+    Layer,
+    Parameter,
+    TorchModule,
+    along,
+    divisor_below,
+    per_axis,
+)
+from archcalc.layers.passes import Needs
+from archcalc.layers.pieces import Axes, Stem, channels, flag, number, sizes
+from archcalc.layers.window import Window
 from archcalc.shape import Shape
 
 if TYPE_CHECKING:
+    from archcalc.layers.passes import Operation
     from archcalc.layers.window import Span
 
 
-class _Filters(Layer):
-    """What every convolution has."""
+@dataclass(frozen=True)
+class Filters(Layer):
+    """What every convolution has.
 
-    kernel_size: Axes
-    out_channels: Number
-    stride: Axes = 1
-    padding: Axes | None = None
-    dilation: Axes = 1
-    groups: int = 1
-    bias: bool = True
+    ``padding=None`` is the papers' unspoken rule, ``dilation*(kernel_size - 1)//2`` on both sides:
+    an odd kernel at stride 1 then keeps the size.
+    """
 
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
+    kernel_size: Axes = sizes("kernel")
+    out_channels: Number = channels("number of channels")
+    stride: Axes = sizes("stride", "/", default=1)
+    padding: Axes | None = sizes("padding", "p", default=None, smallest=0)
+    dilation: Axes = sizes("dilation", "d", default=1)
+    groups: int = number("number of groups", "g", default=1)
+    bias: bool = flag("nobias", written_if=False)
+
+    def filter(self, shape: Shape) -> Count:
+        """The weights of one filter: what each output unit, or each input unit, is weighed with."""
+        raise NotImplementedError
+
+    def numbers(self, axes: int) -> tuple[tuple[int, int, int, int], ...]:
+        """Kernel, stride, padding and dilation of each axis."""
+        kernels = per_axis(self.kernel_size, axes, "kernel")
+        strides = per_axis(self.stride, axes, "stride")
+        dilations = per_axis(self.dilation, axes, "dilation")
+        if self.padding is None:
+            paddings = tuple(d * (k - 1) // 2 for d, k in zip(dilations, kernels, strict=True))
+        else:
+            paddings = per_axis(self.padding, axes, "padding")
+        return tuple(zip(kernels, strides, paddings, dilations, strict=True))
+
+    def spans(self, axes: int) -> tuple[Span, ...]:
         """One window an axis."""
-        if not shape.sizes:
-            fact = f"a convolution moves over positions, and a vector of {shape} has none"
-            raise ArchitectureError(fact, hint="put convolutions before flatten and fc")
-        return _windows(self, len(shape.sizes))
+        raise NotImplementedError
 
-    def output(self, shape: Shape) -> Shape:
+    def windows(self, *shapes: Shape) -> tuple[Span, ...]:
+        """One window an axis."""
+        axes = len(shapes[0].sizes)
+        if not axes:
+            fact = f"a convolution moves over positions, and a vector of {shapes[0]} has none"
+            raise ArchitectureError(fact, hint="put convolutions before flatten and fc")
+        return _spans(self, axes)
+
+    def output(self, *shapes: Shape) -> Shape:
         """Each axis through its window; ``out_channels`` channels."""
+        (shape,) = shapes
         self._check_groups(shape)
         axes = zip(self.windows(shape), shape.sizes, strict=True)
         return Shape(tuple(window.outputs(size).value for window, size in axes), self.out_channels)
 
-    def biases(self, shape: Shape) -> Count:  # noqa: ARG002 - any input
-        """One an output channel."""
-        return count(self.out_channels) if self.bias else ZERO
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
+        """Kernel area times channels seen, times filters; a bias an output channel."""
+        weight = Parameter("weight", WEIGHT, self.weights(*shapes))
+        if not self.bias:
+            return (weight,)
+        return weight, Parameter("bias", BIAS, count(self.out_channels))
+
+    def needs(self, operation: Operation) -> Needs:
+        """It keeps what it reads: the weights' gradient is made of it."""
+        return Needs((operation.input(),))
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:
+        """``nn.Conv2d`` and so on."""
+        (shape,) = shapes
+        axes = len(shape.sizes)
+        options: dict[str, Any] = along(self.windows(shape), "stride", "padding", "dilation")
+        options |= {"groups": self.groups, "bias": self.bias}
+        kernel = per_axis(self.kernel_size, axes, "kernel")
+        return TorchModule(f"Conv{axes}d", (shape.channels, self.out_channels, kernel), options)
+
+    def averaging(self) -> Layer:
+        """With one filter."""
+        return replace(self, out_channels=1, groups=1, bias=False)
 
     def _check_groups(self, shape: Shape) -> None:
         if self.groups == 1:
@@ -56,68 +115,30 @@ class _Filters(Layer):
                 raise ArchitectureError(fact, hint=f"g{works} would")
 
 
-class Convolution(_Filters):
-    """``out_channels`` filters, each over ``in_channels/groups`` channels.
-
-    ``padding=None`` is the papers' unspoken rule, ``dilation*(kernel_size - 1)//2`` on both sides:
-    an odd kernel at stride 1 then keeps the size.
-    """
+class Convolution(Filters):
+    """``out_channels`` filters, each over ``in_channels/groups`` channels."""
 
     kind: ClassVar[str] = "conv"
+    stems: ClassVar = {"conv": Stem("conv3-64")}
 
-    def weights(self, shape: Shape) -> Count:
-        """``(3*3*64)*64``: kernel area times input channels seen, times filters."""
-        return product(self._filter(shape), self.out_channels)
-
-    def macs(self, shape: Shape, output: Shape) -> Count:
-        """``(224*224*64)*(3*3*64)``: every output unit weighs one filter's worth."""
-        return product(output.units, self._filter(shape))
-
-    def _filter(self, shape: Shape) -> Count:
+    def filter(self, shape: Shape) -> Count:
+        """``3*3*64``: kernel area times the channels that a filter sees."""
         kernel = per_axis(self.kernel_size, len(shape.sizes), "kernel")
         return product(*kernel, quotient(shape.channels, self.groups))
 
+    def weights(self, *shapes: Shape) -> Count:
+        """``(3*3*64)*64``: kernel area times input channels seen, times filters."""
+        return product(self.filter(*shapes), self.out_channels)
 
-class TransposedConvolution(_Filters):
-    """A convolution's shape rule run backwards (torch's ``ConvTranspose``).
+    def macs(self, *shapes: Shape, output: Shape) -> Count:
+        """``(224*224*64)*(3*3*64)``: every output unit weighs one filter's worth."""
+        return product(output.units, self.filter(*shapes))
 
-    ``padding=None`` is ``dilation*(kernel_size - 1)//2``, as for :class:`Convolution`.
-    """
-
-    kind: ClassVar[str] = "convt"
-    output_padding: Axes = 0
-
-    def weights(self, shape: Shape) -> Count:
-        """``(2*2*64)*128``: kernel area times filters a group, times input channels."""
-        return product(self._spread(shape), shape.channels)
-
-    def macs(self, shape: Shape, output: Shape) -> Count:  # noqa: ARG002
-        """``(7*7*128)*(2*2*64)``: every unit of the input is spread over one filter's worth."""
-        return product(shape.units, self._spread(shape))
-
-    def _spread(self, shape: Shape) -> Count:
-        kernel = per_axis(self.kernel_size, len(shape.sizes), "kernel")
-        return product(*kernel, quotient(self.out_channels, self.groups))
+    def spans(self, axes: int) -> tuple[Span, ...]:
+        """Windows that slide."""
+        return tuple(Window(*numbers) for numbers in self.numbers(axes))
 
 
 @lru_cache(maxsize=1024)
-def _windows(layer: _Filters, axes: int) -> tuple[Span, ...]:
-    kernels = per_axis(layer.kernel_size, axes, "kernel")
-    strides = per_axis(layer.stride, axes, "stride")
-    dilations = per_axis(layer.dilation, axes, "dilation")
-    if layer.padding is None:
-        paddings = tuple(d * (k - 1) // 2 for d, k in zip(dilations, kernels, strict=True))
-    else:
-        paddings = per_axis(layer.padding, axes, "padding")
-    each = zip(kernels, strides, paddings, dilations, strict=True)
-    if not isinstance(layer, TransposedConvolution):
-        return tuple(Window(*numbers) for numbers in each)
-    extras = per_axis(layer.output_padding, axes, "output padding")
-    for extra, stride, dilation in zip(extras, strides, dilations, strict=True):
-        if extra and extra >= max(stride, dilation):  # torch's own condition
-            fact = (
-                f"an output padding of {extra} is not below stride {stride} or dilation {dilation}"
-            )
-            raise ArchitectureError(fact, hint=f"op{max(stride, dilation) - 1} would work")
-    pairs = zip(each, extras, strict=True)
-    return tuple(TransposedWindow(*numbers, extra) for numbers, extra in pairs)
+def _spans(layer: Filters, axes: int) -> tuple[Span, ...]:
+    return layer.spans(axes)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import operator
+from functools import reduce
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from archcalc.count import Number
 from archcalc.errors import ArchitectureError
-from archcalc.layers.base import Join
+from archcalc.layers.base import Layer
+from archcalc.layers.passes import Needs
 from archcalc.shape import Shape
 
 if TYPE_CHECKING:
-    from archcalc.count import Number
+    from archcalc.layers.passes import Operation
 
 
-class Concat(Join):
+class _Join(Layer):
+    """Takes two inputs or more; torch has functions for it, no modules."""
+
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def torch_module(self, *shapes: Shape) -> None:  # noqa: ARG002
+        """None: a function does it."""
+
+    def needs(self, operation: Operation) -> Needs:  # noqa: ARG002 - any
+        """Nothing: the gradient of each branch is the one that comes in, or a part of it."""
+        return Needs()
+
+    def averaging(self) -> Layer:
+        """Itself."""
+        return self
+
+
+class Concat(_Join):
     """Channels side by side; each branch can write into its part of the result, in place."""
 
     kind: ClassVar[str] = "concat"
+    sign: ClassVar[str] = "|"
+    hands_on: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
     def output(self, *shapes: Shape) -> Shape:
@@ -27,25 +50,39 @@ class Concat(Join):
             channels = channels + shape.channels
         return Shape(shapes[0].sizes, channels)
 
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
+        """``torch.cat`` along the channels."""
+        import torch  # noqa: PLC0415 - who has tensors has loaded it
 
-class _Elementwise(Join):
-    def output(self, *shapes: Shape) -> Shape:
-        """The common shape."""
-        if len(set(shapes)) > 1:
-            _differ(shapes, f"branches need one shape to {self.kind}")
-        return shapes[0]
+        return torch.cat(tensors, 1)
 
 
-class Add(_Elementwise):
+class Add(_Join):
     """A sum, value by value: the shortcut of a residual block."""
 
     kind: ClassVar[str] = "add"
+    sign: ClassVar[str] = "+"
+    hands_on: ClassVar[bool] = True
+    pairwise: ClassVar[bool] = True
+
+    def output(self, *shapes: Shape) -> Shape:
+        """The common shape."""
+        if len(set(shapes)) > 1:
+            _differ(shapes, "branches need one shape to add")
+        return shapes[0]
+
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
+        """One sum after the other."""
+        return reduce(operator.add, tensors)
 
 
-class Multiply(_Elementwise):
+class Multiply(_Join):
     """A product, value by value; a branch of one position (``1x1xC``) scales all positions."""
 
     kind: ClassVar[str] = "mul"
+    sign: ClassVar[str] = "*"
+    pairwise: ClassVar[bool] = True
+    multiplies: ClassVar[bool] = True
 
     def output(self, *shapes: Shape) -> Shape:
         """The common shape, a squeezed branch stretched over it."""
@@ -54,6 +91,20 @@ class Multiply(_Elementwise):
         if any(shape not in (largest, gate) for shape in shapes):
             _differ(shapes, "branches need one shape to multiply (1x1xC scales HxWxC)")
         return largest
+
+    def needs(self, operation: Operation) -> Needs:
+        """Each factor is kept for the gradient of the other.
+
+        A gate's gradient is first one of each position, as large as what it scales, then summed.
+        """
+        (left, right), (first, second) = operation.wanted, operation.read
+        kept = [operation.input(0, "factor")] * right + [operation.input(1, "factor")] * left
+        stretched = (left and first < operation.made) or (right and second < operation.made)
+        return Needs(tuple(kept), backward=operation.made if stretched else 0)
+
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
+        """One product after the other."""
+        return reduce(operator.mul, tensors)
 
 
 def _differ(shapes: tuple[Shape, ...], fact: str) -> None:

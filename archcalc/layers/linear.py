@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from archcalc.count import ZERO, Count, Number, count, product
-from archcalc.layers.base import Layer
+from archcalc.count import Count, Number, count, product
+from archcalc.layers.base import BIAS, WEIGHT, Layer, Parameter, TorchModule
+from archcalc.layers.passes import Needs
+from archcalc.layers.pieces import Stem, channels, flag
 from archcalc.layers.window import Window
 from archcalc.shape import Shape
 
 if TYPE_CHECKING:
+    from archcalc.layers.passes import Operation
     from archcalc.layers.window import Span
 
 
+@dataclass(frozen=True)
 class Linear(Layer):
     """Every output unit sees every input unit: ``7x7x512`` is read as the vector of its units."""
 
     kind: ClassVar[str] = "fc"
-    out_features: Number
-    bias: bool = True
+    stems: ClassVar = {"fc": Stem("fc-1000")}
+    reads_everything: ClassVar[bool] = True
+    out_features: Number = channels("number of units")
+    bias: bool = flag("nobias", written_if=False)
 
-    def output(self, shape: Shape) -> Shape:  # noqa: ARG002 - any input gives the same vector
+    def output(self, *shapes: Shape) -> Shape:  # noqa: ARG002 - any input gives the same vector
         """A vector of ``out_features`` units."""
         return Shape((), self.out_features)
 
-    def weights(self, shape: Shape) -> Count:
-        """``(7*7*512)*4096``: input units times output units."""
-        return product(shape.units, self.out_features)
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
+        """``(7*7*512)*4096``: input units times output units; a bias an output unit."""
+        weight = Parameter("weight", WEIGHT, product(shapes[0].units, self.out_features))
+        if not self.bias:
+            return (weight,)
+        return weight, Parameter("bias", BIAS, count(self.out_features))
 
-    def biases(self, shape: Shape) -> Count:  # noqa: ARG002
-        """One an output unit."""
-        return count(self.out_features) if self.bias else ZERO
-
-    def macs(self, shape: Shape, output: Shape) -> Count:  # noqa: ARG002
+    def macs(self, *shapes: Shape, output: Shape) -> Count:  # noqa: ARG002
         """One a weight."""
-        return self.weights(shape)
+        return product(shapes[0].units, self.out_features)
 
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
+    def windows(self, *shapes: Shape) -> tuple[Span, ...]:
         """A window as large as each axis: a convolution in disguise."""
-        return tuple(Window(size) for size in shape.sizes)
+        return tuple(Window(size) for size in shapes[0].sizes)
+
+    def needs(self, operation: Operation) -> Needs:
+        """It keeps what it reads: the weights' gradient is made of it."""
+        return Needs((operation.input(),))
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:
+        """``nn.Linear``."""
+        return TorchModule("Linear", (shapes[0].units.value, self.out_features, self.bias))
+
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
+        """On the map as a vector."""
+        return module(tensors[0].flatten(1))
+
+    def averaging(self) -> Layer:
+        """With one output unit."""
+        return replace(self, out_features=1, bias=False)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from archcalc.count import ZERO, Count, count
+from archcalc.count import count, integer
 from archcalc.errors import ArchitectureError
-from archcalc.layers.base import Layer, divisor_below
+from archcalc.layers.base import BIAS, BUFFER, WEIGHT, Layer, Parameter, TorchModule, divisor_below
+from archcalc.layers.passes import Needs
+from archcalc.layers.pieces import Stem, flag, number
 
 if TYPE_CHECKING:
+    from archcalc.layers.passes import Operation
     from archcalc.shape import Shape
+
+VECTOR: Final = 2  # axes of a tensor that is a batch of vectors
 
 
 class _Affine(Layer):
     """A scale (counted as weight) and a shift (counted as bias) for each channel, if ``affine``."""
 
-    affine: bool = True
+    affine: bool
 
-    def weights(self, shape: Shape) -> Count:
-        """One scale (gamma) a channel."""
-        return count(shape.channels) if self.affine else ZERO
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
+        """A scale (gamma) and a shift (beta) a channel."""
+        if not self.affine:
+            return ()
+        each = count(shapes[0].channels)
+        return Parameter("weight", WEIGHT, each), Parameter("bias", BIAS, each)
 
-    def biases(self, shape: Shape) -> Count:
-        """One shift (beta) a channel."""
-        return count(shape.channels) if self.affine else ZERO
 
-
+@dataclass(frozen=True)
 class BatchNorm(_Affine):
     """Ioffe, Szegedy, arXiv 1502.03167: statistics of a channel over batch and positions.
 
@@ -33,15 +39,65 @@ class BatchNorm(_Affine):
     """
 
     kind: ClassVar[str] = "bn"
+    stems: ClassVar = {"bn": Stem("bn")}
+    affine: bool = flag("noaffine", written_if=False)
+
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
+        """Scale and shift; buffers: running mean and variance, and the batches that went in."""
+        each = count(shapes[0].channels)
+        return (
+            *super().parameters(*shapes),
+            Parameter("running_mean", BUFFER, each),
+            Parameter("running_var", BUFFER, each),
+            Parameter("num_batches_tracked", BUFFER, count(1), "int64"),
+        )
+
+    def needs(self, operation: Operation) -> Needs:
+        """Its input, and a mean and an inverse deviation a channel, which it has in training."""
+        channels = integer(operation.output.channels)
+        statistics = 2 * channels * operation.statistic if operation.train else 0
+        return Needs((operation.input(), operation.extra("statistics", statistics)))
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:
+        """``nn.BatchNorm2d`` and so on; of vectors, ``nn.BatchNorm1d``."""
+        name = f"BatchNorm{max(len(shapes[0].sizes), 1)}d"
+        return TorchModule(name, (shapes[0].channels,), {"affine": self.affine})
 
 
+@dataclass(frozen=True)
 class LayerNorm(_Affine):
     """Ba, Kiros, Hinton, arXiv 1607.06450, over the channels of each position (as in ConvNeXt)."""
 
     kind: ClassVar[str] = "ln"
+    stems: ClassVar = {"ln": Stem("ln")}
+    affine: bool = flag("noaffine", written_if=False)
+
+    def needs(self, operation: Operation) -> Needs:
+        """Its input, and a mean and an inverse deviation a position.
+
+        Torch normalizes the last axes: the channels are moved there and back, and what comes out
+        is copied, which lies in another order if there are several positions and channels.
+        """
+        shape = operation.output
+        channels = integer(shape.channels)
+        positions = integer(shape.units.value) // channels
+        statistics = 2 * positions * operation.batch * operation.statistic
+        copied = operation.made if min(positions, channels) > 1 else 0
+        return Needs((operation.input(), operation.extra("statistics", statistics)), copied)
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:
+        """``nn.LayerNorm`` over the channels."""
+        return TorchModule(
+            "LayerNorm", (shapes[0].channels,), {"elementwise_affine": self.affine}
+        )
+
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
+        """Torch normalizes the last axes, we the channels."""
+        return module(tensors[0].movedim(1, -1)).movedim(-1, 1).contiguous()
 
 
-class GroupNorm(Layer):
+@dataclass(frozen=True)
+class GroupNorm(_Affine):
     """Wu, He, arXiv 1803.08494: statistics over groups of channels and all positions.
 
     Those statistics see the whole map; the receptive field reported here is that of the values
@@ -49,29 +105,60 @@ class GroupNorm(Layer):
     """
 
     kind: ClassVar[str] = "gn"
-    groups: int
-    affine: bool = True
+    stems: ClassVar = {"gn": Stem("gn32")}
+    groups: int = number("number of groups")
+    affine: bool = flag("noaffine", written_if=False)
 
-    def output(self, shape: Shape) -> Shape:
+    def output(self, *shapes: Shape) -> Shape:
         """The same shape, where the groups divide the channels."""
-        if isinstance(shape.channels, int) and shape.channels % self.groups:
-            fact = f"{self.groups} groups do not divide {shape.channels} channels"
-            raise ArchitectureError(
-                fact, hint=f"gn{divisor_below(shape.channels, self.groups)} would"
-            )
-        return shape
+        channels = shapes[0].channels
+        if isinstance(channels, int) and channels % self.groups:
+            fact = f"{self.groups} groups do not divide {channels} channels"
+            raise ArchitectureError(fact, hint=f"gn{divisor_below(channels, self.groups)} would")
+        return shapes[0]
 
-    def weights(self, shape: Shape) -> Count:
-        """One scale a channel."""
-        return count(shape.channels) if self.affine else ZERO
+    def needs(self, operation: Operation) -> Needs:
+        """Its input, and a mean and an inverse deviation for each group of each example."""
+        statistics = 2 * self.groups * operation.batch * operation.statistic
+        return Needs((operation.input(), operation.extra("statistics", statistics)))
 
-    def biases(self, shape: Shape) -> Count:
-        """One shift a channel."""
-        return self.weights(shape)
+    def torch_module(self, *shapes: Shape) -> TorchModule:
+        """``nn.GroupNorm``."""
+        arguments = (self.groups, shapes[0].channels)
+        return TorchModule("GroupNorm", arguments, {"affine": self.affine})
 
 
+@dataclass(frozen=True)
 class LocalResponseNorm(Layer):
     """Krizhevsky et al., NIPS 2012, sec. 3.3: over ``size`` channels; learns nothing."""
 
     kind: ClassVar[str] = "lrn"
-    size: int = 5
+    stems: ClassVar = {"lrn": Stem("lrn")}
+    size: int = number("size", default=5)
+
+    def needs(self, operation: Operation) -> Needs:
+        """A composition of ``torch.nn.functional``: input / (mean of padded squares * a + k)**b.
+
+        Forward, squares are padded and averaged; then mean, multiple and sum are there at once. The
+        backward pass of the division makes five maps, of which two go on.
+        """
+        made, channels = operation.made, integer(operation.output.channels)
+        padded = made // channels * (channels + self.size - 1)
+        if not operation.graded:
+            return Needs(forward=max(padded, 2 * made))
+        kept = (
+            operation.input(),
+            operation.extra("padded squares", padded),
+            operation.extra("sums", made),
+            operation.extra("divisors", made),
+        )
+        return Needs(kept, backward=max(4 * made, padded - made))
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
+        """``nn.LocalResponseNorm``."""
+        return TorchModule("LocalResponseNorm", (self.size,))
+
+    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
+        """A vector is a map of one position: torch takes no vectors."""
+        x = tensors[0]
+        return module(x.unsqueeze(2)).squeeze(2) if x.dim() == VECTOR else module(x)

@@ -1,18 +1,26 @@
-"""Pooling: no parameters, no multiply-accumulates, only windows."""
+"""Pooling over sliding windows: no parameters, no multiply-accumulates."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from archcalc.errors import ArchitectureError
-from archcalc.layers.base import Axes, Layer, per_axis
-from archcalc.layers.window import AdaptiveWindow, Window
+from archcalc.layers.base import Layer, TorchModule, along, per_axis
+from archcalc.layers.passes import INDEX, Needs
+from archcalc.layers.pieces import Axes, Stem, choice, flag, sizes
+from archcalc.layers.window import Window
 from archcalc.shape import Shape
 
 if TYPE_CHECKING:
+    from archcalc.layers.passes import Operation
     from archcalc.layers.window import Span
 
+REDUCTIONS: Final = ("max", "average")
+SHORT: Final = {"max": "Max", "average": "Avg"}  # in torch's names
 
+
+@dataclass(frozen=True)
 class Pool(Layer):
     """Maximum or average over a window.
 
@@ -21,15 +29,19 @@ class Pool(Layer):
     """
 
     kind: ClassVar[str] = "pool"
-    kernel_size: Axes
-    stride: Axes | None = None
-    padding: Axes | None = None
-    reduction: Literal["max", "average"] = "max"
-    ceil_mode: bool = False
+    stems: ClassVar = {
+        "pool": Stem("pool2", {"reduction": "max"}),
+        "avgpool": Stem("avgpool2", {"reduction": "average"}),
+    }
+    kernel_size: Axes = sizes("kernel")
+    stride: Axes | None = sizes("stride", "/", default=None)
+    padding: Axes | None = sizes("padding", "p", default=None, smallest=0)
+    reduction: Literal["max", "average"] = choice("reduction", REDUCTIONS, default="max")
+    ceil_mode: bool = flag("ceil", written_if=True)
 
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
+    def windows(self, *shapes: Shape) -> tuple[Span, ...]:
         """One sliding window an axis."""
-        axes = len(_positions(shape).sizes)
+        axes = len(positions(shapes[0]).sizes)
         kernels = per_axis(self.kernel_size, axes, "kernel")
         strides = kernels if self.stride is None else per_axis(self.stride, axes, "stride")
         if self.padding is None:
@@ -45,47 +57,40 @@ class Pool(Layer):
         each = zip(kernels, strides, pads, strict=True)
         return tuple(Window(k, s, p, 1, self.ceil_mode) for k, s, p in each)
 
-    def output(self, shape: Shape) -> Shape:
+    def output(self, *shapes: Shape) -> Shape:
         """Each axis through its window; channels stay."""
+        (shape,) = shapes
         axes = zip(self.windows(shape), shape.sizes, strict=True)
         return Shape(tuple(window.outputs(size).value for window, size in axes), shape.channels)
 
+    def needs(self, operation: Operation) -> Needs:
+        """See :func:`needs_of_pool`."""
+        return needs_of_pool(self.reduction, operation)
 
-class AdaptivePool(Layer):
-    """Maximum or average over windows chosen so that a given size comes out (torch's rule)."""
+    def torch_module(self, *shapes: Shape) -> TorchModule:
+        """``nn.MaxPool2d``, ``nn.AvgPool1d`` and so on."""
+        axes = len(shapes[0].sizes)
+        options = {"ceil_mode": self.ceil_mode}
+        options |= along(self.windows(*shapes), "stride", "padding")
+        kernel = per_axis(self.kernel_size, axes, "kernel")
+        return TorchModule(f"{SHORT[self.reduction]}Pool{axes}d", (kernel,), options)
 
-    kind: ClassVar[str] = "adaptivepool"
-    output_size: Axes
-    reduction: Literal["max", "average"] = "average"
-
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
-        """One adaptive window an axis."""
-        targets = per_axis(self.output_size, len(_positions(shape).sizes), "output size")
-        return tuple(AdaptiveWindow(*axis) for axis in zip(shape.sizes, targets, strict=True))
-
-    def output(self, shape: Shape) -> Shape:
-        """The size that was asked for; channels stay."""
-        axes = len(_positions(shape).sizes)
-        return Shape(tuple(per_axis(self.output_size, axes, "output size")), shape.channels)
+    def averaging(self) -> Layer:
+        """An average: a maximum would pass its gradient to a single input."""
+        return replace(self, reduction="average")
 
 
-class GlobalPool(Layer):
-    """Maximum or average over all positions: ``HxWxC`` becomes ``1x1xC``."""
-
-    kind: ClassVar[str] = "gap"
-    reduction: Literal["max", "average"] = "average"
-
-    def windows(self, shape: Shape) -> tuple[Span, ...]:
-        """A window as large as the axis."""
-        return tuple(Window(size) for size in _positions(shape).sizes)
-
-    def output(self, shape: Shape) -> Shape:
-        """One position."""
-        return Shape((1,) * len(_positions(shape).sizes), shape.channels)
-
-
-def _positions(shape: Shape) -> Shape:
+def positions(shape: Shape) -> Shape:
+    """The shape, where it has positions to move over."""
     if not shape.sizes:
         fact = f"a pool moves over positions, and a vector of {shape} has none"
         raise ArchitectureError(fact, hint="put pools before flatten and fc")
     return shape
+
+
+def needs_of_pool(reduction: str, operation: Operation, *, mean: bool = False) -> Needs:
+    """Maxima keep where they were, and every pool its input for its size; a mean keeps nothing."""
+    if reduction == "max":
+        indices = operation.made // operation.size * INDEX  # made though nobody may ask where
+        return Needs((operation.input(), operation.extra("indices", indices)))
+    return Needs() if mean else Needs((operation.input(),))

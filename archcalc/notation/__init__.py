@@ -21,6 +21,7 @@ and words make networks:
 ``(a b) x3``         repeated; a layer or a bracket repeats as well
 ``stem: conv7-64``   a name, for a layer or a bracket; names inside a named bracket read ``3a/1x1``
 ``@stem``            goes on from a layer named earlier
+``=stem``            that layer again, with the same weights
 ``224x224x3 ...``    the input's size, in front of everything
 ``# ...``            a comment, to the end of the line
 ===================  ==========================================================================
@@ -33,16 +34,16 @@ A name inside something that is repeated gets ``_1``, ``_2``, ... Layers without
 from archcalc.notation.naming import JOINS
 from archcalc.notation.parser import MAX_LAYERS, parse
 from archcalc.notation.reader import MAX_DEPTH
-from archcalc.notation.words import KINDS, parse_word, write_word
+from archcalc.notation.words import parse_word, stems, write_word
 from archcalc.notation.writer import write
 
 __all__ = [
     "JOINS",
-    "KINDS",
     "MAX_DEPTH",
     "MAX_LAYERS",
     "parse",
     "parse_word",
+    "stems",
     "write",
     "write_word",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from archcalc.layers import Add, Concat, Join, Layer, Multiply
+from archcalc.layers.joins import Add, Concat, Multiply
 from archcalc.network import INPUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-JOINS: Final[dict[str, Join]] = {"|": Concat(), "+": Add(), "*": Multiply()}
+    from archcalc.layers.base import Layer
+
+JOINS: Final[dict[str, Layer]] = {join.sign: join for join in (Concat(), Add(), Multiply())}
 
 
 class Draft(NamedTuple):
@@ -19,9 +21,10 @@ class Draft(NamedTuple):
 
     scope: str
     name: str  # "" asks for an automatic one
-    layer: Layer | Join
+    layer: Layer
     inputs: tuple[int, ...]
     place: str
+    shares: int | None = None  # whose parameters it uses
 
 
 def settle(drafts: Sequence[Draft]) -> list[str]:
@@ -40,11 +43,11 @@ def settle(drafts: Sequence[Draft]) -> list[str]:
     return names
 
 
-def looks_automatic(name: str, layer: Layer | Join) -> bool:
+def looks_automatic(name: str, layer: Layer) -> bool:
     """Whether :func:`settle` might give this name to this layer: ``3a/conv2`` to a convolution."""
     return re.fullmatch(_stem(layer) + r"\d+", name.rpartition("/")[2]) is not None
 
 
-def _stem(layer: Layer | Join) -> str:
+def _stem(layer: Layer) -> str:
     # relu6 counts relu6_1, relu6_2, ..., so as not to meet the sixty-first relu.
     return f"{layer.kind}_" if layer.kind[-1].isdigit() else layer.kind

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from archcalc.errors import ArchitectureError, nearest, quoted
-from archcalc.network import INPUT, Network, Node
+from archcalc.network import INPUT, Input, Network, Node
 from archcalc.notation.naming import Draft, settle
 from archcalc.notation.reader import Reader
 
 if TYPE_CHECKING:
-    from archcalc.layers import Join, Layer
-    from archcalc.network import Published, Source
+    from archcalc.layers.base import Layer
+    from archcalc.network import Citation, Published
     from archcalc.notation.reader import Item
 
 MAX_LAYERS: Final = 100_000
@@ -20,7 +21,7 @@ MAX_LAYERS: Final = 100_000
 class About(TypedDict, total=False):
     """What a network carries beside its nodes."""
 
-    source: Source
+    source: Citation
     published: tuple[Published, ...]
     notes: tuple[str, ...]
 
@@ -52,12 +53,14 @@ def parse(
     known = [*names, INPUT]  # so that index -1 is the input
     seen = {INPUT}
     nodes = []
-    for own, draft in zip(names, drafts, strict=True):
-        if own in seen:
-            raise ArchitectureError(f"the name {quoted(own)} is taken", where=draft.place)
-        seen.add(own)
-        nodes.append(Node(own, draft.layer, tuple(known[i] for i in draft.inputs)))
-    return Network(tuple(nodes), name, shape, **about)
+    for node_name, draft in zip(names, drafts, strict=True):
+        if node_name in seen:
+            raise ArchitectureError(f"the name {quoted(node_name)} is taken", where=draft.place)
+        seen.add(node_name)
+        inputs = tuple(known[i] for i in draft.inputs)
+        shares = "" if draft.shares is None else names[draft.shares]
+        nodes.append(Node(node_name, draft.layer, inputs, shares))
+    return Network(tuple(nodes), name, (Input(INPUT, shape),), **about)
 
 
 class _Layout:
@@ -66,6 +69,7 @@ class _Layout:
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
         self.named = {INPUT: -1}
+        self.brackets: set[str] = set()  # names that are of brackets
         self.turns = 0  # items laid, also those that leave no layer behind
         self.outer: list[tuple[str, str]] = []  # scope and suffix around each named bracket
 
@@ -86,37 +90,55 @@ class _Layout:
 
     def _lay_one(self, item: Item, feed: int, scope: str, suffix: str) -> int:
         if item.reference:
-            return self._resolve(item, scope, suffix)
+            return self.named[self._resolve(item, item.reference, scope, suffix)]
         name = _absolute(item.name, scope) + suffix if item.name else ""
-        layer: Layer | Join | None = item.layer
+        layer, shares = item.layer, None
         inputs: tuple[int, ...] = (feed,)
-        if layer is None:
+        if item.shares:
+            layer, shares = self._shared(item, scope, suffix)
+        elif layer is None:
             # A named bracket opens a scope, in which counting begins anew.
             inner, tail = (f"{name}/", "") if name else (scope, suffix)
             self.outer.append((scope, suffix))
             ends = [self.lay(branch, feed, inner, tail) for branch in item.branches]
             self.outer.pop()
+            self.brackets.add(name)
             layer, inputs = item.join, tuple(ends)
         if layer is None:  # a group, or id
             end = inputs[0] if inputs else feed
         else:
-            self.drafts.append(Draft(scope, name, layer, inputs, item.token.place))
+            self.drafts.append(Draft(scope, name, layer, inputs, item.token.place, shares))
             end = len(self.drafts) - 1
         if name:
             self.named[name] = end
         return end
 
-    def _resolve(self, item: Item, scope: str, suffix: str) -> int:
-        """The layer that ``@name`` means: nearest scope first, and in it this very repeat."""
+    def _shared(self, item: Item, scope: str, suffix: str) -> tuple[Layer, int]:
+        """The layer that ``=name`` means, and the position of the first that has its parameters."""
+        name = self._resolve(item, item.shares, scope, suffix)
+        position = self.named[name]
+        if position < 0 or name in self.brackets:
+            fact = f"{quoted(item.token.text)} is for one layer, and {quoted(name)} is none"
+            raise ArchitectureError(fact, where=item.token.place, hint="name the layer itself")
+        draft = self.drafts[position]
+        return draft.layer, position if draft.shares is None else draft.shares
+
+    def _resolve(self, item: Item, reference: str, scope: str, suffix: str) -> str:
+        """The full name of what is referred to: nearest scope first, and in it this very repeat."""
         for prefix, end in ((scope, suffix), *reversed(self.outer)):
             turns = end.split("_")
             for length in range(len(turns), 0, -1):
-                full = _absolute(item.reference, prefix) + "_".join(turns[:length])
+                full = _absolute(reference, prefix) + "_".join(turns[:length])
                 if full in self.named:
-                    return self.named[full]
-        choices = nearest(item.reference, list(self.named))
-        hint = f"did you mean @{choices[0]}?" if choices else "name it first, as in stem: conv7-64"
-        fact = f"no earlier layer was named {quoted(item.reference)}"
+                    return full
+        sign = item.token.text[0]
+        repeats = [name for name in self.named if re.fullmatch(rf"{re.escape(reference)}_\d+", name)]
+        choices = repeats[-1:] or nearest(reference, list(self.named))
+        hint = f"did you mean {sign}{choices[0]}?" if choices else ""
+        if repeats:
+            hint = f"it is repeated, and {sign}{repeats[-1]} is its last"
+        fact = f"no earlier layer was named {quoted(reference)}"
+        hint = hint or "name it first, as in stem: conv7-64"
         raise ArchitectureError(fact, where=item.token.place, hint=hint)
 
 

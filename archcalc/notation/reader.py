@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archcalc.errors import ArchitectureError, quoted
+from archcalc.layers.pieces import whole
+from archcalc.network import NAME
 from archcalc.notation.naming import JOINS
-from archcalc.notation.words import MODIFIERS, parse_word, whole
+from archcalc.notation.words import MODIFIERS, parse_word
 from archcalc.shape import parse_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archcalc.layers import Join, Layer
+    from archcalc.layers.base import Layer
     from archcalc.shape import Shape
 
 MAX_DEPTH: Final = 60
@@ -33,9 +35,10 @@ class Item:
 
     token: Token
     layer: Layer | None = None
-    join: Join | None = None
+    join: Layer | None = None
     branches: list[list[Item]] = field(default_factory=list)
-    reference: str = ""
+    reference: str = ""  # @name: goes on from there
+    shares: str = ""  # =name: the same layer again, with the same parameters
     name: str = ""
     times: int = 1
 
@@ -96,14 +99,15 @@ class Reader:
     def _item(self, depth: int) -> Item:
         token = self._next()
         if token.text.endswith(":"):
-            if not re.fullmatch(r"/?[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*:", token.text):
+            if not NAME.fullmatch(token.text[:-1].removeprefix("/")):
                 fact = f"{quoted(token.text[:-1])} cannot be a name"
                 raise ArchitectureError(fact, where=token.place, hint="write e.g. stem: conv7-64/2")
             if not self._peek() or self._peek()[-1] in "])|+*:":
                 fact = f"the name {quoted(token.text[:-1])} names nothing"
                 raise ArchitectureError(fact, where=token.place, hint="write e.g. stem: conv7-64/2")
             item = self._item(depth)
-            if item.name or item.reference or (item.layer is None and not item.branches):
+            leaf = item.layer is not None or item.shares
+            if item.name or item.reference or not (leaf or item.branches):
                 fact = f"the name {quoted(token.text[:-1])} has no layer or bracket of its own"
                 raise ArchitectureError(fact, where=token.place, hint="write e.g. stem: conv7-64/2")
             item.name, item.token = token.text[:-1], token
@@ -119,6 +123,8 @@ class Reader:
             )
         elif token.text.startswith("@"):
             item = Item(token, reference=token.text[1:])
+        elif token.text.startswith("=") and len(token.text) > 1:
+            item = Item(token, shares=token.text[1:])
         else:
             item = Item(token, layer=self._word(token))
         if _REPEAT.fullmatch(self._peek()):

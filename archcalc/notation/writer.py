@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from archcalc.layers import Join
-from archcalc.network import INPUT
-from archcalc.notation.naming import JOINS, Draft, looks_automatic, settle
+from archcalc.errors import ArchitectureError
+from archcalc.network import INPUT, Port, node_of
+from archcalc.notation.naming import Draft, looks_automatic, settle
 from archcalc.notation.reader import MAX_DEPTH
 from archcalc.notation.words import write_word
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from archcalc.network import Network
-
-SIGNS: Final = {join.kind: sign for sign, join in JOINS.items()}
-
 
 class _Run(NamedTuple):
     """What stands in a row, and the position that ``@name`` in front of it refers to, if any."""
@@ -43,7 +40,14 @@ def write(network: Network) -> str:
     Branches are found again from the graph: a join's bracket opens at the last node that all its
     branches share (its immediate dominator). What does not nest is referred to with ``@name``, and
     where brackets would be nested too deep, every bracket holds such references only.
+
+    Raises:
+        ArchitectureError: what no text can say: several inputs or outputs, layers without a word.
     """
+    if [each.name for each in network.inputs] != [INPUT] or network.outputs != (
+        network.nodes[-1].name,
+    ):
+        raise ArchitectureError("the notation has one input, called input, and one output, the last")
     writer = _Writer(network)
     try:
         run = writer.nested(len(network.nodes) - 1, -1, 0)
@@ -57,7 +61,14 @@ class _Writer:
     def __init__(self, network: Network) -> None:
         self.nodes = network.nodes
         places = {INPUT: -1} | {node.name: i for i, node in enumerate(network.nodes)}
-        self.inputs = [tuple(places[name] for name in node.inputs) for node in network.nodes]
+        self.inputs = []
+        for node in network.nodes:
+            if not (node.layer.stems or node.layer.sign) or any(
+                isinstance(reference, Port) for reference in node.inputs
+            ):
+                raise ArchitectureError(f"{node.name}: the notation has no word for this")
+            self.inputs.append(tuple(places[node_of(reference)] for reference in node.inputs))
+        self.shares = {places[node.shares] for node in network.nodes if node.shares}
         self.fork = self._forks()
         self.done = {-1}
         self.explicit: set[int] = set()
@@ -108,11 +119,12 @@ class _Writer:
         return _Run(None, members)
 
     def _joins(self, place: int) -> bool:
-        return isinstance(self.nodes[place].layer, Join)
+        return bool(self.nodes[place].layer.sign)
 
     def text(self, run: _Run) -> str:
         """The text of a run; what is referred to has a name, and what else needs one."""
-        self.explicit = {place for place in _references(run) if place >= 0} | {
+        referred = {place for place in _references(run) if place >= 0}
+        self.explicit = referred | self.shares | {
             i for i, node in enumerate(self.nodes) if not looks_automatic(node.name, node.layer)
         }
         while True:
@@ -161,13 +173,12 @@ class _Writer:
 
     def _word(self, member: _Member, scope: str) -> str:
         node = self.nodes[member.place]
-        if isinstance(node.layer, Join):
-            sign = SIGNS[node.layer.kind]
+        if sign := node.layer.sign:
             inside = self._inside(member.place, scope)
             branches = f" {sign} ".join(" ".join(self._words(b, inside)) for b in member.branches)
             word = f"[{branches}]" if sign == "|" else f"({branches})"
         else:
-            word = write_word(node.layer)
+            word = f"=/{node.shares}" if node.shares else write_word(node.layer)
         if member.place in self.explicit:
             here = node.name.startswith(scope)
             word = f"{node.name[len(scope) :] if here else f'/{node.name}'}: {word}"

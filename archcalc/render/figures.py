@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from archcalc.profiling import Pass, Profile
+    from archcalc.timings import Pass, Profile
 
 MOST: Final = 40  # bars that can be told apart; of more layers, the longest
 LIMITS: Final = {"compute": COLOURS[0], "memory": COLOURS[1], "launch": COLOURS[2]}
@@ -28,7 +28,7 @@ def profile(found: Profile, form: str) -> bytes:
 
     footer = (
         f"{found.device}, torch {found.release}; medians of {passes(found)}; "
-        f"a step {milliseconds(found.step.median)} ms, {found.batch / found.step.median:,.1f} "
+        f"a step {milliseconds(found.step.median)} ms, {found.case.batch / found.step.median:,.1f} "
         "examples a second"
     )
     return drawn(12, max(4.5, 1.6 + 0.19 * rows), heading(found), footer, draw, form)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Source
+from archcalc.network import Published, Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ drop.5 fc6: fc-4096 relu
 drop.5 fc7: fc-4096 relu
 fc8: fc-1000
 """
-SOURCE: Final = Source(
+SOURCE: Final = Citation(
     "Krizhevsky, Sutskever, Hinton",
     "ImageNet Classification with Deep Convolutional Neural Networks",
     "NIPS 2012",
     "sec. 3.5 and figure 2",
 )
-ONE_TOWER: Final = Source(
+ONE_TOWER: Final = Citation(
     "Krizhevsky",
     "One weird trick for parallelizing convolutional neural networks",
     "arXiv 1404.5997",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Source
+from archcalc.network import Published, Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ TORCHVISION_CHANGES: Final = (
     ("norm2: lrn", ""),
     ("drop.4", "drop.2"),
 )
-SOURCE: Final = Source(
+SOURCE: Final = Citation(
     "Szegedy et al.", "Going Deeper with Convolutions", "arXiv 1409.4842", "table 1"
 )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from archcalc.network import Source
+from archcalc.network import Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
     from archcalc.network import Network
 
-SOURCE: Final = Source(
+SOURCE: Final = Citation(
     "Szegedy et al.", "Going Deeper with Convolutions", "arXiv 1409.4842", "figure 2"
 )
 INPUT: Final = "32x32x256"

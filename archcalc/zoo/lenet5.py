@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Source
+from archcalc.network import Published, Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ c5: conv5-120 p0 tanh
 f6: fc-84 tanh
 output: fc-10
 """
-SOURCE: Final = Source(
+SOURCE: Final = Citation(
     "LeCun, Bottou, Bengio, Haffner",
     "Gradient-Based Learning Applied to Document Recognition",
     "Proc. IEEE 86(11), 1998",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Source
+from archcalc.network import Published, Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TEXT: Final = "\n".join(
         "pool: gap drop.5 fc: fc-10",
     )
 )
-SOURCE: Final = Source(
+SOURCE: Final = Citation(
     "Zhang, Bengio, Hardt, Recht, Vinyals",
     "Understanding Deep Learning Requires Rethinking Generalization",
     "arXiv 1611.03530",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Source
+from archcalc.network import Published, Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ TORCHVISION: Final = {  # parameters and "GFLOPS" of torchvision's model pages
     "resnet101-torchvision": ("44,549,160", "7.80"),
     "resnet152-torchvision": ("60,192,808", "11.51"),
 }
-SOURCE: Final = Source(
+SOURCE: Final = Citation(
     "He, Zhang, Ren, Sun", "Deep Residual Learning for Image Recognition", "arXiv 1512.03385"
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Source
+from archcalc.network import Published, Citation
 from archcalc.notation import parse
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ MILLIONS: Final = {"vgg11": "133", "vgg13": "133", "vgg16-c": "134", "vgg16": "1
 
 def load(name: str) -> Network:
     """One column of the paper's table 1."""
-    source = Source(
+    source = Citation(
         "Simonyan, Zisserman",
         "Very Deep Convolutional Networks for Large-Scale Image Recognition",
         "arXiv 1409.1556",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from archcalc.count import Number
     from archcalc.receptive import Seen
-    from archcalc.report import Report
+    from archcalc.reports import Report, Row
 
 
 def title(report: Report) -> str:
@@ -33,6 +33,13 @@ def size_in_bytes(value: Number, digits: int = 4) -> Cell:
     return Cell(in_bytes(value, digits), "", value)
 
 
+def field_of(row: Row, what: str) -> str:
+    """:func:`field` in every input that the row sees: ``5``, or ``left 5, right 3``."""
+    if len(row.fields) == 1:
+        return field(row.seen, what)
+    return ", ".join(f"{name} {field(seen, what)}" for name, seen in row.fields.items())
+
+
 def field(seen: Seen, what: str, *, whole: bool = False) -> str:
     """One number where all axes agree (``268``), else one an axis; ``?`` where there is none."""
     if not seen.fields:
@@ -50,5 +57,6 @@ def plain(value: object) -> str:
 def misaligned(report: Report) -> Iterable[str]:
     """A sentence for every join whose branches do not line up."""
     for row in report.rows:
-        if row.seen.misaligned:
-            yield f"Misaligned at {row.name}: {row.seen.misaligned}."
+        for seen in row.fields.values():
+            if seen.misaligned:
+                yield f"Misaligned at {row.name}: {seen.misaligned}."

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archcalc.conventions import CONVENTIONS, MACS
-from archcalc.count import Number, exact
-from archcalc.infer import Step
-from archcalc.network import Node
+from archcalc.count import Number
+from archcalc.counters import counters
+from archcalc.counters.base import MACS
 from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
 from archcalc.render.views.common import title
+from archcalc.reports import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archcalc.conventions import Convention, Term
+    from archcalc.counters.base import Counter, Term
     from archcalc.render.table import Block
-    from archcalc.report import Report
+    from archcalc.reports import Report
 
 
-def counted(report: Report, rule: Convention) -> list[Block]:
+def counted(report: Report, rule: Counter) -> list[Block]:
     """Every layer's count by a convention: our MACs, each further term, the workings, the sum."""
     rows: list[tuple[Cell, ...]] = []
     whole: Number = 0
@@ -45,14 +45,14 @@ def counted(report: Report, rule: Convention) -> list[Block]:
     return [Table(heading, columns, tuple(rows), tuple(footer), (rule.rule,))]
 
 
-def counted_data(report: Report, rule: Convention) -> dict[str, Any]:
+def counted_data(report: Report, rule: Counter) -> dict[str, Any]:
     """The same as JSON-ready data."""
     found = _terms(report, rule)
     layers = [
         {
             "name": name,
-            "count": _plain(_sum(terms)),
-            "terms": {term.cause: _plain(term.amount.value) for term in terms},
+            "count": plain(_sum(terms)),
+            "terms": {term.cause: plain(term.amount.value) for term in terms},
         }
         for name, _, terms in found
     ]
@@ -65,14 +65,14 @@ def counted_data(report: Report, rule: Convention) -> dict[str, Any]:
         "releases": list(rule.releases),
         "unit": rule.unit,
         "layers": layers,
-        "total": _plain(_sum(term for _, _, terms in found for term in terms)),
+        "total": plain(_sum(term for _, _, terms in found for term in terms)),
     }
 
 
 def conventions() -> list[Block]:
     """All conventions and their rules."""
     columns = (Column("convention"), Column("whose"), Column("its unit"))
-    rules = CONVENTIONS.values()
+    rules = counters()
     rows = tuple((text(rule.name), text(_who(rule)), text(rule.unit)) for rule in rules)
     notes = tuple(f"{rule.name}, beside the MACs: {rule.rule}" for rule in rules)
     return [Table("Conventions: how one MAC becomes many numbers", columns, rows, (), notes)]
@@ -85,21 +85,17 @@ def conventions_data() -> dict[str, Any]:
         "schema": "archcalc.conventions/1",
         "conventions": [
             {**{name: getattr(rule, name) for name in names}, "releases": list(rule.releases)}
-            for rule in CONVENTIONS.values()
+            for rule in counters()
         ],
     }
 
 
-def _terms(report: Report, rule: Convention) -> list[tuple[str, Number, list[Term]]]:
-    found = []
-    for row in report.rows:
-        if row.layer is None:
-            continue
-        step = Step(Node(row.name, row.layer, ()), row.inputs, row.output)
-        terms = rule.terms(step, report.batch)
-        if terms:
-            found.append((row.name, rule.ours(step, report.batch), terms))
-    return found
+def _terms(report: Report, rule: Counter) -> list[tuple[str, Number, list[Term]]]:
+    return [
+        (step.name, rule.ours(step, report.batch), terms)
+        for step in report.case.steps
+        if (terms := rule.terms(step, report.batch))
+    ]
 
 
 def _sum(terms: Iterable[Term]) -> Number:
@@ -109,13 +105,9 @@ def _sum(terms: Iterable[Term]) -> Number:
     return amount
 
 
-def _own(rule: Convention) -> str:
+def _own(rule: Counter) -> str:
     return f"our {MACS}" if rule.scale == 1 else f"our {MACS}, {rule.scale} {rule.unit} each"
 
 
-def _who(rule: Convention) -> str:
+def _who(rule: Counter) -> str:
     return f"{rule.tool} {' to '.join(rule.releases)}" if rule.tool else "archcalc"
-
-
-def _plain(value: Number) -> int | str:
-    return value if isinstance(value, int) else exact(value)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archcalc.layers import Convolution, Join, Window
+from archcalc.layers.window import Window
 from archcalc.receptive import stacking
 from archcalc.render.table import EMPTY, Cell, Column, Table, text, working
-from archcalc.render.views.common import field, misaligned
+from archcalc.render.views.common import field, field_of, misaligned
+from archcalc.reports import WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from archcalc.count import Number
     from archcalc.receptive import Seen
     from archcalc.render.table import Block
-    from archcalc.report import Report, Row
+    from archcalc.reports import Report, Row
 
 
 def receptive_fields(report: Report, *, bare: bool = False) -> list[Block]:
@@ -24,47 +25,47 @@ def receptive_fields(report: Report, *, bare: bool = False) -> list[Block]:
     ``bare`` windows are shown as they were typed, ``5x5/2``, not as convolutions.
     """
     columns = (
-        *(Column("layer"), Column("window"), Column("size", right=True)),
-        *(
-            Column("stride", right=True),
-            Column("padding", right=True),
-            Column("centre", right=True),
-        ),
+        *(Column("layer"), Column("window")),
+        *(Column(way, right=True) for way in WAYS),
         Column("working of the size"),
     )
-    sources = {node.name: node.inputs for node in report.network.nodes}
-    seen = {row.name: row.seen for row in report.rows}
+    seen = {row.name: row.fields for row in report.rows}
     rows = []
     for row in report.rows:
-        before = [seen[name] for name in sources.get(row.name, ())]
-        if before and all(field == row.seen for field in before):
+        before = [seen[value.name] for value in row.step.inputs] if row.step else []
+        if before and all(fields == row.fields for fields in before):
             continue  # sees what its input sees
-        fields = (text(field(row.seen, what)) for what in ("size", "stride", "padding", "centre"))
-        word = row.word if row.layer else ""
+        word = row.word if row.step else ""
         word = word.removeprefix("conv").replace("-1", "", 1) if bare else word
+        fields = (text(field_of(row, way)) for way in WAYS)
         rows.append((text(row.name), text(word), *fields, _grown(row, before)))
     name = report.network.name or "network"
-    title = f"{name}: receptive field in pixels of the input, {report.input}"
+    inputs = " and ".join(str(value.shape) for value in report.case.inputs)
+    title = f"{name}: receptive field in pixels of the input, {inputs}"
     return [Table(title, columns, tuple(rows), (), tuple(misaligned(report)))]
 
 
-def _grown(row: Row, before: Sequence[Seen]) -> Cell:
+def _grown(row: Row, before: Sequence[Mapping[str, Seen]]) -> Cell:
     """``1 + (3 - 1)*1 = 3``, once where all axes are alike."""
-    if isinstance(row.layer, Join):
-        return text("misaligned" if row.seen.misaligned else "union of the branches")
-    if row.layer is None or not before:
+    if len(before) > 1:
+        misaligned = any(seen.misaligned for seen in row.fields.values())
+        return text("misaligned" if misaligned else "union of the branches")
+    if row.step is None or not before:
         return EMPTY
+    (seen,) = before
     counts = [
         field.grown(window)
-        for field, window in zip(before[0].fields, row.layer.windows(row.inputs[0]), strict=False)
+        for fields in seen.values()
+        for field, window in zip(fields.fields, row.step.layer.windows(*row.inputs), strict=False)
         if field is not None and isinstance(window, Window) and len(field.spans) == 1
     ]
-    most = max((len(f.spans) for f in row.seen.fields if f is not None), default=1)
+    patterns = [f for fields in row.fields.values() for f in fields.fields if f is not None]
+    most = max((len(field.spans) for field in patterns), default=1)
     if most > 1:
         return text(f"the most of {most} outputs in turn")
     if len(set(counts)) == 1:
         return working(counts[0])
-    return text(", ".join(found.equation() for found in counts))
+    return text(", ".join(grown.equation() for grown in counts))
 
 
 def stacked(report: Report) -> list[Block]:
@@ -74,9 +75,9 @@ def stacked(report: Report) -> list[Block]:
     size = field(last, "size", whole=True)
     blocks.append(f"Receptive field of the stack: {size}.")
     windows = [
-        row.layer.windows(row.inputs[0])
+        row.layer.windows(*row.inputs)
         for row in report.rows
-        if isinstance(row.layer, Convolution)
+        if row.layer is not None and row.layer.kind == "conv"
     ]
     alike = len(windows) == len(report.rows) - 1 and len(set(windows)) == 1
     if alike and all(w.stride == w.dilation == 1 for w in windows[0] if isinstance(w, Window)):

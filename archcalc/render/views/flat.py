@@ -6,25 +6,29 @@ from typing import TYPE_CHECKING
 
 from archcalc.render.table import EMPTY, Column, Table, text
 from archcalc.render.views.common import title
+from archcalc.reports import WAYS, plain
 
 if TYPE_CHECKING:
     from archcalc.render.table import Block
-    from archcalc.report import Report
+    from archcalc.reports import Report
 
 
 def flat(report: Report) -> list[Block]:
     """Every row and every column of the data, as bare values for a spreadsheet."""
     data = report.to_dict()
     names = [name for name in data["rows"][0] if name != "receptive_field"]
-    fields = ("size", "stride", "padding", "centre")
-    columns = tuple(Column(name) for name in (*names, *(f"receptive_field_{f}" for f in fields)))
+    columns = tuple(Column(name) for name in (*names, *(f"receptive_field_{way}" for way in WAYS)))
     rows = []
-    for row in data["rows"]:
-        seen = row["receptive_field"]
-        sizes = ("x".join("" if v is None else str(v) for v in seen[f]) for f in fields)
-        rows.append(
-            tuple(text("" if row[n] is None else row[n]) for n in names) + tuple(map(text, sizes))
-        )
+    for row, shown in zip(data["rows"], report.rows, strict=True):
+        values = ["" if row[name] is None else row[name] for name in names]
+        for way in WAYS:
+            seen = [[getattr(f, way, None) for f in seen.fields] for seen in shown.fields.values()]
+            values.append(" ".join("x".join(map(_bare, axes)) for axes in seen))
+        rows.append(tuple(map(text, values)))
     totals = tuple(text("total" if n == "name" else data["totals"].get(n, "")) for n in names)
-    blank = (EMPTY,) * len(fields)
+    blank = (EMPTY,) * len(WAYS)
     return [Table(title(report), columns, tuple(rows), (totals + blank,))]
+
+
+def _bare(value: object) -> str:
+    return "" if value is None else str(plain(value))

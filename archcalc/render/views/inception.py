@@ -10,7 +10,7 @@ from archcalc.units import ratio, share
 
 if TYPE_CHECKING:
     from archcalc.render.table import Block
-    from archcalc.report import Report
+    from archcalc.reports import Report
 
 _BRANCHES: Final = (
     ("1x1", "1x1"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archcalc.render.table import Cell, Column, Table, number, text
-from archcalc.render.views.common import field, size_in_bytes
-from archcalc.report import WEIGHTED
+from archcalc.render.views.common import field_of, size_in_bytes
+from archcalc.reports import QUANTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from archcalc.render.table import Block
-    from archcalc.report import Report
+    from archcalc.reports import Report
 
 
 def networks(reports: Iterable[Report]) -> list[Block]:
@@ -28,7 +28,7 @@ def networks(reports: Iterable[Report]) -> list[Block]:
         short = f"{authors}{' et al.' if comma else ''}, {source.venue}" if source else ""
         full = f"{source.authors}, {source.venue}, {source.where}" if source else ""
         return (
-            *(text(report.network.name), text(report.input), number(_layers(report))),
+            *(text(report.network.name), text(report.input), number(report.layers)),
             *(number(totals[name], digits) for name in ("parameters", "macs")),
             text(short if digits else full),
         )
@@ -58,11 +58,10 @@ def compared(reports: Sequence[Report]) -> list[Block]:
 
     rows = [
         line("input", (text(report.input) for report in reports)),
-        line("layers", (number(_layers(report)) for report in reports)),
+        line("layers", (number(report.layers) for report in reports)),
     ]
     for name in ("parameters", "weights", "biases", "macs", "flops", "activations"):
-        label = {"macs": "MACs", "flops": "FLOPs"}.get(name, name)
-        rows.append(line(label, (number(report.totals[name]) for report in reports)))
+        rows.append(line(QUANTITY[name].heading, (number(report.totals[name]) for report in reports)))
     rows += [
         line(
             "parameter memory", (size_in_bytes(r.memory(r.totals["parameters"])) for r in reports)
@@ -71,7 +70,7 @@ def compared(reports: Sequence[Report]) -> list[Block]:
             "activation memory",
             (size_in_bytes(r.activation_memory(r.totals["activations"])) for r in reports),
         ),
-        line("receptive field", (text(field(r.rows[-1].seen, "size")) for r in reports)),
+        line("receptive field", (text(field_of(r.rows[-1], "size")) for r in reports)),
     ]
     note = (
         "MACs, FLOPs and activations for one example; memory at "
@@ -79,7 +78,3 @@ def compared(reports: Sequence[Report]) -> list[Block]:
         "Layers: convolutions and linear layers."
     )
     return [Table("Side by side", columns, tuple(rows), (), (note,))]
-
-
-def _layers(report: Report) -> int:
-    return sum(isinstance(row.layer, WEIGHTED) for row in report.rows)

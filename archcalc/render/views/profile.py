@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from archcalc.notation import write
 from archcalc.render.table import EMPTY, Cell, Column, Table, text
 from archcalc.render.views.common import size_in_bytes
+from archcalc.timings import COMPUTE, LAUNCH, MEASURED, MEMORY
 from archcalc.units import in_bytes, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archcalc.profiling import Pass, Profile, Spread
     from archcalc.render.table import Block
+    from archcalc.timings import Pass, Profile, Spread
 
-LIMITS: Final = ("compute", "memory", "launch")
-MEASURED: Final = "measured here"  # ceilings that are from no data sheet
+LIMITS: Final = (COMPUTE, MEMORY, LAUNCH)
 
 
 def profiled(profile: Profile) -> list[Block]:
@@ -25,9 +26,9 @@ def profiled(profile: Profile) -> list[Block]:
 
 def heading(profile: Profile) -> str:
     """``vgg19, input 224x224x3, batch 8, fp32, training with sgd``."""
-    name = profile.network.name or "network"
+    case, name = profile.case, profile.case.network.name or "network"
     what = f"training with {profile.optimizer}" if profile.train else "forward pass"
-    return f"{name}, input {profile.input}, batch {profile.batch}, {profile.dtype}, {what}"
+    return f"{name}, input {case.input}, batch {case.batch}, {case.dtype}, {what}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -43,7 +44,7 @@ def _whole(profile: Profile) -> Table:
     ceilings = profile.ceilings
     rows = [
         ("time of a step, ms", _spread(profile.step)),
-        ("examples a second", f"{profile.batch / step:,.1f}"),
+        ("examples a second", f"{profile.case.batch / step:,.1f}"),
         ("FLOPs of a step", rounded(profile.flops, 4, " ")),
         ("FLOP/s achieved", _rate(profile.flops / step)),
         ("FLOP/s at most", f"{_rate(ceilings.peak)} ({ceilings.source})"),
@@ -76,15 +77,16 @@ def passes(profile: Profile) -> str:
 
 def _command(profile: Profile) -> str:
     """What was typed, or could have been."""
-    name = profile.network.name or f'"{profile.network}"'
+    case, network = profile.case, profile.case.network
+    name = network.name or f'"{write(network)}"'
     words = ["archcalc profile", name]
     words += ["--train", "--optimizer", profile.optimizer] if profile.train else []
-    if profile.network.input != profile.input:
-        words += ["--input", str(profile.input)]
-    words += ["--device", profile.kind, "--dtype", profile.dtype]
+    if network.input != case.input:
+        words += ["--input", str(case.input)]
+    words += ["--device", profile.kind, "--dtype", case.dtype]
     if profile.kind == "cuda" and profile.ceilings.source == MEASURED:
         words.append("--calibrate")
-    return " ".join([*words, "--batch", str(profile.batch), "--repeats", str(profile.repeats)])
+    return " ".join([*words, "--batch", str(case.batch), "--repeats", str(profile.repeats)])
 
 
 def _layers(profile: Profile) -> Table:

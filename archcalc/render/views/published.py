@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
+from archcalc.reports import QUANTITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archcalc.report import Comparison, Report
-
-_HEADINGS: Final = {"macs": "operations", "neurons": "neurons"}
-
+    from archcalc.reports import Comparison, Report
 
 def published(report: Report, comparisons: Sequence[Comparison]) -> Table:
     """The source's figures beside ours, row by row, with the likely reason of every difference."""
@@ -21,7 +19,7 @@ def published(report: Report, comparisons: Sequence[Comparison]) -> Table:
     found = {(c.published.row, c.published.where, c.published.quantity): c for c in comparisons}
     columns = [Column("row")]
     for quantity in quantities:
-        name = _HEADINGS.get(quantity, quantity)
+        name = QUANTITY[quantity].published or quantity
         columns += [Column(f"published {name}", right=True), Column("ours", right=True), Column("")]
     rows = []
     reasons: dict[str, list[str]] = {}
@@ -40,7 +38,7 @@ def published(report: Report, comparisons: Sequence[Comparison]) -> Table:
     counts = []
     for quantity in quantities:
         same = [c.reproduced for c in comparisons if c.published.quantity == quantity]
-        name = _HEADINGS.get(quantity, quantity)
+        name = QUANTITY[quantity].published or quantity
         counts.append(f"{sum(same)} of {len(same)} {name}")
     notes = [
         f"Reproduced, to one unit of the last printed digit: {', '.join(counts)}.",

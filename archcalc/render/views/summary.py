@@ -6,18 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from archcalc.count import Number, exact
-from archcalc.network import INPUT
-from archcalc.receptive import Seen
 from archcalc.render.table import EMPTY, Cell, Column, Table, text
-from archcalc.render.views.common import field, misaligned, nonzero, size_in_bytes, title
+from archcalc.render.views.common import field_of, misaligned, nonzero, size_in_bytes, title
 from archcalc.render.views.published import published
+from archcalc.reports import QUANTITY
 from archcalc.units import BYTES_OF, in_bytes, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from archcalc.render.table import Block
-    from archcalc.report import Report, Row
+    from archcalc.reports import Report, Row
 
 
 class Line(NamedTuple):
@@ -27,26 +26,27 @@ class Line(NamedTuple):
     layer: str
     output: str
     counts: dict[str, Number]
-    seen: Seen
+    row: Row | None  # the last one in it
     scope: bool = False
 
 
 def _lines(report: Report, depth: int) -> Iterable[Line]:
     """Layers that work in place join the line of the layer they follow, as in ``conv3-64 relu``."""
-    sources = {node.name: node.inputs for node in report.network.nodes}
     lines: list[Line] = []
     end = ""  # the row in which the last line ends
     for row in report.rows:
         counts = row.counts()
-        line = Line(row.name, row.word if row.layer else "", str(row.output), counts, row.seen)
-        scope = "/".join(row.name.split("/")[:depth]) if depth else ""
+        output = " ".join(map(str, row.outputs))
+        line = Line(row.name, row.word if row.step else "", output, counts, row)
+        scope = "/".join((*row.scope, row.name.rpartition("/")[2])[:depth]) if depth else ""
         last = lines[-1] if lines else line
+        fed_by = [value.name for value in row.step.inputs] if row.step else []
         if last.scope and last.name == scope:
             summed = {name: last.counts[name] + value for name, value in counts.items()}
-            lines[-1] = last._replace(counts=summed, output=line.output, seen=row.seen)
+            lines[-1] = last._replace(counts=summed, output=output, row=row)
         elif scope and row.name != scope:
             lines.append(line._replace(name=scope, layer="...", scope=True))
-        elif _follows(row, last, sources.get(row.name) == (end,)):
+        elif _follows(row, last) and fed_by == [end]:
             lines[-1] = last._replace(layer=f"{last.layer} {row.word}")
         else:
             lines.append(line)
@@ -54,13 +54,13 @@ def _lines(report: Report, depth: int) -> Iterable[Line]:
     return lines
 
 
-def _follows(row: Row, last: Line, fed_by_it: bool) -> bool:  # noqa: FBT001
-    """Whether a row can share the line before it."""
+def _follows(row: Row, last: Line) -> bool:
+    """Whether a row can share the line before it, which is a layer's."""
     return (
         row.in_place
-        and fed_by_it
         and not last.scope
-        and last.name != INPUT
+        and last.row is not None
+        and last.row.step is not None
         and str(row.output) == last.output
     )
 
@@ -92,7 +92,8 @@ def _numbers(report: Report, lines: Sequence[Line]) -> Table:
         column = Column("%", right=True)
         return column, lambda line: _percent(line.counts[name], totals[name])
 
-    def quantity(heading: str, name: str, digits: int = 0) -> tuple[Column, Callable[[Line], Cell]]:
+    def quantity(name: str, digits: int = 0) -> tuple[Column, Callable[[Line], Cell]]:
+        heading = QUANTITY[name].short if digits else QUANTITY[name].heading
         return Column(heading, right=True), lambda line: nonzero(line.counts[name], digits)
 
     def memory(digits: int) -> tuple[Column, Callable[[Line], Cell]]:
@@ -102,17 +103,17 @@ def _numbers(report: Report, lines: Sequence[Line]) -> Table:
         return Column("memory", right=True), cell
 
     def seen(what: str, heading: str) -> tuple[Column, Callable[[Line], Cell]]:
-        return Column(heading, right=True), lambda line: text(field(line.seen, what))
+        return Column(heading, right=True), lambda line: _field(line, what)
 
     wide: Spec = [
         (Column("name"), lambda line: text(line.name)),
         (Column("layer"), lambda line: text(line.layer)),
         (Column("output"), lambda line: text(line.output)),
-        quantity("parameters", "parameters"),
+        quantity("parameters"),
         percent("parameters"),
-        quantity("MACs", "macs"),
+        quantity("macs"),
         percent("macs"),
-        quantity("activations", "activations"),
+        quantity("activations"),
         memory(4),
         percent("activations"),
         seen("size", "field"),
@@ -121,11 +122,11 @@ def _numbers(report: Report, lines: Sequence[Line]) -> Table:
     narrow: Spec = [
         (Column("layer"), _named),
         (Column("output"), lambda line: text(line.output)),
-        quantity("param.", "parameters", 3),
+        quantity("parameters", 3),
         percent("parameters"),
-        quantity("MACs", "macs", 3),
+        quantity("macs", 3),
         percent("macs"),
-        quantity("activ.", "activations", 3),
+        quantity("activations", 3),
         memory(3),
         seen("size", "field"),
     ]
@@ -134,14 +135,15 @@ def _numbers(report: Report, lines: Sequence[Line]) -> Table:
 
 
 def _formulas(report: Report, lines: Sequence[Line]) -> Table:
+    def quantity(name: str) -> tuple[Column, Callable[[Line], Cell]]:
+        return Column(QUANTITY[name].heading), lambda line: nonzero(line.counts[name])
+
     wide: Spec = [
         (Column("name"), lambda line: text(line.name)),
         (Column("layer"), lambda line: text(line.layer)),
         (Column("output"), lambda line: text(line.output)),
-        (Column("parameters"), lambda line: nonzero(line.counts["parameters"])),
-        (Column("MACs"), lambda line: nonzero(line.counts["macs"])),
-        (Column("activations"), lambda line: nonzero(line.counts["activations"])),
-        (Column("field", right=True), lambda line: text(field(line.seen, "size"))),
+        *(quantity(name) for name in ("parameters", "macs", "activations")),
+        (Column("field", right=True), lambda line: _field(line, "size")),
     ]
     return _table(report, lines, wide, _notes(report))
 
@@ -162,7 +164,11 @@ def _table(
 
 
 def _total(report: Report) -> Line:
-    return Line("total", "", "", report.totals, Seen(()))
+    return Line("total", "", "", report.totals, None)
+
+
+def _field(line: Line, what: str) -> Cell:
+    return text(field_of(line.row, what)) if line.row is not None else EMPTY
 
 
 def _named(line: Line) -> Cell:

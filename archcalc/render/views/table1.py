@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from archcalc.layers import Linear
+from archcalc.notation import write_word
 from archcalc.render.table import Cell, Column, Table, number, text, working
 from archcalc.units import rounded
 
 if TYPE_CHECKING:
     from archcalc.count import Count
     from archcalc.render.table import Block
-    from archcalc.report import Report, Row
+    from archcalc.reports import Report, Row
 
 
 def table1(report: Report) -> list[Block]:
@@ -37,9 +37,9 @@ def table1(report: Report) -> list[Block]:
 def _label(row: Row) -> str:
     if row.layer is None:
         return "Input"
-    label = "FC" if isinstance(row.layer, Linear) else row.word.split(" ")[0].upper()
-    scope = row.name.rpartition("/")[0]
-    return f"{scope}: {label}" if scope else label
+    # The assignment writes FC alone.
+    label = row.layer.kind if row.layer.kind == "fc" else write_word(row.layer, modifiers=False)
+    return ": ".join([*filter(None, ["/".join(row.scope)]), label.upper()])
 
 
 def _activations(units: Count) -> Cell:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.conventions import CONVENTIONS
 from archcalc.count import exact
+from archcalc.counters import TOOLS
 from archcalc.render.table import EMPTY, Cell, Column, Table, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archcalc.checks import Amount, Cause, Check, Line, Verification
     from archcalc.render.table import Block
-    from archcalc.verification import Cause, Check, Line, Value, Verification
 
 # As the tools themselves write them; fvcore's flop is a MAC, and small.
 NAMES: Final = {
@@ -42,7 +42,7 @@ def verifications(found: Sequence[Verification]) -> list[Block]:
     """Several networks, one table; layers only where something is not explained."""
     names = dict.fromkeys(check.witness for one in found for check in one.checks)
     asked = ",".join(name for name in names if name != "twin")
-    batch = f" --batch {found[0].batch}" if found[0].batch > 1 else ""
+    batch = f" --batch {found[0].case.batch}" if found[0].case.batch > 1 else ""
     made = f"Made by: archcalc verify zoo --against {asked}{batch}"
     blocks: list[Block] = [made, _summary(found, "Ours and theirs")]
     for one in found:
@@ -51,8 +51,8 @@ def verifications(found: Sequence[Verification]) -> list[Block]:
 
 
 def _title(found: Verification) -> str:
-    name = found.network.name or "network"
-    return f"{name}, input {found.input}, batch {found.batch}: ours and theirs"
+    case, name = found.case, found.case.network.name or "network"
+    return f"{name}, input {case.input}, batch {case.batch}: ours and theirs"
 
 
 def _summary(found: Sequence[Verification], title: str) -> Table:
@@ -71,7 +71,7 @@ def _summary(found: Sequence[Verification], title: str) -> Table:
     for one in found:
         head: tuple[Cell, ...] = ()
         if several:
-            head = (text(one.network.name), text(one.input))
+            head = (text(one.case.network.name), text(one.case.input))
         for check in one.checks:
             rows += _rows((*head, text(check.witness), text(_quantity(check))), *_totals(check))
             head = (EMPTY,) * len(head)
@@ -80,7 +80,7 @@ def _summary(found: Sequence[Verification], title: str) -> Table:
     notes = [f"Witnesses: {', '.join(tools)}."]
     if any(check.witness == "gradient" for check in checks):
         notes.append(CUT)
-    notes += dict.fromkeys(f"{c.note}." for c in checks if c.witness in CONVENTIONS and c.note)
+    notes += dict.fromkeys(f"{c.note}." for c in checks if c.witness in TOOLS and c.note)
     return Table(title, columns, tuple(rows), (), tuple(notes))
 
 
@@ -148,5 +148,5 @@ def _is_text(lines: Sequence[Line]) -> bool:
     return any(isinstance(line.ours, str) for line in lines)
 
 
-def _value(value: Value) -> Cell:
+def _value(value: Amount) -> Cell:
     return number(value) if isinstance(value, int) else text(value)

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from archcalc.count import count, total
-from archcalc.layers import (
-    AdaptivePool,
-    Convolution,
-    GlobalPool,
-    Pool,
-    TransposedConvolution,
-)
 from archcalc.layers.base import per_axis
+from archcalc.layers.convolution import Filters
+from archcalc.layers.pooling import Pool
 from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
 from archcalc.render.views.common import title
+from archcalc.shape import AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archcalc.render.table import Block
-    from archcalc.report import Report, Row
-
-AXES: Final = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-
+    from archcalc.reports import Report, Row
 
 def workings(report: Report) -> list[Block]:
     """For every layer: its filters, its output size, and each count with its working."""
@@ -73,7 +66,7 @@ def _workings(row: Row) -> Iterable[tuple[str, Cell]]:
 def geometry(row: Row) -> str:
     """``96 filters of 11x11x3, stride 4, padding 0``."""
     layer = row.layer
-    if not isinstance(layer, Convolution | TransposedConvolution | Pool):
+    if not isinstance(layer, Filters | Pool):
         return ""
     shape = row.inputs[0]
     windows = layer.windows(shape)
@@ -95,13 +88,15 @@ def geometry(row: Row) -> str:
 
 def output_sizes(row: Row) -> Iterable[tuple[str, Cell]]:
     """How each axis of the output comes out of the input's, once where all are alike."""
-    if row.layer is None or not isinstance(
-        row.layer, Convolution | TransposedConvolution | Pool | AdaptivePool | GlobalPool
-    ):
+    if row.layer is None or not row.output.sizes:
         return
     shape = row.inputs[0]
-    pairs = zip(row.layer.windows(shape), shape.sizes, strict=True)
-    counts = [window.outputs(size) for window, size in pairs]
+    counts = [
+        window.outputs(size)
+        for window, size in zip(row.layer.windows(*row.inputs), shape.sizes, strict=False)
+    ]
+    if not counts:
+        return
     if len(set(counts)) == 1 and len(counts) > 1:
         yield " and ".join(AXES[len(counts)]), working(counts[0])
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from archcalc.witnesses.base import leaves
+from archcalc.counters.base import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,9 +31,10 @@ class Marks:
         """What was there before a layer ran is not its own."""
         self.seen.update(v.grad_fn for v in values if isinstance(v, torch.Tensor) and v.grad_fn)
 
-    def claim(self, name: str, y: torch.Tensor) -> None:
-        """Mark all nodes behind an output that nobody has claimed yet."""
-        waiting = [y.grad_fn] if y.grad_fn is not None else []
+    def claim(self, name: str, outputs: Any) -> None:  # noqa: ANN401 - a tensor, or several
+        """Mark all nodes behind outputs that nobody has claimed yet."""
+        tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+        waiting = [y.grad_fn for y in tensors if y.grad_fn is not None]
         while waiting:
             node = waiting.pop()
             if node in self.seen:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from archcalc.witnesses.backward import Marks
+from archcalc.counters.base import backpropagate
+from archcalc.counters.marks import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archcalc.bridge.twin import Twin
+    from archcalc.measure.twin import Twin
 
 
 class CpuMoment:
@@ -50,12 +51,12 @@ class Times(NamedTuple):
     backward: dict[str, float]
 
 
-def layers(model: Twin, x: torch.Tensor) -> Times:
+def layers(model: Twin, *inputs: torch.Tensor) -> Times:
     """One pass in which every layer is timed; the backward one too, where gradients are enabled.
 
     A layer's backward time is that of the autograd nodes which it made.
     """
-    moment = moments(x)
+    moment = moments(inputs[0])
     spans: list[tuple[str, Any, Any]] = []
     back: list[tuple[str, Any]] = []  # when each node of a layer begins and, next, when it ends
 
@@ -63,15 +64,14 @@ def layers(model: Twin, x: torch.Tensor) -> Times:
         back.append((name, moment()))
 
     marks = Marks(mark, mark)
-    y = x
+    steps = model.outputs(*inputs)  # which looks up what it needs before the clock starts
     start = moment()
-    for name, y in model.outputs(x):
+    for name, y in steps:  # noqa: B007 - the last one is needed
         spans.append((name, start, moment()))
         marks.claim(name, y)
         start = moment()
-    if y.requires_grad:
-        y.sum().backward()
-    synchronize(x)
+    backpropagate(y)
+    synchronize(inputs[0])
     times = Times(
         {name: end.since(start) for name, start, end in spans}, dict.fromkeys(model.names, 0.0)
     )

@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_leaves
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from archcalc.bridge.twin import Twin
+    from archcalc.measure.twin import Twin
 
 
-def kept(model: Twin, x: torch.Tensor) -> dict[str, int]:
+def kept(model: Twin, *inputs: torch.Tensor) -> dict[str, int]:
     """Bytes that each layer is the first to keep for the backward pass, in the model's own mode.
 
     Memory is counted once, however many tensors lie in it; parameters and buffers, which are there
@@ -36,7 +36,7 @@ def kept(model: Twin, x: torch.Tensor) -> dict[str, int]:
 
     found = {}
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        for name, _ in model.outputs(x):
+        for name, _ in model.outputs(*inputs):
             found[name], new = new, 0
     return found
 

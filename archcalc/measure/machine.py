@@ -1,4 +1,4 @@
-"""Floor 8: the machine that something is measured on: its name, its devices, its free memory."""
+"""The machine that something is measured on: its name, its devices, its free memory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from archcalc.memory import memory
 from archcalc.units import in_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from archcalc.infer import Step
+    from archcalc.case import Case
 
 DEVICES: Final = ("cpu", "cuda", "meta")
 DTYPES: Final = {
@@ -87,7 +87,7 @@ def _is_short(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def running(dtype: str, batch: int) -> Iterator[None]:
+def running(case: Case) -> Iterator[None]:
     """Run a network inside, and say in one line what torch refuses to run.
 
     Raises:
@@ -98,19 +98,13 @@ def running(dtype: str, batch: int) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         if isinstance(error, StatedError) or _is_short(error):
             raise
-        fact = f"torch does not run this in {dtype} at batch {batch}: {error}"
+        fact = f"torch does not run this in {case.dtype} at batch {case.batch}: {error}"
         raise MeasurementError(fact) from error
 
 
 @contextlib.contextmanager
 def fitting(
-    steps: Sequence[Step],
-    batch: int,
-    device: str,
-    dtype: str = "fp32",
-    *,
-    train: bool = False,
-    optimizer: str = "sgd",
+    case: Case, device: str, *, train: bool = False, optimizer: str = "sgd"
 ) -> Iterator[None]:
     """Run a network inside only where its memory is there, and say it in one line where not.
 
@@ -120,7 +114,7 @@ def fitting(
     if device == "meta":
         yield
         return
-    need = memory(steps, batch, dtype, train=train, optimizer=optimizer, device=device).peak
+    need = memory(case, train=train, optimizer=optimizer, device=device).peak
     there = free(device)
     fact = f"this needs {in_bytes(need)} and more on the {device}"
     if there is not None and need > there:

@@ -5,21 +5,48 @@ from __future__ import annotations
 import logging
 import warnings
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from archcalc.count import product
+from archcalc.counters.base import (
+    PLANE,
+    Reading,
+    Term,
+    averages_adaptively,
+    each,
+    leaves,
+    release,
+    times,
+    untouched,
+)
+from archcalc.counters.base import Counter as CountingTool
 from archcalc.errors import MeasurementError
-from archcalc.witnesses.base import Reading, leaves, release, untouched
+from archcalc.layers.normalization import BatchNorm, GroupNorm, LayerNorm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import torch
     from torch import nn
 
-DEVICES: Final = ("cpu", "cuda")  # its traces need values: it fails on the meta device
+    from archcalc.case import Step
 
 
-def read(model: nn.Module, x: torch.Tensor) -> Reading:
+def _extras(step: Step) -> Iterator[Term]:
+    """``fvcore/nn/flop_count.py`` and ``jit_handles.py``."""
+    layer, units = step.layer, step.shapes[0].units
+    if isinstance(layer, BatchNorm):
+        factor = 2 if layer.affine else 1
+        yield Term(f"batch norm, {factor} per unit", times(factor, units))
+    if isinstance(layer, LayerNorm | GroupNorm):
+        factor = 5 if layer.affine else 4
+        name = "layer" if isinstance(layer, LayerNorm) else "group"
+        yield Term(f"{name} norm, {factor} per unit", product(factor, units))
+    if averages_adaptively(layer) and len(step.output.sizes) == PLANE:
+        yield Term("adaptive average pooling, 1 per input unit", units)
+
+
+def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     """``flops`` and ``activations`` of a forward pass, and ``parameters``.
 
     Both counts are taken by fvcore's own rules from one of its traces: a trace is a forward pass,
@@ -36,7 +63,7 @@ def read(model: nn.Module, x: torch.Tensor) -> Reading:
 
         logging.getLogger("fvcore").setLevel(logging.ERROR)
         model.eval()
-        flops, activations = FlopCountAnalysis(model, (x,)), ActivationCountAnalysis(model, (x,))
+        flops, activations = FlopCountAnalysis(model, inputs), ActivationCountAnalysis(model, inputs)
         names = {*flops._op_handles, *activations._op_handles}  # noqa: SLF001 - they have no other door
         for name in names:
             handles = {
@@ -74,3 +101,17 @@ def _both(handles: dict[str, Callable[..., Any] | None]) -> Callable[..., Counte
         return found
 
     return handle
+
+
+COUNTER = CountingTool(
+    "fvcore",
+    "flops",
+    'Its "flop" is a MAC. Batch norm adds 2 per unit (1 without parameters), layer and '
+    "group norm 5 (4), adaptive average pooling of images 1 per input unit.",
+    each(_extras),
+    tool="fvcore.nn.FlopCountAnalysis",
+    package="fvcore",
+    releases=("0.1.5.post20221221",),
+    devices=("cpu", "cuda"),  # its traces need values: it fails on the meta device
+    readings=(read,),
+)

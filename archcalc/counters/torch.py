@@ -6,26 +6,24 @@ node to the next, as torch loses sight of modules whose input needs no gradient.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-from archcalc.witnesses.backward import watched
-from archcalc.witnesses.base import Reading, leaves, release, untouched
+from archcalc.counters.base import Counter, Reading, backpropagate, leaves, release, untouched
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
-DEVICES: Final = ("meta", "cpu", "cuda")
 
-
-def read(model: nn.Module, x: torch.Tensor) -> Reading:
+def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     """FLOPs of a forward pass: ``flops``."""
+    import torch  # noqa: PLC0415 - who has a model has loaded it
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+
     with untouched(model):
         model.eval()
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(x)
+            model(*inputs)
     counts, root = counter.get_flop_counts(), type(model).__name__
     forward = {
         path: sum(counts.get(f"{root}.{path}" if path else root, {}).values())
@@ -34,8 +32,13 @@ def read(model: nn.Module, x: torch.Tensor) -> Reading:
     return _reading("flops", forward, counter.get_total_flops())
 
 
-def read_backward(model: nn.Module, x: torch.Tensor) -> Reading:
+def read_backward(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     """FLOPs of a backward pass: ``backward_flops``. The input needs no gradient."""
+    import torch  # noqa: PLC0415 - who has a model has loaded it
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+
+    from archcalc.counters.marks import watched  # noqa: PLC0415 - loads torch
+
     backward = dict.fromkeys(leaves(model), 0)
     mark = 0
 
@@ -49,12 +52,24 @@ def read_backward(model: nn.Module, x: torch.Tensor) -> Reading:
     with untouched(model), torch.enable_grad(), FlopCounterMode(display=False) as counter:
         model.eval()
         with watched(model, before, after):
-            y = model(x)
+            y = model(*inputs)
         forward = counter.get_total_flops()
-        if y.requires_grad:
-            y.sum().backward()
+        backpropagate(y)
     return _reading("backward_flops", backward, counter.get_total_flops() - forward)
 
 
 def _reading(quantity: str, layers: dict[str, int], total: int) -> Reading:
     return Reading("torch", release("torch"), {quantity: layers}, {quantity: total})
+
+
+COUNTER = Counter(
+    "torch",
+    "FLOPs",
+    "Nothing; every operator without a formula counts zero.",
+    scale=2,
+    tool="torch.utils.flop_counter.FlopCounterMode",
+    package="torch",
+    releases=("2.6", "2.15"),
+    devices=("meta", "cpu", "cuda"),
+    readings=(read, read_backward),
+)

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import torch
 from torch import nn
 
-from archcalc.bridge.twin import module
+from archcalc.counters import torch as flop_counter
+from archcalc.counters.base import Reading, leaves, release
 from archcalc.errors import MeasurementError
-from archcalc.layers import Join
-from archcalc.witnesses import flop_counter
-from archcalc.witnesses.base import Reading, leaves, release
+from archcalc.measure.twin import module
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.infer import Step
-    from archcalc.network import Network
-    from archcalc.shape import Shape
+    from archcalc.case import Case
 
 MODELS: Final = {
     "alexnet-torchvision": "alexnet",
@@ -36,7 +31,7 @@ class _Key(NamedTuple):
     output: tuple[int, ...]
 
 
-def read(network: Network, steps: Sequence[Step], shape: Shape) -> tuple[Reading, str]:
+def read(case: Case) -> tuple[Reading, str]:
     """``flops`` and ``parameters`` by our layers' names, and a note on how they were matched.
 
     torchvision calls its layers otherwise and runs branches in another order. A module of theirs is
@@ -46,6 +41,7 @@ def read(network: Network, steps: Sequence[Step], shape: Shape) -> tuple[Reading
         MeasurementError: torchvision has no such network, or only for another input.
     """
     installed = release("torchvision")
+    network, shape = case.network, case.input
     if network.name not in MODELS or shape != network.input:
         raise MeasurementError(
             f"torchvision has no {network.name or 'such network'} for {shape}; "
@@ -66,7 +62,7 @@ def read(network: Network, steps: Sequence[Step], shape: Shape) -> tuple[Reading
         leaf.register_forward_hook(lambda _, __, y, path=path: keep(path, y))
     x = torch.zeros(1, shape.channels, *shape.sizes, device="meta")  # type: ignore[arg-type]
     counted = flop_counter.read(model, x)
-    ours = _ours(steps)
+    ours = _ours(case)
     found: dict[str, dict[str, int]] = {"flops": {}, "parameters": {}}
     pairs = []
     for path, leaf in leaves(model).items():
@@ -86,15 +82,14 @@ def read(network: Network, steps: Sequence[Step], shape: Shape) -> tuple[Reading
     return Reading("torchvision", installed, found, totals), f"matched by shape: {', '.join(pairs)}"
 
 
-def _ours(steps: Sequence[Step]) -> dict[_Key, list[str]]:
+def _ours(case: Case) -> dict[_Key, list[str]]:
     keys: dict[_Key, list[str]] = {}
-    for step in steps:
-        if isinstance(step.node.layer, Join):
-            continue
+    for step in case.steps:
         with torch.device("meta"):
-            leaf = module(step.node.layer, step.inputs[0])
-        output = (step.output.channels, *step.output.sizes)
-        keys.setdefault(_key(leaf, output), []).append(step.node.name)  # type: ignore[arg-type]
+            leaf = module(step.layer, step.shapes)
+        if leaf is not None:
+            output = (step.output.channels, *step.output.sizes)
+            keys.setdefault(_key(leaf, output), []).append(step.name)  # type: ignore[arg-type]
     return keys
 
 

@@ -1,0 +1,37 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from archcalc.layers.base import Layer, TorchModule
+from archcalc.layers.passes import Needs
+from archcalc.layers.pieces import Stem, decimal
+
+if TYPE_CHECKING:
+    from archcalc.layers.passes import Operation
+    from archcalc.shape import Shape
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Each value is zero with this probability while training; nothing happens afterwards."""
+
+    kind: ClassVar[str] = "drop"
+    stems: ClassVar = {"drop": Stem("drop.5")}
+    in_place: ClassVar[bool] = True
+    probability: float = decimal("probability", 1, default=0.5, always=True)
+
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002 - any shape
+        """While nobody trains, or nothing is dropped."""
+        return not (train and self.probability)
+
+    def needs(self, operation: Operation) -> Needs:
+        """What it multiplies by: a value a unit on a CPU, whether it stays on a GPU."""
+        width = 1 if operation.device == "cuda" else operation.size
+        return Needs((operation.extra("mask", operation.made // operation.size * width),))
+
+    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
+        """``nn.Dropout``."""
+        return TorchModule("Dropout", (self.probability,))

@@ -1,0 +1,107 @@
+"""What a layer's forward and backward pass hold beside its inputs, output and parameters.
+
+The rules are those of ``derivatives.yaml`` in PyTorch's sources, compared with what torch really
+keeps by a test. Scratch memory of kernels ("workspace") is the library's own business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from archcalc.count import integer
+
+if TYPE_CHECKING:
+    from archcalc.shape import Shape
+
+INDEX: Final = 8  # bytes in which max pooling remembers where a maximum was
+STATISTIC: Final = 4  # bytes of a mean or an inverse deviation on a GPU, where values are shorter
+
+
+class Kept(NamedTuple):
+    """A tensor that autograd keeps from the forward pass for the backward pass.
+
+    Attributes:
+        what: ``input``, ``output``, ``indices``, ...
+        storage: which memory it lies in; tensors that share it are paid for once.
+        size: bytes of that memory.
+    """
+
+    what: str
+    storage: str
+    size: int
+
+
+class Needs(NamedTuple):
+    """The memory of an operation beside its inputs, its output, their gradients and parameters.
+
+    Attributes:
+        kept: for the backward pass.
+        forward: bytes that its forward pass makes and lets go: how much more there is on the way
+            than at the end.
+        backward: the same of its backward pass.
+    """
+
+    kept: tuple[Kept, ...] = ()
+    forward: int = 0
+    backward: int = 0
+
+
+class Operation(NamedTuple):
+    """A layer as torch runs it: a sum of three is two operations.
+
+    Attributes:
+        name: of the layer; with a number behind it for all but the last operation of a layer.
+        inputs: the shapes that it reads, for one example.
+        output: the shape that it makes.
+        reads: the memory in which each input lies.
+        makes: the memory in which its output lies.
+        wanted: whether a gradient flows back to each input.
+        graded: whether it is part of the backward pass.
+        train: whether the network is in training mode.
+        batch: examples at once.
+        size: bytes of a value.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    name: str
+    inputs: tuple[Shape, ...]
+    output: Shape
+    reads: tuple[str, ...]
+    makes: str
+    wanted: tuple[bool, ...]
+    graded: bool
+    train: bool
+    batch: int
+    size: int
+    device: str
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """Bytes of each input."""
+        return tuple(self.bytes_of(shape) for shape in self.inputs)
+
+    @property
+    def made(self) -> int:
+        """Bytes of the output."""
+        return self.bytes_of(self.output)
+
+    @property
+    def statistic(self) -> int:
+        """Bytes of a mean or an inverse deviation."""
+        return max(self.size, STATISTIC) if self.device == "cuda" else self.size
+
+    def bytes_of(self, shape: Shape) -> int:
+        """Bytes of a tensor of the whole batch."""
+        return integer(shape.units.value) * self.batch * self.size
+
+    def input(self, place: int = 0, what: str = "input") -> Kept:
+        """An input, to be kept."""
+        return Kept(what, self.reads[place], self.read[place])
+
+    def result(self) -> Kept:
+        """The output, to be kept."""
+        return Kept("output", self.makes, self.made)
+
+    def extra(self, what: str, size: int) -> Kept:
+        """Something that the operation makes beside its output, to be kept."""
+        return Kept(what, f"{self.name}:{what}", size)
