@@ -5,7 +5,7 @@ What loads torch is imported when it is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from archcalc.case import Case
 from archcalc.errors import ArchitectureError
@@ -38,7 +38,9 @@ def network_of(what: Network | str) -> Network:
     if isinstance(what, str):
         return load(what)
     kind = type(what)
-    fact = f"archcalc reads networks in its notation, not objects of {kind.__module__}.{kind.__name__}"
+    fact = (
+        f"archcalc reads networks in its notation, not objects of {kind.__module__}.{kind.__name__}"
+    )
     raise ArchitectureError(fact, hint='e.g. "32x32x3 conv3-64 x2 pool2 fc-10", or a Network')
 
 
@@ -177,15 +179,15 @@ def twin(
 
 
 def _drawn(result: Any) -> object:  # noqa: ANN401 - any result
-    from archcalc import render  # noqa: PLC0415 - only who draws needs it
+    from archcalc.render import drawing, views  # noqa: PLC0415 - only who draws needs it
 
-    return render.drawing(render.views.of(result))
+    return drawing(views.of(result))
 
 
 def _html(result: Any) -> str:  # noqa: ANN401 - any result
-    from archcalc import render  # noqa: PLC0415 - likewise
+    from archcalc.render import fragment, views  # noqa: PLC0415 - likewise
 
-    return render.fragment(render.views.of(result))
+    return fragment(views.of(result))
 
 
 Result.drawn, Result.html = staticmethod(_drawn), staticmethod(_html)

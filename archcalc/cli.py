@@ -12,9 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from archcalc import __version__, zoo
+from archcalc.api import report as report_on
 from archcalc.errors import ArchitectureError, StatedError, meant, nearest, printable, quoted
 from archcalc.load import load
-from archcalc.api import report as report_on
 from archcalc.notation import parse, stems
 from archcalc.render import FORMATS, render, views
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
@@ -333,8 +333,8 @@ def _is_stack(words: Sequence[str]) -> bool:
     """Whether bare windows were typed, and no network."""
     if len(words) == 1 and (zoo.find(words[0]) or Path(words[0]).exists()):
         return False
-    stems = [re.match(r"[a-z]*", word) for word in words]
-    layers = {stem[0] for stem in stems if stem} & {*stems()} - {"pool", "avgpool"}
+    beginnings = [re.match(r"[a-z]*", word) for word in words]
+    layers = {stem[0] for stem in beginnings if stem} & {*stems()} - {"pool", "avgpool"}
     return not layers and bool(words) and re.match(r"[0-9]|(avg)?pool[0-9]", words[0]) is not None
 
 

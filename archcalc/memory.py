@@ -175,7 +175,8 @@ def operations(case: Case, *, train: bool, device: str) -> list[Planned]:
                 size,
                 device,
             )
-            outputs, sizes = (name,), (operation.made,)
+            outputs: tuple[str, ...] = (name,)
+            sizes: tuple[int, ...] = (operation.made,)
             if len(step.outputs) > 1:
                 outputs = tuple(value.name for value in step.outputs)
                 sizes = tuple(operation.bytes_of(value.shape) for value in step.outputs)

@@ -19,7 +19,7 @@ from archcalc.render.deliver import to_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from archcalc.verification import Verification
+    from archcalc.checks import Verification
 
 app = typer.Typer(
     name="archcalc",
@@ -68,9 +68,9 @@ def verify(
     need("verify", "verify", "torch")
     examples = whole(batch, "--batch")
     deliverable(format, output)
-    from archcalc.render.views.verification import verification, verifications  # noqa: PLC0415
     from archcalc.api import verify  # noqa: PLC0415
     from archcalc.measure.verification import installed  # noqa: PLC0415 - loads torch
+    from archcalc.render.views.verification import verification, verifications  # noqa: PLC0415
 
     everything = words == ["zoo"]
     networks = [zoo.load(name) for name in zoo.NAMES] if everything else [one(words)]

@@ -17,7 +17,7 @@ from archcalc.units import BYTES_OF
 
 if TYPE_CHECKING:
     from archcalc.case import Case, Step
-    from archcalc.memory import Kept
+    from archcalc.layers.passes import Kept
 
 
 class Device(NamedTuple):

@@ -112,7 +112,7 @@ def test_modules(text, expected):
     *_, leaf = leaves(model).values()
     assert _plain(repr(leaf)) == _plain(expected)
     y = model.eval()(torch.zeros(2, model.input.channels, *model.input.sizes))
-    out = parse(text).report().rows[-1].output
+    out = report(parse(text)).rows[-1].output
     assert tuple(y.shape) == (2, out.channels, *out.sizes)
 
 
@@ -411,7 +411,7 @@ def test_a_blank_is_full_of_zeros():
     model = blank(network, network.input, "cpu", torch.float32)
     assert all(not tensor.any() for tensor in (*model.parameters(), *model.buffers()))
     counted = sum(parameter.numel() for parameter in model.parameters())
-    assert counted == network.report().totals["parameters"]
+    assert counted == report(network).totals["parameters"]
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -452,11 +452,11 @@ def test_torchvision(name):
     found = verify(network, against=["torchvision"])
     assert found.explained, found.complaint()
     flops, parameters = found.checks[2:]
-    totals = network.report().totals
+    totals = report(network).totals
     assert (flops.quantity, parameters.quantity) == ("flops", "parameters")
     assert flops.theirs == 2 * totals["macs"]
     assert parameters.theirs == totals["parameters"]
-    own = [row for row in network.report().rows if row.cost and row.cost.parameters.value]
+    own = [row for row in report(network).rows if row.cost and row.cost.parameters.value]
     assert parameters.note.count(" = ") == len(own) == len(parameters.lines)
     assert {line.name for line in parameters.lines} == {row.name for row in own}
 

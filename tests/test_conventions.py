@@ -29,7 +29,7 @@ EVERYTHING += "conv1-6 nobias relu6 fc-5 bn relu"
 
 def total(name, network, input=None, batch=1):  # noqa: A002 - as everywhere
     """What a convention makes of a network."""
-    steps = infer(network, network.report(input).input)
+    steps = infer(network, report(network, input).input)
     rule = convention(name)
     return sum(term.amount.value for step in steps for term in rule.terms(step, batch))
 
@@ -186,7 +186,7 @@ def test_json_adds_up(capsys, name, batch):
 
 def test_json_has_formulas_as_text():
     """Where a size is a letter, counts are formulas as text."""
-    data = counted_data(parse("HxWx3 conv3-4").report(), convention("torchinfo"))
+    data = counted_data(report(parse("HxWx3 conv3-4")), convention("torchinfo"))
     assert data["layers"] == [
         {
             "name": "conv1",

@@ -234,7 +234,7 @@ def test_work_adds_up(network):
     """Forward FLOPs are the report's; whatever moves anything moves its output at least."""
     steps = infer(network, network.input)
     works = [roofline.forward(step, 3, "bf16") for step in steps]
-    assert sum(work.flops for work in works) == 3 * network.report().totals["flops"]
+    assert sum(work.flops for work in works) == 3 * report(network).totals["flops"]
     for step, work in zip(steps, works, strict=True):
         assert work.bytes == 0 or work.bytes > 2 * 3 * step.output.units.value
         assert work.bytes > 0 or write_word(step.node.layer) == "flatten"
@@ -469,7 +469,7 @@ def test_measured_memory_of_a_forward_pass():
     found = measured(batch=3, dtype="bf16")
     assert found.measured[2:5] == found.predicted[2:5] == (0, 0, {})
     assert found.measured[:2] == found.predicted[:2]
-    assert found.measured.weights == 2 * found.network.report().totals["parameters"]
+    assert found.measured.weights == 2 * report(found.network).totals["parameters"]
 
 
 @pytest.mark.usefixtures("quick")

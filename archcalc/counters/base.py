@@ -19,7 +19,6 @@ from archcalc.errors import MeasurementError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    import torch
     from torch import nn
 
     from archcalc.case import Step
@@ -181,7 +180,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     Mode, hooks, attributes, parameters, gradients, the values of buffers, and torch's random state
     on every device are put back, also where something raises.
     """
-    import torch  # noqa: PLC0415 - who has a model has loaded it
+    import torch
 
     kept = [(module, module.__dict__.copy(), _tables(module)) for module in model.modules()]
     wanted = [(p, p.requires_grad, p.grad) for p in model.parameters()]

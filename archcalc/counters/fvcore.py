@@ -55,7 +55,7 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     installed = release("fvcore")
     with untouched(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.jit, which fvcore is built on
-        from fvcore.nn import (  # noqa: PLC0415 - only who asks for it needs it
+        from fvcore.nn import (
             ActivationCountAnalysis,
             FlopCountAnalysis,
             parameter_count,
@@ -63,7 +63,10 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
 
         logging.getLogger("fvcore").setLevel(logging.ERROR)
         model.eval()
-        flops, activations = FlopCountAnalysis(model, inputs), ActivationCountAnalysis(model, inputs)
+        flops, activations = (
+            FlopCountAnalysis(model, inputs),
+            ActivationCountAnalysis(model, inputs),
+        )
         names = {*flops._op_handles, *activations._op_handles}  # noqa: SLF001 - they have no other door
         for name in names:
             handles = {

@@ -116,7 +116,7 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
 
 
 def _by_module(model: nn.Module, x: torch.Tensor) -> dict[str, int]:
-    import torch  # noqa: PLC0415 - who has a model has loaded it
+    import torch
     from ptflops import pytorch_engine as engine  # noqa: PLC0415 - see above
 
     called: list[int] = []  # what patched functions count, as they are called

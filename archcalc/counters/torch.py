@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     """FLOPs of a forward pass: ``flops``."""
-    import torch  # noqa: PLC0415 - who has a model has loaded it
-    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
     with untouched(model):
         model.eval()
@@ -34,8 +34,8 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
 
 def read_backward(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     """FLOPs of a backward pass: ``backward_flops``. The input needs no gradient."""
-    import torch  # noqa: PLC0415 - who has a model has loaded it
-    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
     from archcalc.counters.marks import watched  # noqa: PLC0415 - loads torch
 

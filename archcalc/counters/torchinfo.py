@@ -49,7 +49,7 @@ def _extras(step: Step) -> Iterator[Term]:
 def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     """``mult_adds`` of a forward pass and ``parameters``."""
     installed = release("torchinfo")
-    import torchinfo  # noqa: PLC0415 - only who asks for it needs it
+    import torchinfo
 
     with untouched(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -29,7 +29,7 @@ class _WholeMap(Layer):
 
     def averaging(self) -> Layer:
         """An average."""
-        return replace(self, reduction="average")
+        return replace(self, reduction="average")  # type: ignore[call-arg] # both have it
 
 
 @dataclass(frozen=True)

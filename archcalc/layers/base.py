@@ -95,7 +95,9 @@ class Layer:
     def required(cls) -> frozenset[str]:
         """The fields that a word has to say."""
         return frozenset(
-            one.name for one in fields(cls) if one.default is MISSING or one.metadata["piece"].always
+            one.name
+            for one in fields(cls)
+            if one.default is MISSING or one.metadata["piece"].always
         )
 
     def letters(self) -> frozenset[str]:
@@ -161,7 +163,7 @@ class Layer:
 
     # ------------------------------------------------------------------------------- in torch
 
-    def torch_module(self, *shapes: Shape) -> TorchModule | None:
+    def torch_module(self, *shapes: Shape) -> TorchModule | None:  # noqa: ARG002
         """The module of torch that does the same; None where a function does it, as for joins.
 
         Raises:

@@ -107,11 +107,11 @@ class Filters(Layer):
         if self.groups == 1:
             return
         both = {"input": shape.channels, "output": self.out_channels}
-        known = [channels for channels in both.values() if isinstance(channels, int)]
-        for what, channels in both.items():
-            if isinstance(channels, int) and channels % self.groups:
-                fact = f"{self.groups} groups do not divide {channels} {what} channels"
-                works = divisor_below(math.gcd(*known), self.groups)
+        known = {what: maps for what, maps in both.items() if isinstance(maps, int)}
+        for what, maps in known.items():
+            if maps % self.groups:
+                fact = f"{self.groups} groups do not divide {maps} {what} channels"
+                works = divisor_below(math.gcd(*known.values()), self.groups)
                 raise ArchitectureError(fact, hint=f"g{works} would")
 
 

@@ -30,7 +30,7 @@ class Dropout(Layer):
     def needs(self, operation: Operation) -> Needs:
         """What it multiplies by: a value a unit on a CPU, whether it stays on a GPU."""
         width = 1 if operation.device == "cuda" else operation.size
-        return Needs((operation.extra("mask", operation.made // operation.size * width),))
+        return Needs((operation.further("mask", operation.made // operation.size * width),))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
         """``nn.Dropout``."""

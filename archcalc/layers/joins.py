@@ -6,13 +6,13 @@ import operator
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archcalc.count import Number
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer
 from archcalc.layers.passes import Needs
 from archcalc.shape import Shape
 
 if TYPE_CHECKING:
+    from archcalc.count import Number
     from archcalc.layers.passes import Operation
 
 
@@ -21,7 +21,7 @@ class _Join(Layer):
 
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
-    def torch_module(self, *shapes: Shape) -> None:  # noqa: ARG002
+    def torch_module(self, *shapes: Shape) -> None:
         """None: a function does it."""
 
     def needs(self, operation: Operation) -> Needs:  # noqa: ARG002 - any
@@ -52,7 +52,7 @@ class Concat(_Join):
 
     def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
         """``torch.cat`` along the channels."""
-        import torch  # noqa: PLC0415 - who has tensors has loaded it
+        import torch
 
         return torch.cat(tensors, 1)
 

@@ -56,7 +56,7 @@ class BatchNorm(_Affine):
         """Its input, and a mean and an inverse deviation a channel, which it has in training."""
         channels = integer(operation.output.channels)
         statistics = 2 * channels * operation.statistic if operation.train else 0
-        return Needs((operation.input(), operation.extra("statistics", statistics)))
+        return Needs((operation.input(), operation.further("statistics", statistics)))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
         """``nn.BatchNorm2d`` and so on; of vectors, ``nn.BatchNorm1d``."""
@@ -83,13 +83,11 @@ class LayerNorm(_Affine):
         positions = integer(shape.units.value) // channels
         statistics = 2 * positions * operation.batch * operation.statistic
         copied = operation.made if min(positions, channels) > 1 else 0
-        return Needs((operation.input(), operation.extra("statistics", statistics)), copied)
+        return Needs((operation.input(), operation.further("statistics", statistics)), copied)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
         """``nn.LayerNorm`` over the channels."""
-        return TorchModule(
-            "LayerNorm", (shapes[0].channels,), {"elementwise_affine": self.affine}
-        )
+        return TorchModule("LayerNorm", (shapes[0].channels,), {"elementwise_affine": self.affine})
 
     def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
         """Torch normalizes the last axes, we the channels."""
@@ -120,7 +118,7 @@ class GroupNorm(_Affine):
     def needs(self, operation: Operation) -> Needs:
         """Its input, and a mean and an inverse deviation for each group of each example."""
         statistics = 2 * self.groups * operation.batch * operation.statistic
-        return Needs((operation.input(), operation.extra("statistics", statistics)))
+        return Needs((operation.input(), operation.further("statistics", statistics)))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
         """``nn.GroupNorm``."""
@@ -148,9 +146,9 @@ class LocalResponseNorm(Layer):
             return Needs(forward=max(padded, 2 * made))
         kept = (
             operation.input(),
-            operation.extra("padded squares", padded),
-            operation.extra("sums", made),
-            operation.extra("divisors", made),
+            operation.further("padded squares", padded),
+            operation.further("sums", made),
+            operation.further("divisors", made),
         )
         return Needs(kept, backward=max(4 * made, padded - made))
 

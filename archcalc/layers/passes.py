@@ -102,6 +102,6 @@ class Operation(NamedTuple):
         """The output, to be kept."""
         return Kept("output", self.makes, self.made)
 
-    def extra(self, what: str, size: int) -> Kept:
+    def further(self, what: str, size: int) -> Kept:
         """Something that the operation makes beside its output, to be kept."""
         return Kept(what, f"{self.name}:{what}", size)

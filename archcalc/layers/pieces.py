@@ -80,7 +80,7 @@ class Whole(Piece):
 
 
 class Sizes(Whole):
-    """A whole number for every axis, or one for each: ``3``, ``3x5``; None where that has a sense."""
+    """A whole number for every axis, or one for each: ``3``, ``3x5``; None if ``optional``."""
 
     def __init__(self, what: str, mark: str, smallest: int = 1, *, optional: bool = False) -> None:
         super().__init__(what, mark, smallest)

@@ -92,5 +92,5 @@ def needs_of_pool(reduction: str, operation: Operation, *, mean: bool = False) -
     """Maxima keep where they were, and every pool its input for its size; a mean keeps nothing."""
     if reduction == "max":
         indices = operation.made // operation.size * INDEX  # made though nobody may ask where
-        return Needs((operation.input(), operation.extra("indices", indices)))
+        return Needs((operation.input(), operation.further("indices", indices)))
     return Needs() if mean else Needs((operation.input(),))

@@ -66,7 +66,7 @@ def layers(model: Twin, *inputs: torch.Tensor) -> Times:
     marks = Marks(mark, mark)
     steps = model.outputs(*inputs)  # which looks up what it needs before the clock starts
     start = moment()
-    for name, y in steps:  # noqa: B007 - the last one is needed
+    for name, y in steps:
         spans.append((name, start, moment()))
         marks.claim(name, y)
         start = moment()

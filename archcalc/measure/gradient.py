@@ -17,7 +17,6 @@ from archcalc.case import Case
 from archcalc.count import integer
 from archcalc.errors import ArchitectureError
 from archcalc.measure.twin import twin
-from archcalc.network import Network
 from archcalc.receptive import fields
 from archcalc.shape import AXES, Shape
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archcalc.count import Number
+    from archcalc.network import Network
     from archcalc.receptive import Field
 
 LONGEST: Final = 4096  # an axis of the input is made no longer to have a field inside

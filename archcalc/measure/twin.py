@@ -136,7 +136,9 @@ def _run(
         del y
 
 
-def twin(case: Case, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None) -> Twin:
+def twin(
+    case: Case, *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+) -> Twin:
     """A case as a module, initialized as torch initializes its modules.
 
     Args:
@@ -174,7 +176,7 @@ def blank(case: Case, device: str, dtype: torch.dtype) -> Twin:
 
 
 def tensors(case: Case, make: Any = torch.zeros, **options: Any) -> tuple[torch.Tensor, ...]:  # noqa: ANN401 - as torch.zeros
-    """A batch for every input of a case, ``(batch, channels, *sizes)``, made as torch makes them."""
+    """A batch for every input of a case, ``(batch, channels, *sizes)``, as ``make`` makes it."""
     return tuple(
         make((case.batch, value.shape.channels, *value.shape.sizes), **options)
         for value in case.inputs

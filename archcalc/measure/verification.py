@@ -122,8 +122,13 @@ def _rule(tool: Counter, quantity: str, case: Case) -> Rule:
     if quantity == "parameters":
         return lambda step: _parameters(step, tool)
     if quantity == "activations":  # of convolutions and matrix products
-        return lambda step: (integer(step.output.units.value) * case.batch if _macs(step) else 0, ())
-    return _backward(case) if quantity == "backward_flops" else lambda step: _counted(step, tool, case)
+        return lambda step: (
+            integer(step.output.units.value) * case.batch if _macs(step) else 0,
+            (),
+        )
+    return (
+        _backward(case) if quantity == "backward_flops" else lambda step: _counted(step, tool, case)
+    )
 
 
 def _lines(
@@ -150,9 +155,7 @@ def _lines(
     return tuple(line for line in lines.values() if line.ours or line.theirs or line.causes)
 
 
-def _outside(
-    total: int, paths: Mapping[str, str], counts: Mapping[str, int]
-) -> tuple[Line, ...]:
+def _outside(total: int, paths: Mapping[str, str], counts: Mapping[str, int]) -> tuple[Line, ...]:
     """What a tool counts in total beyond what it counts in layers."""
     outside = total - sum(counts.get(path, 0) for path in set(paths.values()))
     return (Line("outside all layers", 0, outside),) if outside else ()
@@ -223,7 +226,10 @@ def _fields(case: Case) -> Check:
 
 def _torchvision(case: Case) -> Iterator[Check]:
     reading, note = torchvision.read(case)
-    rules: dict[str, Rule] = {"flops": lambda step: (2 * _macs(step), ()), "parameters": _parameters}
+    rules: dict[str, Rule] = {
+        "flops": lambda step: (2 * _macs(step), ()),
+        "parameters": _parameters,
+    }
     paths = {step.name: step.name for step in case.steps}  # it was read by our names
     for quantity, rule in rules.items():
         counts = reading.layers[quantity]

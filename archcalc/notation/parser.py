@@ -132,7 +132,9 @@ class _Layout:
                 if full in self.named:
                     return full
         sign = item.token.text[0]
-        repeats = [name for name in self.named if re.fullmatch(rf"{re.escape(reference)}_\d+", name)]
+        repeats = [
+            name for name in self.named if re.fullmatch(rf"{re.escape(reference)}_\d+", name)
+        ]
         choices = repeats[-1:] or nearest(reference, list(self.named))
         hint = f"did you mean {sign}{choices[0]}?" if choices else ""
         if repeats:

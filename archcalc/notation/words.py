@@ -46,8 +46,12 @@ SYNONYMS: Final = {
     **dict.fromkeys(("leaky", "lrelu"), "leakyrelu"),
     **dict.fromkeys(("globalavgpool", "globalaveragepool", "globalpool"), "gap"),
     **dict.fromkeys(("globalmaxpool",), "gmp"),
-    **{"dropout": "drop", "flat": "flatten", "swish": "silu", "hswish": "hardswish"},
-    **{"hsigmoid": "hardsigmoid", "adaptiveavg": "adaptiveavgpool"},
+    "dropout": "drop",
+    "flat": "flatten",
+    "swish": "silu",
+    "hswish": "hardswish",
+    "hsigmoid": "hardsigmoid",
+    "adaptiveavg": "adaptiveavgpool",
 }
 # Kinds that archcalc does not have, and what comes close in the notation without being the same.
 MISSING: Final = {
@@ -119,17 +123,20 @@ def _pieces(kind: type[Layer], stem: Stem) -> dict[str, tuple[str, Piece]]:
 def write_word(layer: Layer, *, modifiers: bool = True) -> str:
     """The word for a layer, modifiers set apart: ``conv7-64/2 p3``; the kind of a join."""
     kind = type(layer)
-    for text, stem in kind.stems.items():
-        if all(getattr(layer, field) == value for field, value in stem.fixed.items()):
-            break
-    else:
-        return layer.kind
-    word, apart = text, ""
+    said = (
+        (text, stem)
+        for text, stem in kind.stems.items()
+        if all(getattr(layer, field) == value for field, value in stem.fixed.items())
+    )
+    word, stem = next(said, (layer.kind, None))
+    if stem is None:
+        return word
+    apart = ""
     for mark, (field, piece) in _pieces(kind, stem).items():
         value = getattr(layer, field)
         if field not in kind.required() and value == kind.default(field):
             continue
-        if mark in _NAMES_OF and mark in {"", "-", "/"}:
+        if mark in _MARKS.values():
             word += mark + piece.write(value)
         else:
             apart += f" {mark}{piece.write(value)}"

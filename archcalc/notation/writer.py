@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from archcalc.network import Network
 
+
 class _Run(NamedTuple):
     """What stands in a row, and the position that ``@name`` in front of it refers to, if any."""
 
@@ -47,7 +48,9 @@ def write(network: Network) -> str:
     if [each.name for each in network.inputs] != [INPUT] or network.outputs != (
         network.nodes[-1].name,
     ):
-        raise ArchitectureError("the notation has one input, called input, and one output, the last")
+        raise ArchitectureError(
+            "the notation has one input, called input, and one output, the last"
+        )
     writer = _Writer(network)
     try:
         run = writer.nested(len(network.nodes) - 1, -1, 0)
@@ -124,9 +127,11 @@ class _Writer:
     def text(self, run: _Run) -> str:
         """The text of a run; what is referred to has a name, and what else needs one."""
         referred = {place for place in _references(run) if place >= 0}
-        self.explicit = referred | self.shares | {
-            i for i, node in enumerate(self.nodes) if not looks_automatic(node.name, node.layer)
-        }
+        self.explicit = (
+            referred
+            | self.shares
+            | {i for i, node in enumerate(self.nodes) if not looks_automatic(node.name, node.layer)}
+        )
         while True:
             walk = list(self._walk(run, ""))
             drafts = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from archcalc.network import Published, Citation
+from archcalc.network import Citation, Published
 from archcalc.notation import parse
 
 if TYPE_CHECKING:

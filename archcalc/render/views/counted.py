@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archcalc.count import Number
 from archcalc.counters import counters
 from archcalc.counters.base import MACS
 from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
@@ -14,6 +13,7 @@ from archcalc.reports import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from archcalc.count import Number
     from archcalc.counters.base import Counter, Term
     from archcalc.render.table import Block
     from archcalc.reports import Report

@@ -60,8 +60,10 @@ def compared(reports: Sequence[Report]) -> list[Block]:
         line("input", (text(report.input) for report in reports)),
         line("layers", (number(report.layers) for report in reports)),
     ]
-    for name in ("parameters", "weights", "biases", "macs", "flops", "activations"):
-        rows.append(line(QUANTITY[name].heading, (number(report.totals[name]) for report in reports)))
+    rows += [
+        line(QUANTITY[name].heading, [number(report.totals[name]) for report in reports])
+        for name in ("parameters", "weights", "biases", "macs", "flops", "activations")
+    ]
     rows += [
         line(
             "parameter memory", (size_in_bytes(r.memory(r.totals["parameters"])) for r in reports)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from archcalc.reports import Comparison, Report
 
+
 def published(report: Report, comparisons: Sequence[Comparison]) -> Table:
     """The source's figures beside ours, row by row, with the likely reason of every difference."""
     quantities = list(dict.fromkeys(c.published.quantity for c in comparisons))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archcalc.render.table import Block
     from archcalc.reports import Report, Row
 
+
 def workings(report: Report) -> list[Block]:
     """For every layer: its filters, its output size, and each count with its working."""
     rows: list[tuple[Cell, ...]] = []
