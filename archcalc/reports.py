@@ -316,8 +316,7 @@ def _field(seen: Seen) -> dict[str, Any]:
 def _sums(rows: Iterable[Row]) -> dict[str, Number]:
     sums: dict[str, Number] = dict.fromkeys((quantity.name for quantity in QUANTITIES), 0)
     for row in rows:
-        for quantity in QUANTITIES:
-            value = quantity.of(row.cost).value
+        for name, value in row.counts().items():
             if value != 0:
-                sums[quantity.name] = sums[quantity.name] + value
+                sums[name] = sums[name] + value
     return sums

@@ -13,8 +13,8 @@ import time
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from strategies import tangles
 
-from archcalc import Network, write
-from archcalc.verification import Verification, verify
+from archcalc import Network, verify, write
+from archcalc.checks import Verification
 
 CHUNK = 500  # networks of one seed: a failure is found again in no longer than that
 

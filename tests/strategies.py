@@ -31,7 +31,7 @@ from archcalc.layers import (
     TransposedConvolution,
 )
 from archcalc.layers.activation import ACTIVATIONS
-from archcalc.network import INPUT
+from archcalc.network import INPUT, Input
 from archcalc.notation import write_word
 
 settings.register_profile(
@@ -165,6 +165,11 @@ def layers(shape):
 def layers_on_shapes(kind=layers):
     """A layer of that kind, and a shape of suitable axes and channels."""
     return shapes().flatmap(lambda shape: st.tuples(kind(shape), st.just(shape)))
+
+
+def network_on(nodes, shape):
+    """A network of nodes, made for a shape or for any."""
+    return Network(nodes, inputs=(Input(INPUT, shape),))
 
 
 # ------------------------------------------------------------------------- networks that fit
@@ -343,13 +348,13 @@ def _refused(layer, shape):
 def _trimmed(nodes, shape):
     """A network without the nodes that do not lead to the last one."""
     if not nodes:
-        return Network((Node("n0", Dropout(), (INPUT,)),), input=shape)
+        return network_on((Node("n0", Dropout(), (INPUT,)),), shape)
     used, kept = {nodes[-1].name}, []
     for node in reversed(nodes):
         if node.name in used:
             used.update(node.inputs)
             kept.append(node)
-    return Network(tuple(reversed(kept)), input=shape)
+    return network_on(tuple(reversed(kept)), shape)
 
 
 # ------------------------------------------------------------------- graphs that need not fit
@@ -381,7 +386,7 @@ def graphs(draw, most=9):
     loose = [name for name in names if name not in used]
     if len(loose) > 1:
         nodes.append(Node("end", Concat(), tuple(loose)))
-    return Network(tuple(nodes), input=draw(st.none() | shapes()))
+    return network_on(tuple(nodes), draw(st.none() | shapes()))
 
 
 @st.composite

@@ -39,6 +39,7 @@ _OTHERS: Final = {
     **dict.fromkeys(("Layer", "Identity", "Parameter", "TorchModule"), "base"),
     **dict.fromkeys(("Window", "TransposedWindow", "AdaptiveWindow", "Span"), "window"),
 }
+__all__ = [*FAMILY, *_OTHERS, "kinds"]  # noqa: PLE0604 - all are names
 
 
 def kinds() -> Iterator[type[Layer]]:
@@ -53,7 +54,3 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class of this package
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     return getattr(import_module(f"archcalc.layers.{file}"), name)
-
-
-def __dir__() -> list[str]:
-    return [*FAMILY, *_OTHERS, "kinds"]

@@ -81,13 +81,14 @@ def parse_word(word: str) -> Layer:
         ArchitectureError: with the nearest valid spelling.
     """
     for kind in kinds():  # a file of layers is read only where those before it have no such word
-        for text, stem in kind.stems.items():
+        for text in sorted(kind.stems, key=len, reverse=True):  # relu6 before relu
             if word.startswith(text) and (match := _PIECES.fullmatch(word, len(text))):
-                return _layer(word, kind, text, stem, match)
+                return _layer(word, kind, text, match)
     raise ArchitectureError(f"{quoted(word)} is no layer", hint=_suggestion(word))
 
 
-def _layer(word: str, kind: type[Layer], text: str, stem: Stem, match: re.Match[str]) -> Layer:
+def _layer(word: str, kind: type[Layer], text: str, match: re.Match[str]) -> Layer:
+    stem = kind.stems[text]
     texts = {_MARKS[name]: match[name] for name in _MARKS if match[name] is not None}
     for mark, value, switch in _MODIFIER.findall(match["modifiers"]):
         if (mark or switch) in texts:
@@ -120,6 +121,7 @@ def _pieces(kind: type[Layer], stem: Stem) -> dict[str, tuple[str, Piece]]:
     }
 
 
+@lru_cache(maxsize=4096)
 def write_word(layer: Layer, *, modifiers: bool = True) -> str:
     """The word for a layer, modifiers set apart: ``conv7-64/2 p3``; the kind of a join."""
     kind = type(layer)

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import archcalc as ac
+from archcalc import report
 from archcalc.render import views
 
 MINIMAL = """
