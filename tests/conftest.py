@@ -21,9 +21,9 @@ def cheap():
     """
     # Only here, as they load torch.
     from archcalc import profiling  # noqa: PLC0415
-    from training import costs  # noqa: PLC0415
-    from training.datasets import Images  # noqa: PLC0415
-    from training.experiments import batchnorm_dropout  # noqa: PLC0415
+    from training.engine import costs  # noqa: PLC0415
+    from training.engine.datasets import Images  # noqa: PLC0415
+    from training.experiments.batchnorm_dropout import experiment as batchnorm_dropout  # noqa: PLC0415
 
     once, whole = cache(costs.measured), batchnorm_dropout.prepared
 

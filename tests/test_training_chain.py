@@ -11,11 +11,14 @@ import pytest
 from rich.console import Console
 
 from archcalc.cli import run
-from training import chain, cli, progress, ranks, report, runner
+from training import chain, cli
+from training.engine import progress, ranks
+from training.engine.loop import Loop
+from training.engine.record import FILE, Record
 from training.errors import StoppedError, TrainingError
-from training.experiments import batchnorm_dropout, experiment
-from training.loop import Loop
-from training.record import FILE, Record
+from training.experiments import experiment, runner
+from training.experiments.batchnorm_dropout import experiment as batchnorm_dropout
+from training.report import page as report
 
 REAL, PREPARED = chain.PARTS, batchnorm_dropout.prepared  # before any test makes them small
 MINI = (

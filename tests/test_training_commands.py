@@ -20,10 +20,11 @@ from matplotlib.image import imread
 
 import training
 from archcalc.cli import run
-from training import chain, cli, datasets, runner
-from training.experiments import EXPERIMENTS, experiment
+from training import chain, cli
+from training.engine import datasets
+from training.engine.record import DONE, FILE, TASKS, Record
+from training.experiments import EXPERIMENTS, experiment, runner
 from training.options import heading
-from training.record import DONE, FILE, TASKS, Record
 
 MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
 ROWS = (
@@ -392,7 +393,7 @@ def test_tasks_are_listed_and_nothing_is_run(monkeypatch, capsys, listing, name,
     monkeypatch.setattr(runner, "run", None)
     overview = SimpleNamespace(overview=listed)
     monkeypatch.setattr(training, "overview", overview, raising=False)
-    monkeypatch.setitem(sys.modules, "training.overview", overview)
+    monkeypatch.setitem(sys.modules, "training.experiments.overview", overview)
     monkeypatch.setattr(chain, "overview", listed, raising=False)
     line = ["training", name, "--seed", "3", "--device", "cpu", f"--{listing}"]
     assert run(line) == run([*line, "--json"]) == run([*line, "--output", "x"]) == 0

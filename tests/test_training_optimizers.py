@@ -17,12 +17,17 @@ from torch import nn
 from archcalc.cli import run
 from archcalc.render import render
 from archcalc.render.table import Table
-from training import datasets, statistics, streams
-from training.answers import optimizers as answers
-from training.cohort import Cohort, Member
+from training.engine import datasets, statistics, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.losses import cross_entropy
+from training.engine.models import Mlp
+from training.engine.record import plain
+from training.engine.updates import SGD, Adam, RMSpropNesterov
 from training.errors import TrainingError
-from training.experiments import optimizers
-from training.experiments.optimizers import (
+from training.experiments.optimizers import answer as answers
+from training.experiments.optimizers import experiment as optimizers
+from training.experiments.optimizers import figure as figures
+from training.experiments.optimizers.experiment import (
     CRITERIA,
     FORMS,
     METHODS,
@@ -31,11 +36,6 @@ from training.experiments.optimizers import (
     best,
     two_forms,
 )
-from training.figures import optimizers as figures
-from training.losses import cross_entropy
-from training.models import Mlp
-from training.record import plain
-from training.updates import SGD, Adam, RMSpropNesterov
 
 CPU = torch.device("cpu")
 few = settings(max_examples=40, deadline=None, derandomize=True)

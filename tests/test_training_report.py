@@ -22,17 +22,16 @@ from jinja2 import FileSystemLoader
 from PIL import Image
 
 from archcalc.cli import run
-from training import answers, chain, cli, parts, report, runner, statistics
-from training.answers import (
-    claims,
-    cyclical_batch,
-    minigooglenet,
-)
-from training.experiments import experiment
-from training.questions import ASSIGNMENTS
-from training.record import FILE, Record
-from training.report import Page
-from training.sources import Computed, by_name
+from training import answers, chain, cli
+from training.engine import statistics
+from training.engine.record import FILE, Record
+from training.experiments import claims, experiment, parts, runner
+from training.experiments.cyclical_batch import answer as cyclical_batch
+from training.experiments.minigooglenet import answer as minigooglenet
+from training.report import page as report
+from training.report.page import Page
+from training.report.questions import ASSIGNMENTS
+from training.report.sources import Computed, by_name
 
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "tables"

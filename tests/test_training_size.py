@@ -8,9 +8,10 @@ from typing import ClassVar
 import pytest
 
 from archcalc.cli import run
-from training import cli, parts
+from training import cli
+from training.engine.record import Record
 from training.errors import TrainingError
-from training.experiments import EXPERIMENTS, experiment
+from training.experiments import EXPERIMENTS, experiment, parts
 from training.experiments.base import (
     ALL,
     NOT_ASSIGNED,
@@ -21,15 +22,14 @@ from training.experiments.base import (
     one_of,
     smaller,
 )
-from training.experiments.batchnorm_dropout import BatchnormDropout
-from training.experiments.dataset import Dataset
-from training.experiments.dying_relu import DyingRelu
-from training.experiments.init import Init
-from training.experiments.perceptron import Perceptron
+from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
+from training.experiments.dataset.experiment import Dataset
+from training.experiments.dying_relu.experiment import DyingRelu
+from training.experiments.init.experiment import Init
+from training.experiments.perceptron.experiment import Perceptron
 from training.experiments.preset import Preset
-from training.record import Record
-from training.report import Page, Shown
-from training.sources import Run
+from training.report.page import Page, Shown
+from training.report.sources import Run
 
 COMMITTED = Path(__file__).parent.parent / "tables" / "training"
 FIXED = [(name, field) for name in EXPERIMENTS for field in experiment(name).question]

@@ -1,4 +1,4 @@
-"""Floor 4: what an experiment is: a question, its grid as data, what runs, and what comes of it."""
+"""What an experiment is: a question, its grid as data, what runs, and what comes of it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 import numpy as np
 
 from archcalc.errors import meant, quoted
+from training.engine.record import plain
 from training.errors import TrainingError
-from training.record import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from training.loop import Task
-    from training.record import Array
+    from training.engine.loop import Task
+    from training.engine.record import Array
 
 LARGEST: Final = 10**7
 PLACE: Final = {"place": True}  # of a field that says where something is, not what is computed

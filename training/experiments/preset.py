@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
-from training import datasets
-from training.cohort import PRECISIONS
-from training.datasets import Images, Normalization
+from training.engine import datasets
+from training.engine.cohort import PRECISIONS
+from training.engine.datasets import Images, Normalization
 from training.errors import TrainingError
 from training.experiments.base import PLACE, Experiment, choice, counted, whole
 
 if TYPE_CHECKING:
-    from training.record import Array
+    from training.engine.record import Array
 
 COUNTS: Final = ("train", "validation", "test", "classes", "channels")
 FEWEST: Final = 8  # images to learn from
@@ -39,14 +39,15 @@ class Preset(Experiment):
         preset: ``quick``: minutes on two cores; ``reduced``, for MiniGoogLeNet: a quarter of the
             channels, hours on two cores; ``assignment``: what the questions fix; ``full``: more
             methods, rates and seeds.
-        dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
+        dataset: one of :data:`training.engine.datasets.NAMES`, or a ``.npz`` file.
         examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: training images that are held out, drawn with the seed.
         test_examples: the first of the test images; 0 takes all.
         size: pixels of the images' sides, to which they are resized bilinearly.
         batch: the minibatch where it does not change.
         seeds: networks of each way to train.
-        precision: ``fp32``, ``bf16``, or on a GPU ``tf32``, see :class:`training.cohort.Cohort`.
+        precision: ``fp32``, ``bf16``, or on a GPU ``tf32``, see
+            :class:`training.engine.cohort.Cohort`.
         data_dir: where data sets are, or ARCHCALC_DATA; the result does not depend on it.
         seed: of everything that is drawn.
     """
@@ -137,7 +138,7 @@ def prepared(
     """Images to learn from, for validation and for the test, normalized by the first's mean.
 
     Args:
-        dataset: see :func:`training.datasets.load`.
+        dataset: see :func:`training.engine.datasets.load`.
         folder: likewise.
         examples: how many to learn from; 0 is all that are not held out.
         held: training images that are held out.
