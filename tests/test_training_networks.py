@@ -21,13 +21,8 @@ from training.engine.updates import SGD, Adam
 from training.errors import TrainingError
 from training.experiments import runner, words
 from training.experiments.batchnorm_dropout import experiment as batchnorm_dropout
-from training.experiments.batchnorm_dropout.experiment import (
-    PLACEMENTS,
-    VARIANTS,
-    BatchnormDropout,
-    Group,
-    text,
-)
+from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
+from training.experiments.batchnorm_dropout.grid import PLACEMENTS, VARIANTS, Group, text
 
 LENET = "28x28x1 c1: conv5-6 p2 tanh avgpool2 c3: conv5-16 p0 tanh avgpool2 conv5-120 p0 tanh fc-10"
 TEXTS = [

@@ -27,15 +27,9 @@ from training.errors import TrainingError
 from training.experiments.optimizers import answer as answers
 from training.experiments.optimizers import experiment as optimizers
 from training.experiments.optimizers import figure as figures
-from training.experiments.optimizers.experiment import (
-    CRITERIA,
-    FORMS,
-    METHODS,
-    SCORES,
-    Optimizers,
-    best,
-    two_forms,
-)
+from training.experiments.optimizers.experiment import Optimizers, two_forms
+from training.experiments.optimizers.grid import CRITERIA, FORMS, METHODS, SCORES
+from training.experiments.optimizers.summary import best
 
 CPU = torch.device("cpu")
 few = settings(max_examples=40, deadline=None, derandomize=True)

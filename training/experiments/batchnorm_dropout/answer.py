@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from training.engine import datasets
 from training.experiments.base import counted
-from training.experiments.batchnorm_dropout.experiment import (
+from training.experiments.batchnorm_dropout.experiment import MASKS, MEASURED, UNITS, WATCHED
+from training.experiments.batchnorm_dropout.grid import (
     HIDDEN,
     HIDDEN_LAYERS,
     INPUT,
     KINDS,
-    MASKS,
-    MEASURED,
     PLACEMENTS,
     SHARES,
     SIZE,
-    UNITS,
     VARIANTS,
-    WATCHED,
 )
 from training.experiments.claims import brackets, differences, paired, side, told, verdict
 from training.experiments.words import (
@@ -36,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from archcalc.render.table import Block, Table
-    from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
+    from training.experiments.batchnorm_dropout.grid import Grid
     from training.experiments.words import Named
 
 HALF: Final = SHARES.index(0.5)
@@ -47,7 +44,7 @@ PAIRED: Final = {
 }
 
 
-def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator[Named]:
+def blocks(experiment: Grid, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
     groups, pairs = {group["name"]: group for group in results["groups"]}, results["pairs"]
     yield "final", _final(experiment, groups)
@@ -65,7 +62,7 @@ def blocks(experiment: BatchnormDropout, results: Mapping[str, Any]) -> Iterator
     yield from under("where", _where(experiment))
 
 
-def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
+def _final(experiment: Grid, groups: Mapping[str, Any]) -> Table:
     rows = [
         (
             *(VARIANTS[group["variant"]].letter, name),
@@ -101,7 +98,7 @@ def _final(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Table:
     return table(title, headings, rows, notes, words=2)
 
 
-def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+def _coadaptation(experiment: Grid, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 1, the first term."""
     rows = [
         (
@@ -137,7 +134,7 @@ def _coadaptation(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> It
         )
 
 
-def _covariate_shift(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+def _covariate_shift(experiment: Grid, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 1, the second term."""
     if experiment.epochs == 0:
         return
@@ -190,7 +187,7 @@ def _moved(drift: Mapping[str, Any], part: slice) -> list[list[float]]:
     return [*map(list, zip(*(_means(seed[part]) for seed in drift["each"]), strict=True))]
 
 
-def _learnt(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Named]:
+def _learnt(experiment: Grid, groups: Mapping[str, Any]) -> Iterator[Named]:
     """Parts 2 and 3: what batch norm has learnt."""
     headings = ("layer", "of batch norm", "values", "mean", "std", "min", "max")
     notes = (
@@ -216,7 +213,7 @@ def _layer(norm: Mapping[str, Any]) -> str:
     return layer if layer == "input" else layer.upper()
 
 
-def _channels(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+def _channels(experiment: Grid, groups: Mapping[str, Any]) -> Iterator[Block]:
     """Part 2: gamma and beta of every channel, a table a layer."""
     for layer in ("input", "C1", "C3"):
         found = {
@@ -292,7 +289,7 @@ def _gaps(group: Mapping[str, Any]) -> list[float]:
     return [learnt - tested for learnt, tested in zip(*scores, strict=True)]
 
 
-def _placements(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iterator[Block]:
+def _placements(experiment: Grid, groups: Mapping[str, Any]) -> Iterator[Block]:
     """The variance shift, and where dropout may sit."""
     rows = []
     for name, group in groups.items():
@@ -323,7 +320,7 @@ def _placements(experiment: BatchnormDropout, groups: Mapping[str, Any]) -> Iter
     yield table("Variance shift", headings, rows, notes)
 
 
-def _where(experiment: BatchnormDropout) -> Iterator[Block]:
+def _where(experiment: Grid) -> Iterator[Block]:
     """Where everything sits, as the networks' own texts."""
     placed = "".join(f" {name}: {PLACEMENTS[name]}." for name in experiment.dropout_placement)
     yield (

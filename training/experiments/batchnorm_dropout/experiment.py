@@ -1,19 +1,14 @@
-"""What is trained, and what comes of it."""
+"""What is trained and watched, on which images."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import torch
 
-from archcalc import load
-from archcalc.layers import Activation, Convolution, Layer, Linear
-from archcalc.notation.words import write_word
-from training.engine import datasets, losses, probes, schedules, statistics, streams
+from archcalc.layers import Activation
+from training.engine import datasets, losses, probes, schedules, streams
 from training.engine.cohort import Cohort, Member
 from training.engine.data import Augmentation, Data
 from training.engine.datasets import Images, Normalization
@@ -22,217 +17,36 @@ from training.engine.networks import Net
 from training.engine.steps import epochs
 from training.engine.updates import Adam
 from training.errors import TrainingError
-from training.experiments.base import (
-    ALL,
-    PLACE,
-    Experiment,
-    all_of,
-    at_least,
-    choice,
-    exactly,
-    one_of,
-    rows,
-    seeded,
-    spaced,
-    whole,
+from training.experiments.base import seeded
+from training.experiments.batchnorm_dropout import summary
+from training.experiments.batchnorm_dropout.grid import (
+    HIDDEN_LAYERS,
+    INPUT_NORM,
+    SCORES,
+    SHARES,
+    SIZE,
+    WATCHES,
+    Grid,
+    Group,
+    text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from torch import Tensor
 
     from training.engine.record import Array
 
-SIZE: Final = 28  # pixels, which LeNet-5 pads by 2 on all sides
-INPUT: Final = 0.2  # what dropout leaves out of the input
-HIDDEN: Final = 0.5  # and of hidden units
-INPUT_NORM: Final = "input/bn"
 WARMUP: Final = 200  # updates
 WATCHED: Final = 1000  # training images whose distributions are watched
 UNITS: Final = 16  # channels of each layer that are watched
 MEASURED: Final = 10_000  # training images that scores and variances are measured on
-SHARES: Final = (0.0, 0.1, 0.25, 0.5, 0.75)  # of the last hidden layer's units, silenced
 MASKS: Final = 20  # random choices of them
-HIDDEN_LAYERS: Final = ("c1", "c3", "c5", "f6")
-# Behind or in front of whose activations a placement drops.
-DROPPED: Final = {
-    "dense": ("c5", "f6"),
-    "conv": HIDDEN_LAYERS,
-    "before": ("c5", "f6"),
-    "last": ("f6",),
-}
-KINDS: Final = {  # what each batch norm has, and how it is called
-    "gamma": "gamma",
-    "beta": "beta",
-    "mean": "running mean",
-    "var": "running variance",
-}
-# What a layer's weights give, and what its activation reads: behind batch norm, where there is one.
-WATCHES: Final = ("weighted", "read")
-FEW: Final = 16  # channels of a layer, up to which each has its own values in the results
-SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
-class Variant(NamedTuple):
-    """What is put into LeNet-5.
-
-    Args:
-        letter: of the question that it answers.
-        said: in words.
-        norm: whether hidden layers are batch-normalized.
-        drop: whether there is dropout.
-        input: how the input is normalized: ``standard``, ``bn``, or ``bn-pixel``.
-    """
-
-    letter: str
-    said: str
-    norm: bool = False
-    drop: bool = False
-    input: str = "standard"
-
-
-VARIANTS: Final = {
-    "plain": Variant("", "standard normalization alone"),
-    "bn": Variant("a", "standard normalization, batch norm in hidden layers", norm=True),
-    "bn-input": Variant("b", "batch norm of the input's one channel too", norm=True, input="bn"),
-    "bn-pixel": Variant("b", "batch norm of each input pixel too", norm=True, input="bn-pixel"),
-    "dropout": Variant("c", "dropout without batch norm", drop=True),
-    "both": Variant("d", "batch norm in hidden layers and dropout", norm=True, drop=True),
-}
-PLACEMENTS: Final = {
-    "dense": "input, and behind the activations of C5 and F6 (as Krizhevsky et al. 2012)",
-    "conv": "as dense, and behind the activations of C1 and C3 too (Srivastava et al. 2014)",
-    "before": "input, and in front of the batch norms of C5 and F6 (as Li et al. 2019 warn of)",
-    "last": "behind F6's activation alone, after all batch norms (Li et al. 2019)",
-}
-
-
-class Group(NamedTuple):
-    """Networks that differ in nothing but their stream.
-
-    Args:
-        variant: one of :data:`VARIANTS`.
-        placement: one of :data:`PLACEMENTS` where there is dropout, and nothing where there is not.
-    """
-
-    variant: str
-    placement: str = ""
-
-    @property
-    def name(self) -> str:
-        """``both/dense``, ``plain``."""
-        return f"{self.variant}/{self.placement}".rstrip("/")
-
-    @property
-    def what(self) -> Variant:
-        """What is put in."""
-        return VARIANTS[self.variant]
-
-
-# What the paired comparison compares: the first less the second.
-PAIRS: Final = (
-    ("bn", "plain"),
-    ("bn-input", "bn"),
-    ("bn-pixel", "bn"),
-    ("dropout", "plain"),
-    ("dropout", "bn"),
-    ("dropout", "bn-input"),
-    ("both", "bn"),
-    ("both", "dropout"),
-    ("both", "plain"),
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchnormDropout(Experiment):
-    """Every variant, and where it has dropout every placement, trained with several seeds.
-
-    For how long, and with how many seeds, the question does not say: that they are trained.
-
-    Args:
-        dataset: one of :data:`training.engine.datasets.NAMES`, or a ``.npz`` file.
-        variant: some of :data:`VARIANTS`.
-        dropout_placement: some of :data:`PLACEMENTS`.
-        seeds: networks a group; they differ in weights, dropout, and the order of their batches.
-        epochs: passes over the training set.
-        batch: the minibatch.
-        rate: Adam's, at its height: up in 200 updates (or a tenth of all), and down to 0 along half
-            a cosine.
-        augment: random changes of images, such as ``shift2``, see
-            :class:`training.engine.data.Augmentation`; nothing if empty.
-        examples: training images, drawn with the seed from those not held out; 0 takes all.
-        validation: so many training images are held out and stand in for the test set, so that
-            settings can be chosen without it.
-        test_examples: the first of the test images, or of those held out; 0 takes all.
-        data_dir: where data sets are, or ARCHCALC_DATA; the result does not depend on it.
-        seed: of everything that is drawn.
-    """
-
-    name = "batchnorm-dropout"
-    title = "Batch normalization and dropout"
-    question = {
-        "dataset": exactly("mnist"),
-        "variant": all_of("bn", "bn-input", "dropout", "both"),
-        "dropout_placement": one_of("dense", "conv"),  # of the input and of hidden layers
-        "epochs": at_least(1),
-        "examples": ALL,
-        "validation": exactly(0),
-        "test_examples": ALL,
-    }
-    chooses = frozenset({"variant", "dropout_placement", "seeds"})
-    dataset: str = "mnist"
-    variant: tuple[str, ...] = tuple(VARIANTS)
-    dropout_placement: tuple[str, ...] = ("dense",)
-    seeds: int = 10
-    epochs: int = 20
-    batch: int = 128
-    rate: float = 3e-3
-    augment: str = ""
-    examples: int = 0
-    validation: int = 0
-    test_examples: int = 0
-    data_dir: str | None = field(default=None, compare=False, metadata=PLACE)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        datasets.named("--dataset", self.dataset)
-        choice("--variant", self.variant, VARIANTS)
-        choice("--dropout-placement", self.dropout_placement, PLACEMENTS)
-        object.__setattr__(self, "augment", str(Augmentation.read(self.augment)))
-        whole("--seeds", self.seeds, 1, 1000)
-        whole("--epochs", self.epochs, 0, 1000)
-        whole("--batch", self.batch, 2)
-        whole("--examples", self.examples, 0)
-        whole("--validation", self.validation, 0)
-        whole("--test-examples", self.test_examples, 0)
-        if not self.groups():
-            fact = (
-                "--dropout-placement before is in front of batch norms, and dropout alone has none"
-            )
-            raise TrainingError(fact, hint="--variant both has them")
-
-    def groups(self) -> list[Group]:
-        """What is compared, in the order in which it is trained."""
-        found = []
-        for name in self.variant:
-            what = VARIANTS[name]
-            places = self.dropout_placement if what.drop else ("",)
-            found += [Group(name, place) for place in places if place != "before" or what.norm]
-        return found
-
-    def text(self, group: Group) -> str:
-        """The network of a group; letters stand for what only a file of one's own would tell."""
-        if self.dataset in datasets.NAMES:
-            channels = (
-                datasets.SOURCES[self.dataset].size[2] if self.dataset in datasets.SOURCES else 1
-            )
-            return text(group, channels, 10)
-        return text(group, "C", "K")
-
-    def looks(self) -> tuple[int, ...]:
-        """Epochs after which networks are looked at."""
-        return tuple(sorted({*range(min(self.epochs, 50) + 1), *spaced(self.epochs)}))
+class BatchnormDropout(Grid):
+    """What is trained, and what is seen of it."""
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""
@@ -315,106 +129,8 @@ class BatchnormDropout(Experiment):
         return found
 
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """Means and spreads of every group, comparisons in pairs, what was learnt."""
-        groups = [self._group(group, arrays) for group in self.groups()]
-        by_name = {group["name"]: group for group in groups}
-        return {"looks": self.looks(), "groups": groups, "pairs": list(self._pairs(by_name))}
-
-    def _group(self, group: Group, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        def of(what: str) -> Array:
-            return rows(arrays, seeded(group.name, self.seeds), what).astype(np.float64)
-
-        finals = {name: of(name)[:, -1] for name in SCORES}
-        if self.epochs:
-            finals["train_loss"] = of("final_train_loss")
-            finals["train_accuracy"] = of("final_train_accuracy")
-        return {
-            **group._asdict(),
-            "name": group.name,
-            "text": self.text(group),
-            "curves": {
-                name: {"mean": of(name).mean(0), "min": of(name).min(0), "max": of(name).max(0)}
-                for name in SCORES
-            },
-            "learning_loss": of("training_loss").mean(0) if self.epochs else [],
-            "final": {
-                name: {
-                    "mean": statistics.score(name, values),
-                    "std": float(values.std(ddof=1)) if len(values) > 1 else math.nan,
-                    "min": float(values.min()),
-                    "max": float(values.max()),
-                    "each": values,
-                }
-                for name, values in finals.items()
-            },
-            "norms": list(_norms(group, of)),
-            "adjusted": _adjusted(group, of),
-            "drift": {where: _drift(of, where) for where in WATCHES},
-            "correlation": statistics.student(of("correlation")),
-            "silenced": list(map(statistics.proportion, of("silenced").T)),
-            "silenced_each": of("silenced"),
-        }
-
-    def _pairs(self, groups: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Differences of members with the same number."""
-        placement = self.dropout_placement[0]
-        compared = [
-            (Group(a, placement * VARIANTS[a].drop), Group(b, placement * VARIANTS[b].drop))
-            for a, b in PAIRS
-        ]
-        others = [p for p in self.dropout_placement if p != placement]
-        for name in ("dropout", "both"):
-            compared += [(Group(name, other), Group(name, placement)) for other in others]
-        for one, two in compared:
-            if one.name in groups and two.name in groups:
-                ours, theirs = groups[one.name]["final"], groups[two.name]["final"]
-                row: dict[str, Any] = {"one": one.name, "two": two.name}
-                for score in SCORES:
-                    difference = ours[score]["each"] - theirs[score]["each"]
-                    row[score] = statistics.student(difference)
-                yield row
-
-
-def text(group: Group, channels: int | str, classes: int | str) -> str:
-    """LeNet-5 in archcalc's notation, from the zoo, with what a group puts in.
-
-    Args:
-        group: which.
-        channels: of the images; a letter, where they are not known.
-        classes: outputs; likewise.
-    """
-    what, place = group.what, group.placement
-    words = [f"{SIZE}x{SIZE}x{channels}"]
-    if what.input != "standard":
-        words.append(f"{INPUT_NORM}: bn")
-    if what.drop and place != "last":
-        words.append(f"input/drop: {_drop(INPUT)}")
-    nodes = load("lenet5").nodes
-    learnt = ""  # the last layer with weights
-    for node in nodes:
-        layer = node.layer
-        assert isinstance(layer, Layer), "LeNet-5 has no branches"
-        if isinstance(layer, Activation):
-            drop = learnt in DROPPED.get(place, ())
-            if drop and place == "before":
-                words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
-            if what.norm:
-                words.append(f"{learnt}/bn: bn")
-            words.append(write_word(layer))
-            if drop and place != "before":
-                words.append(f"{learnt}/drop: {_drop(HIDDEN)}")
-            continue
-        if isinstance(layer, Convolution | Linear):
-            learnt = node.name
-        if node is nodes[-1]:
-            words.append(f"{node.name}: fc-{classes}")
-        else:
-            words.append(f"{node.name}: {write_word(layer)}")
-    return " ".join(words)
-
-
-def _drop(probability: float) -> str:
-    return f"drop{probability:g}".replace("0.", ".")
+        """See :func:`training.experiments.batchnorm_dropout.summary.summarise`."""
+        return summary.summarise(self, arrays)
 
 
 @lru_cache(maxsize=4)  # two normalizations on each of two devices
@@ -474,56 +190,3 @@ def _fewer(option: str, asked: int, there: Images, what: str) -> None:
     if asked > len(there.x):
         fact = f"{option} {asked}: there are {len(there.x):,} images {what}"
         raise TrainingError(fact, hint="0 takes all")
-
-
-def _norms(group: Group, of: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - arrays by name
-    """What each batch normalization learnt, and how far its variance shifts, over members."""
-    names = [f"{name}/bn" for name in HIDDEN_LAYERS] if group.what.norm else []
-    if group.what.input != "standard":
-        names.insert(0, INPUT_NORM)
-    for name in names:
-        row: dict[str, Any] = {"name": name, "count": of(f"{name}.gamma").shape[1]}
-        for what in KINDS:
-            values = of(f"{name}.{what}")
-            row[what] = {
-                "mean": float(values.mean()),
-                "std": float(values.std()),
-                "min": float(values.min()),
-                "max": float(values.max()),
-                "channels": list(map(statistics.student, values.T)) if row["count"] <= FEW else [],
-            }
-        # a pixel that is never lit has no variance, neither in training nor at test time
-        running, real = of(f"{name}.var"), of(f"{name}.test")
-        live = running > np.quantile(running, 0.5) * 1e-3
-        ratio = np.where(live, real / np.where(live, running, 1), np.nan)
-        row["shift"] = statistics.student(np.nanmean(ratio, 1))
-        yield row
-
-
-def _adjusted(group: Group, of: Any) -> dict[str, Any] | None:  # noqa: ANN401 - arrays by name
-    """What new running statistics change; None without batch norm."""
-    if not group.what.norm:
-        return None
-    return {
-        "accuracy": statistics.proportion(of("adjusted_accuracy")),
-        "gain": statistics.student(of("adjusted_accuracy") - of("test_accuracy")[:, -1]),
-        "loss_gain": statistics.student(of("adjusted_loss") - of("test_loss")[:, -1]),
-    }
-
-
-def _drift(of: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - arrays by name
-    """How far a value moves from look to look, by layer, over members and units.
-
-    ``mean``: by how many standard deviations a unit's mean moves. ``std``: the absolute
-    logarithm of the factor by which its standard deviation changes. ``(looks - 1, layers)``.
-    ``each``: the mean over units alone, ``(members, looks - 1, layers)``.
-    """
-    mean, std = of(f"{where}/mean"), of(f"{where}/std")  # (members, looks, layers, units)
-    moved = np.abs(np.diff(mean, axis=1)) / std[:, :-1]
-    scaled = np.abs(np.diff(np.log(std), axis=1))
-    return {
-        "mean": np.nanmean(moved, (0, 3)),
-        "each": np.nanmean(moved, 3),
-        "std": np.nanmean(scaled, (0, 3)),
-        "percentiles": of(f"{where}/percentiles").mean(0),
-    }

@@ -11,15 +11,8 @@ from archcalc.render.style import COLOURS, STYLES, drawn
 from training.engine import datasets
 from training.engine.probes import PERCENTILES
 from training.experiments.base import rows, seeded
-from training.experiments.batchnorm_dropout.experiment import (
-    HIDDEN_LAYERS,
-    KINDS,
-    MEASURED,
-    PLACEMENTS,
-    SHARES,
-    UNITS,
-    WATCHED,
-)
+from training.experiments.batchnorm_dropout.experiment import MEASURED, UNITS, WATCHED
+from training.experiments.batchnorm_dropout.grid import HIDDEN_LAYERS, KINDS, PLACEMENTS, SHARES
 from training.experiments.style import Arrays, Drawings, Results, filled
 
 if TYPE_CHECKING:
@@ -27,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from training.engine.record import Array
-    from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
+    from training.experiments.batchnorm_dropout.grid import Grid
 
 LEAST: Final = 1e-3  # of the variances that are drawn
 PANELS: Final = {
@@ -38,7 +31,7 @@ PANELS: Final = {
 }
 
 
-def figures(experiment: BatchnormDropout, arrays: Arrays, results: Results) -> Drawings:
+def figures(experiment: Grid, arrays: Arrays, results: Results) -> Drawings:
     """Names and PNGs."""
     groups, looks, seeds = results["groups"], results["looks"], experiment.seeds
     named, normed = {g["name"]: g for g in groups}, [g for g in groups if g["norms"]]

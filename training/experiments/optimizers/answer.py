@@ -11,16 +11,8 @@ from archcalc.render.table import Formula
 from training.engine.updates import AdamW, symbols, traced
 from training.experiments.base import counted
 from training.experiments.claims import UNPROVED, apart, brackets, difference, paired, told, verdict
-from training.experiments.optimizers.experiment import (
-    ASKED,
-    CRITERIA,
-    HIDDEN,
-    INPUT,
-    MASKS,
-    METHODS,
-    PROFILED,
-    SAME,
-)
+from training.experiments.optimizers.experiment import MASKS, PROFILED, SAME
+from training.experiments.optimizers.grid import ASKED, CRITERIA, HIDDEN, INPUT, METHODS
 from training.experiments.words import estimate, interval, listed, percent, short, table, under
 
 if TYPE_CHECKING:
@@ -29,7 +21,7 @@ if TYPE_CHECKING:
     from archcalc.render.table import Block, Table
     from training.engine.equations import Symbol
     from training.engine.updates import Rule
-    from training.experiments.optimizers.experiment import Optimizers
+    from training.experiments.optimizers.grid import Grid
     from training.experiments.words import Named
 
 SAID: Final = {"without": "without dropout", "with": "with dropout"}
@@ -41,7 +33,7 @@ PARTS: Final = {
 }
 
 
-def blocks(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named]:
+def blocks(experiment: Grid, results: Mapping[str, Any]) -> Iterator[Named]:
     """Tables and paragraphs, each under a name."""
     settings = results["settings"]
     for dropout, setting in settings.items():
@@ -69,7 +61,7 @@ def said(method: str) -> str:
     return METHODS[method].said + "*" * (not METHODS[method].asked)
 
 
-def _search(experiment: Optimizers, dropout: str, setting: Mapping[str, Any]) -> Table:
+def _search(experiment: Grid, dropout: str, setting: Mapping[str, Any]) -> Table:
     accuracy, losses = (setting["search"][name] for name in ("val_accuracy", "val_loss"))
     rows = []
     for place, rate in enumerate(setting["search"]["rates"]):
@@ -96,7 +88,7 @@ def _search(experiment: Optimizers, dropout: str, setting: Mapping[str, Any]) ->
 
 
 def _scores(
-    experiment: Optimizers, results: Mapping[str, Any], dropout: str, setting: Mapping[str, Any]
+    experiment: Grid, results: Mapping[str, Any], dropout: str, setting: Mapping[str, Any]
 ) -> Table:
     rows = []
     for method, one in setting["methods"].items():
@@ -180,7 +172,7 @@ def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
             yield name, f"Beside training without dropout {what} {words}."
 
 
-def _beside(experiment: Optimizers, results: Mapping[str, Any], score: str) -> Table:
+def _beside(experiment: Grid, results: Mapping[str, Any], score: str) -> Table:
     """Problems 4.3 and 4.4: a score without and with dropout, a method a line."""
     methods = {dropout: setting["methods"] for dropout, setting in results["settings"].items()}
     of_accuracy = score == "test_accuracy"
@@ -205,7 +197,7 @@ def _beside(experiment: Optimizers, results: Mapping[str, Any], score: str) -> T
 # --------------------------------------------------------------------------------------- time
 
 
-def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named]:
+def _times(experiment: Grid, results: Mapping[str, Any]) -> Iterator[Named]:
     """What whole epochs take, where the record has their times, and where an update's goes."""
     laps = {
         dropout: {name: one["epoch_seconds"] for name, one in setting["methods"].items()}
@@ -219,7 +211,7 @@ def _times(experiment: Optimizers, results: Mapping[str, Any]) -> Iterator[Named
         yield from under("times", _why(profile))
 
 
-def _epochs(experiment: Optimizers, laps: Mapping[str, Any]) -> Iterator[Named]:
+def _epochs(experiment: Grid, laps: Mapping[str, Any]) -> Iterator[Named]:
     """The seconds of whole epochs, and with dropout times without."""
     epochs = counted(experiment.epochs)
     of = f"two hidden layers of {experiment.width:,} units, batch {experiment.batch}"
@@ -330,7 +322,7 @@ def _forms(forms: Mapping[str, Sequence[float]]) -> Iterator[Block]:
 # --------------------------------------------------------------------------------------- equations
 
 
-def _hyperparameters(experiment: Optimizers) -> Table:
+def _hyperparameters(experiment: Grid) -> Table:
     rows = []
     for method in experiment.method:
         rule = experiment.rule(method)
@@ -354,7 +346,7 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def explanation(experiment: Optimizers) -> Iterator[Block]:
+def explanation(experiment: Grid) -> Iterator[Block]:
     """Lab 3, problem 4.1: the equations, as the code has them, and every term of them."""
     yield (
         "Every equation below is what the code of the method does, run on letters in place of "
@@ -369,7 +361,7 @@ def explanation(experiment: Optimizers) -> Iterator[Block]:
     yield from _comparisons()
 
 
-def _terms(experiment: Optimizers, method: str) -> Table:
+def _terms(experiment: Grid, method: str) -> Table:
     rule = experiment.rule(method)
     settings = {**rule.settings(), "rate": "chosen on a grid"}
     rows = []
@@ -415,7 +407,7 @@ def _comparisons() -> Iterator[str]:
     )
 
 
-def explained(experiment: Optimizers) -> dict[str, Any]:
+def explained(experiment: Grid) -> dict[str, Any]:
     """The explanation as plain data."""
     found = {}
     for method in experiment.method:

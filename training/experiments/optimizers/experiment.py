@@ -1,4 +1,4 @@
-"""What is trained, and what comes of it."""
+"""The search, the final networks, and what they cost."""
 
 from __future__ import annotations
 
@@ -7,72 +7,33 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import numpy as np
 import torch
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
-from training.engine import costs, datasets, losses, probes, statistics, streams
+from training.engine import costs, losses, probes, streams
 from training.engine.cohort import UPDATE, Cohort, Member
 from training.engine.data import Data
 from training.engine.datasets import Images
 from training.engine.loop import Task
 from training.engine.models import DROPOUT, Mlp
 from training.engine.steps import epochs
-from training.engine.updates import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    NAdam,
-    RMSprop,
-    RMSpropNesterov,
-    Rule,
-)
-from training.errors import TrainingError
-from training.experiments.base import (
-    ALL,
-    NOT_ASSIGNED,
-    Fixed,
-    all_of,
-    choice,
-    counted,
-    distinct,
-    exactly,
-    rows,
-    seeded,
-    whole,
-)
-from training.experiments.preset import COUNTS, PRESET, Preset, prepared
+from training.experiments.optimizers import summary
+from training.experiments.optimizers.grid import FORMS, SCORES, WATCHED, Grid
+from training.experiments.preset import prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor
 
     from training.engine.record import Array
 
-PIXELS: Final = 32
-UNITS: Final = 1000  # of each hidden layer, in the assignment
-EPOCHS: Final = 200  # likewise
-BATCH: Final = 128  # likewise
 SEARCHER: Final = 2**20  # the number of networks that search, which no final one has
-INPUT: Final = 0.2  # what dropout leaves out of the input
-HIDDEN: Final = 0.5  # and of hidden units
-DECADES: Final = tuple(10.0**n for n in range(-5, 2))
-HALVES: Final = tuple(float(f"{10.0 ** (n / 2):.2g}") for n in range(-10, 3))
-START: Final = HALVES[2:7]  # 1e-4 to 1e-2; where the best lies at an end, there are more
 MEASURED: Final = 5000  # training images that networks are scored on while they learn
-WATCHED: Final = ("val_loss", "val_accuracy")  # in the search
-LOSS, TRAINING = "learning_loss", "training_loss"  # as it learns: in results, in records
-SCORES: Final = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-DROPPED: Final = ("without", "with")
-SETTINGS: Final = {"without": "plain", "with": "dropout"}  # in the names of tasks
 SAME: Final = 1000  # test images on which both forms of dropout are compared
 MASKS: Final = 30  # random choices of units whose outputs are averaged
 WARM: Final = 2  # updates before those that are profiled
@@ -81,176 +42,8 @@ PROFILED: Final = "adam"  # whose update is taken apart
 PRODUCTS: Final = ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm")
 
 
-class Method(NamedTuple):
-    """A way to learn.
-
-    Args:
-        said: its name in words.
-        rule: with its hyperparameters, save the L2 penalty and the rate.
-        asked: whether the assignment names it; else it is a reference.
-    """
-
-    said: str
-    rule: Rule
-    asked: bool = True
-
-
-METHODS: Final = {
-    "adagrad": Method("AdaGrad", Adagrad()),
-    "rmsprop": Method("RMSProp", RMSprop(alpha=0.9)),
-    "rmsprop-nesterov": Method("RMSProp + Nesterov", RMSpropNesterov(rho=0.9, alpha=0.9)),
-    "adadelta": Method("AdaDelta", Adadelta(rho=0.9)),
-    "adam": Method("Adam", Adam()),
-    "nadam": Method("NAdam", NAdam(), asked=False),
-    "adamw": Method("AdamW", AdamW(), asked=False),
-    "sgd-nesterov": Method(
-        "SGD + Nesterov momentum", SGD(momentum=0.9, nesterov=True), asked=False
-    ),
-}
-ASKED: Final = tuple(name for name, method in METHODS.items() if method.asked)
-ASSIGNMENT: Final = {
-    "method": ASKED,
-    "widen": 6,
-    "examples": 0,
-    "validation": 5000,
-    "test_examples": 0,
-    "size": PIXELS,
-    "width": UNITS,
-    "rate": START,
-    "search_epochs": 5,
-    "epochs": EPOCHS,
-    "seeds": 1,
-    "precision": "fp32",
-}
-
-
-class Criterion(NamedTuple):
-    """What a method can be best by.
-
-    Args:
-        said: in words.
-        highest: whether more is better.
-    """
-
-    said: str
-    highest: bool = False
-
-
-CRITERIA: Final = {
-    "learning_loss": Criterion("training loss, as it learns"),
-    "train_loss": Criterion("training loss, all units at work"),
-    "test_loss": Criterion("test loss"),
-    "test_accuracy": Criterion("test accuracy", highest=True),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Optimizers(Preset):
-    """Methods, the grid of their rates, and how long they learn; see also :class:`Preset`.
-
-    Args:
-        method: some of :data:`METHODS`.
-        dropout: ``without``, ``with``, or both.
-        rate: the grid, the same for all methods.
-        widen: so many more rates are tried beyond an end of the grid where a method's best one
-            lies at that end.
-        search_epochs: epochs of every method with every rate.
-        epochs: of every method with the rate that it does best with, over all training images.
-        width: units of each of the two hidden layers.
-        weight_decay: of the L2 penalty, in the gradient of weights and biases (coupled). AdamW,
-            whose decay is decoupled, has its own, 0.01.
-    """
-
-    name = "optimizers"
-    title = "Adaptive methods"
-    question = {
-        "dataset": exactly("cifar10"),
-        "examples": ALL,
-        "test_examples": ALL,
-        "size": exactly(PIXELS),
-        "width": exactly(UNITS),
-        "batch": exactly(BATCH),
-        "epochs": exactly(EPOCHS),
-        "method": all_of(*ASKED),
-        "dropout": all_of(*DROPPED),
-        "weight_decay": Fixed("above 0", lambda penalty: penalty > 0),
-    }
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "quick": {
-            "method": tuple(METHODS),
-            "widen": 0,
-            "examples": 3000,
-            "validation": 1000,
-            "test_examples": 2000,
-            "size": 16,
-            "width": 250,
-            "rate": DECADES,
-            "search_epochs": 6,
-            "epochs": 15,
-            "seeds": 3,
-            "precision": "fp32",
-        },
-        "assignment": ASSIGNMENT,
-        "full": ASSIGNMENT
-        | {"method": tuple(METHODS), "widen": 0, "rate": HALVES, "search_epochs": 40, "seeds": 3},
-    }
-    chooses = frozenset({"preset", "method", "dropout", "rate", "widen", "seeds", "precision"})
-    dataset: str = "cifar10"
-    batch: int = BATCH
-    method: tuple[str, ...] = PRESET
-    dropout: tuple[str, ...] = DROPPED
-    rate: tuple[float, ...] = PRESET
-    widen: int = PRESET
-    search_epochs: int = PRESET
-    epochs: int = PRESET
-    width: int = PRESET
-    weight_decay: float = 1e-4
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        choice("--method", self.method, METHODS)
-        choice("--dropout", self.dropout, DROPPED)
-        distinct("--rate", self.rate)
-        object.__setattr__(self, "rate", tuple(sorted(self.rate)))
-        object.__setattr__(self, "dropout", tuple(one for one in DROPPED if one in self.dropout))
-        whole("--widen", self.widen, 0, 100)
-        whole("--search-epochs", self.search_epochs, 1, 10_000)
-        whole("--epochs", self.epochs, 1, 10_000)
-        whole("--width", self.width, 1, 100_000)
-        if not 0 <= self.weight_decay < math.inf:
-            raise TrainingError(f"--weight-decay: {self.weight_decay:g} is no penalty")
-
-    def rule(self, method: str) -> Rule:
-        """A method's rule, with the L2 penalty."""
-        rule = METHODS[method].rule
-        if isinstance(rule, AdamW):
-            return rule
-        return replace(rule, weight_decay=self.weight_decay)
-
-    # ------------------------------------------------------------------- how it is written
-
-    def full(self) -> str:
-        """The assignment."""
-        return f"archcalc training {self.name} --preset assignment"
-
-    def short(self) -> str:
-        """What was trained, in a line below a figure."""
-        images = f"{self.examples + self.validation:,}" if self.examples else "all"
-        smaller = "" if self.assignment else f"; {NOT_ASSIGNED}"
-        return (
-            f"{datasets.title(self.dataset)}, {images} training images, {self.size}x{self.size}, "
-            f"{self.width:,} units a hidden layer, {counted(self.epochs)}, {self._seeds()}{smaller}"
-        )
-
-    def text(self, dropout: str, channels: int, classes: int) -> str:
-        """The network in archcalc's notation."""
-        first, behind = (f"drop{p:g} ".replace("0.", ".") for p in (INPUT, HIDDEN))
-        if dropout == "without":
-            first = behind = ""
-        hidden = f"fc-{self.width} relu {behind}"
-        return f"{self.size}x{self.size}x{channels} flatten {first}{hidden}{hidden}fc-{classes}"
-
-    # ------------------------------------------------------------------- what is trained
+class Optimizers(Grid):
+    """What is trained, and what it costs."""
 
     def tasks(self) -> tuple[Task, ...]:
         """The search without and with dropout; then every method with the rate that it chose."""
@@ -261,70 +54,6 @@ class Optimizers(Preset):
         self.sets()  # what is not there is said before anything is kept
         searches = [self._search(dropout, arrays) for dropout in self.dropout]
         return (*searches, *(self._final(dropout, arrays) for dropout in self.dropout))
-
-    def having(self, has: Callable[[str], bool]) -> Optimizers | None:
-        """The methods that are trained with as many seeds as most, without and with dropout."""
-        parts = []
-        for dropout in {self.dropout, *((one,) for one in self.dropout)}:
-            for seeds in range(1, self.seeds + 1):
-                methods = tuple(
-                    method
-                    for method in self.method
-                    if all(has(task) for one in dropout for task in self.final(one, method, seeds))
-                )
-                parts.append((len(methods) * len(dropout), seeds, dropout, methods))
-        count, seeds, dropout, methods = max(parts)
-        if not count:
-            return None
-        return replace(self, seeds=seeds, dropout=dropout, method=methods)
-
-    def final(self, dropout: str, method: str, seeds: int | None = None) -> list[str]:
-        """The tasks of a method's networks: ``adam/plain/seed0``, ..."""
-        return seeded(f"{method}/{SETTINGS[dropout]}", seeds or self.seeds)
-
-    def searched(self, dropout: str, method: str, rate: float | None = None) -> str:
-        """The task of a rate that is tried, ``search/adam/plain/0.001``, or where all lie."""
-        place = f"search/{method}/{SETTINGS[dropout]}"
-        return place if rate is None else f"{place}/{rate:g}"
-
-    def grid(self, dropout: str, method: str, arrays: Mapping[str, Array]) -> tuple[float, ...]:
-        """The rates that are tried for a method, with those beyond the grid that have to be.
-
-        As long as the best of all is the lowest or the highest, one more is tried there, as far
-        from it as the grid's are from one another in the mean.
-        """
-        rates = list(self.rate)
-        gaps = len(rates) - 1
-        factor = (rates[-1] / rates[0]) ** (1 / gaps) if gaps else 1.0
-        for end in (0, -1):
-            for _ in range(self.widen if gaps else 0):
-                best = self.best_rate(dropout, method, arrays, rates)
-                if best != rates[end]:  # or not all are tried yet
-                    break
-                more = rates[end] * factor if end else rates[end] / factor
-                rates.insert(len(rates) if end else 0, float(f"{more:.2g}"))
-        return tuple(rates)
-
-    def best_rate(
-        self,
-        dropout: str,
-        method: str,
-        arrays: Mapping[str, Array],
-        rates: Sequence[float],
-    ) -> float | None:
-        """The rate that a method does best with; None as long as not all of some are tried.
-
-        The one with the highest accuracy on the held-out images after the search's last epoch; of
-        two with the same, the one with the lower loss. What has diverged is not chosen.
-        """
-        names = [self.searched(dropout, method, rate) for rate in rates]
-        if any(f"{name}/{what}" not in arrays for name in names for what in WATCHED):
-            return None
-        loss, accuracy = (rows(arrays, names, what)[:, -1].astype(np.float64) for what in WATCHED)
-        whole_ones = np.isfinite(loss)
-        score = np.where(whole_ones, accuracy, -1.0)
-        lost = np.where(whole_ones, loss, np.inf)
-        return rates[int(np.lexsort((lost, -score))[0])]
 
     def _search(self, dropout: str, arrays: Mapping[str, Array]) -> Task:
         grids = {method: self.grid(dropout, method, arrays) for method in self.method}
@@ -394,8 +123,6 @@ class Optimizers(Preset):
         """The sets on a device."""
         return in_rows(*self.drawn(str(device)))
 
-    # ------------------------------------------------------------------- what it costs
-
     def forecast(self, device: str) -> str:
         """Parameters, FLOPs and memory, as archcalc predicts them."""
         counts = self.counts()
@@ -444,101 +171,9 @@ class Optimizers(Preset):
         parts["rest"] = max(wall - sum(parts.values()), 0.0)
         return {name: value / UPDATES[device.type] for name, value in parts.items()}
 
-    # ------------------------------------------------------------------- what comes of it
-
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """The search, the chosen rates, curves and scores of all, who is best by what."""
-        counts = dict(zip(COUNTS, map(int, arrays["counts"]), strict=True))
-        text = {one: self.text(one, counts["channels"], counts["classes"]) for one in self.dropout}
-        found = {dropout: self._setting(dropout, arrays) for dropout in self.dropout}
-        both = list(self._differences(found)) if len(found) > 1 else []
-        return {"counts": counts, "text": text, "settings": found, "differences": both}
-
-    def _setting(self, dropout: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        grids = {method: self.grid(dropout, method, arrays) for method in self.method}
-        every = sorted({rate for rates in grids.values() for rate in rates})
-
-        def last(what: str, method: str, rate: float) -> float:
-            values = arrays.get(f"{self.searched(dropout, method, rate)}/{what}")
-            return math.nan if values is None else float(values[-1])
-
-        search: dict[str, Any] = {
-            name: np.array([[last(what, method, rate) for rate in every] for method in self.method])
-            for name, what in {**dict(zip(WATCHED, WATCHED, strict=True)), LOSS: TRAINING}.items()
-        }
-        methods = {name: self._method(dropout, name, grids[name], arrays) for name in self.method}
-        search |= {"rates": every, "tried": grids}
-        found: dict[str, Any] = {"search": search, "methods": methods}
-        found["best"] = {score: best(methods, score) for score in CRITERIA}
-        if dropout == "with":
-            names = [task for method in self.method for task in self.final(dropout, method)]
-            found["forms"] = {name: rows(arrays, names, name).astype(np.float64) for name in FORMS}
-        return found
-
-    def _method(
-        self, dropout: str, method: str, grid: Sequence[float], arrays: Mapping[str, Array]
-    ) -> dict[str, Any]:
-        names = self.final(dropout, method)
-
-        def of(name: str) -> Array:
-            found = rows(arrays, names, name).astype(np.float64)
-            if not name.endswith("accuracy"):
-                return found
-            # of numbers that are none the largest is the first: no answer, be it right by chance
-            lost = ~np.isfinite(of(f"{name.removesuffix('accuracy')}loss"))
-            return np.where(lost, np.nan, found)
-
-        curves = {LOSS: of(TRAINING), **{name: of(name) for name in SCORES}}
-        final = {name: curve[:, -1] for name, curve in curves.items()}
-        final |= {name: of(f"final_{name}") for name in ("train_loss", "train_accuracy")}
-        rate = self.best_rate(dropout, method, arrays, grid)
-        edges = {grid[0]: "lowest", grid[-1]: "highest"} if len(grid) > 1 else {}
-        timed = f"{names[0]}/seconds" in arrays  # records before there were tasks say no times
-        return {
-            "rate": rate,
-            "edge": edges.get(rate or 0.0, ""),
-            "curves": curves,
-            "final": {
-                name: {"mean": statistics.score(name, values), "each": values}
-                for name, values in final.items()
-            },
-            "epoch_seconds": of("seconds") if timed else None,
-            "diverged": int((~np.isfinite(final[LOSS])).sum()),
-        }
-
-    def _differences(self, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """What dropout changes, in pairs: with it less without."""
-        for method in self.method:
-            with_, without = (found[one]["methods"][method]["final"] for one in ("with", "without"))
-            row: dict[str, Any] = {"method": method}
-            for score in with_:
-                row[score] = statistics.student(with_[score]["each"] - without[score]["each"])
-            yield row
-
-
-def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:
-    """The assigned method with the best mean, ``name``, and the others, ``against``.
-
-    What has diverged is not compared. Where none of the assignment's five is there, the references
-    are compared.
-    """
-    sign = 1 if CRITERIA[score].highest else -1
-    means = {name: sign * one["final"][score]["mean"].value for name, one in methods.items()}
-    there = [name for name, mean in means.items() if np.isfinite(mean)]
-    compared = [name for name in there if METHODS[name].asked] or there
-    first = max(compared, key=lambda name: means[name], default="")
-    return {"name": first, "against": [name for name in compared if name != first]}
-
-
-# What is seen of the two forms of dropout, each member a number.
-FORMS: Final = (
-    "same_masks",
-    "same_outputs",
-    "inverted_accuracy",
-    "scaled_accuracy",
-    "unscaled_accuracy",
-    "averaged_accuracy",
-)
+        """See :func:`training.experiments.optimizers.summary.summarise`."""
+        return summary.summarise(self, arrays)
 
 
 @torch.no_grad()

@@ -12,12 +12,12 @@ from training.experiments.base import counted
 from training.experiments.minigooglenet import figure as shared
 from training.experiments.minigooglenet.figure import numbers
 from training.experiments.optimizers.answer import SAID
-from training.experiments.optimizers.experiment import METHODS
+from training.experiments.optimizers.grid import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from training.experiments.optimizers.experiment import Optimizers
+    from training.experiments.optimizers.grid import Grid
     from training.experiments.style import Arrays, Drawings, Results
 
 # The assignment's five are drawn through, the others dashed.
@@ -28,7 +28,7 @@ LOOKS: Final = {
 OUTSIDE: Final = "outside right center"
 
 
-def figures(experiment: Optimizers, _arrays: Arrays, results: Results) -> Drawings:
+def figures(experiment: Grid, _arrays: Arrays, results: Results) -> Drawings:
     """The search, training losses and accuracies."""
     short, settings = experiment.short(), results["settings"]
     classes = results["counts"]["classes"]
