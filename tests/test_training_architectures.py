@@ -30,7 +30,7 @@ from training.report import page as report
 from training.report.questions import ASSIGNMENTS
 from training.report.sources import Computed
 
-TEMPLATE = Path(architectures.__file__).with_name("architectures.md.jinja").read_text()
+TEMPLATE = Path(architectures.__file__).with_name("answer.md.jinja").read_text()
 ANSWERS = {
     question.answer.removeprefix("architectures:"): question
     for problem in ASSIGNMENTS["lab3"].problems

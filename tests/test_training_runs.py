@@ -194,18 +194,18 @@ for line in sys.stdin:
 BARE = """
 import training.engine.costs
 import training.experiments.optimizers.experiment
-from training.experiments import batchnorm_dropout
+from training.experiments.batchnorm_dropout import experiment as lenet
 training.experiments.runner.write = training.cli.deliver = lambda *_: None
 training.engine.costs.measured = lambda *_: {}
 training.experiments.optimizers.experiment.Optimizers.cost = lambda *_: {}
-prepared = batchnorm_dropout.prepared
-batchnorm_dropout.prepared = lambda *asked: tuple(
+prepared = lenet.prepared
+lenet.prepared = lambda *asked: tuple(
     type(part)(part.x[:78], part.y[:78]) for part in prepared(*asked)
 )
 """
 SLOW = """
 import time
-from training.cohort import Cohort
+from training.engine.cohort import Cohort
 advance = Cohort.advance
 def slowly(self, *args):
     time.sleep(0.004)
@@ -481,7 +481,7 @@ WHEN = {
     "optimizers": ("rmsprop-nesterov/dropout/seed1", 37, 60, 4 * 6 + 60),
 }
 STRUCK = """
-from training.cohort import Cohort
+from training.engine.cohort import Cohort
 advance, left = Cohort.advance, [{after}]
 def struck(self, *args):
     left[0] -= 1

@@ -330,7 +330,7 @@ def test_a_task_of_another_run_does_not_join_on_the_way(tmp_path, monkeypatch):
 
 CLOCK = """
 import time
-from training.progress import stoppable
+from training.engine.progress import stoppable
 with stoppable() as stop:
     begin = time.monotonic() - stop.now()
     print("begun", flush=True)
