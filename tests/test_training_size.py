@@ -12,19 +12,11 @@ from training import cli
 from training.engine.record import Record
 from training.errors import TrainingError
 from training.experiments import EXPERIMENTS, experiment, parts
-from training.experiments.base import (
-    ALL,
-    NOT_ASSIGNED,
-    all_of,
-    at_least,
-    at_most,
-    exactly,
-    one_of,
-    smaller,
-)
+from training.experiments.base import NOT_ASSIGNED, smaller
 from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
 from training.experiments.dataset.experiment import Dataset
 from training.experiments.dying_relu.experiment import DyingRelu
+from training.experiments.fixed import ALL, all_of, at_least, at_most, exactly, one_of
 from training.experiments.init.experiment import Init
 from training.experiments.perceptron.experiment import Perceptron
 from training.experiments.preset import Preset

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from training.engine import datasets
 from training.experiments import experiment
+from training.experiments.base import typed
 from training.experiments.init.experiment import SETTINGS
 
 Options: TypeAlias = Mapping[str, Any]
@@ -129,7 +129,7 @@ def command(name: str) -> str:
     words = ["archcalc training", part.of]
     for key, value in part.more.items():
         if value != usual[key]:
-            words.append(f"--{key.replace('_', '-')} {_typed(value)}")
+            words.append(typed(key, value))
     return " ".join(words)
 
 
@@ -137,8 +137,3 @@ def images(configuration: Options) -> str:
     """The data set of a run; empty if it has none."""
     setting = configuration.get("setting")
     return str(configuration.get("dataset") or (SETTINGS[setting].images if setting else ""))
-
-
-def _typed(value: object) -> str:
-    said = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return shlex.quote(said)

@@ -11,9 +11,10 @@ import numpy as np
 from training.engine import rules
 from training.engine.rules import SHARE
 from training.engine.steps import iterations
-from training.experiments.base import at_least, at_most, whole
+from training.experiments.base import whole
 from training.experiments.batch_size.experiment import climbed, fitting
 from training.experiments.cyclical_lr.experiment import Cycling
+from training.experiments.fixed import at_least, at_most
 from training.experiments.minigooglenet.experiment import Arm, Plan, ladder
 from training.experiments.preset import PRESET
 

@@ -14,10 +14,11 @@ from training.engine import statistics
 from training.engine.schedules import constant, multistep
 from training.engine.steps import Steps, iterations
 from training.errors import TrainingError
-from training.experiments.base import all_of, choice, exactly, rows
+from training.experiments.base import choice, compared, rows
 from training.experiments.cyclical_lr.experiment import DECAYING, Cycling
+from training.experiments.fixed import all_of, exactly
 from training.experiments.minigooglenet import finders
-from training.experiments.minigooglenet.experiment import Arm, Plan, compared, ladder
+from training.experiments.minigooglenet.experiment import Arm, Plan, ladder
 from training.experiments.preset import PRESET
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from training.engine.record import Array
 
 WARMUP: Final = 200  # updates
 WATCHED: Final = 1000  # training images whose distributions are watched
@@ -47,6 +46,8 @@ MASKS: Final = 20  # random choices of them
 
 class BatchnormDropout(Grid):
     """What is trained, and what is seen of it."""
+
+    summarise = summary.summarise
 
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""
@@ -127,10 +128,6 @@ class BatchnormDropout(Grid):
             [probes.silenced(cohort, values, test.y, s, MASKS, self.seed) for s in SHARES], 1
         )
         return found
-
-    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """See :func:`training.experiments.batchnorm_dropout.summary.summarise`."""
-        return summary.summarise(self, arrays)
 
 
 @lru_cache(maxsize=4)  # two normalizations on each of two devices

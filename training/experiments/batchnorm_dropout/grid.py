@@ -11,18 +11,8 @@ from archcalc.notation.words import write_word
 from training.engine import datasets
 from training.engine.data import Augmentation
 from training.errors import TrainingError
-from training.experiments.base import (
-    ALL,
-    PLACE,
-    Experiment,
-    all_of,
-    at_least,
-    choice,
-    exactly,
-    one_of,
-    spaced,
-    whole,
-)
+from training.experiments.base import PLACE, Experiment, choice, spaced, whole
+from training.experiments.fixed import ALL, all_of, at_least, exactly, one_of
 
 SIZE: Final = 28  # pixels, which LeNet-5 pads by 2 on all sides
 INPUT: Final = 0.2  # what dropout leaves out of the input

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from training.engine import statistics
-from training.experiments.base import rows, seeded
+from training.experiments.base import compared, rows, seeded
 from training.experiments.batchnorm_dropout.grid import (
     HIDDEN_LAYERS,
     INPUT_NORM,
@@ -80,23 +80,12 @@ def _group(experiment: Grid, group: Group, arrays: Mapping[str, Array]) -> dict[
 
 
 def _pairs(experiment: Grid, groups: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Differences of members with the same number."""
-    placement = experiment.dropout_placement[0]
-    compared = [
-        (Group(a, placement * VARIANTS[a].drop), Group(b, placement * VARIANTS[b].drop))
-        for a, b in PAIRS
-    ]
-    others = [p for p in experiment.dropout_placement if p != placement]
+    """Variants at the first placement, then a variant's other placements beside the first."""
+    placement, *others = experiment.dropout_placement
+    pairs = [[Group(name, placement * VARIANTS[name].drop) for name in pair] for pair in PAIRS]
     for name in ("dropout", "both"):
-        compared += [(Group(name, other), Group(name, placement)) for other in others]
-    for one, two in compared:
-        if one.name in groups and two.name in groups:
-            ours, theirs = groups[one.name]["final"], groups[two.name]["final"]
-            row: dict[str, Any] = {"one": one.name, "two": two.name}
-            for score in SCORES:
-                difference = ours[score]["each"] - theirs[score]["each"]
-                row[score] = statistics.student(difference)
-            yield row
+        pairs += [[Group(name, other), Group(name, placement)] for other in others]
+    return compared(groups, ((one.name, two.name) for one, two in pairs))
 
 
 def _norms(group: Group, of: Of) -> Iterator[dict[str, Any]]:

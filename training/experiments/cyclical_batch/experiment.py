@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.engine.steps import epochs, iterations
-from training.experiments.base import PLACE, all_of, choice, whole
+from training.experiments.base import PLACE, choice, compared, whole
 from training.experiments.batch_size.experiment import fitting
 from training.experiments.cyclical_lr.experiment import ASKED, DECAYING, Cycling
+from training.experiments.fixed import all_of
 from training.experiments.lr_finder.experiment import ordered
 from training.experiments.minigooglenet import finders
-from training.experiments.minigooglenet.experiment import Arm, Plan, compared
+from training.experiments.minigooglenet.experiment import Arm, Plan
 from training.experiments.preset import PRESET
 
 if TYPE_CHECKING:

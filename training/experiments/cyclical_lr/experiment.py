@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from training.engine.schedules import Schedule, cyclical, onecycle
 from training.engine.steps import epochs
 from training.errors import TrainingError
-from training.experiments.base import PLACE, all_of, choice, exactly, whole
+from training.experiments.base import PLACE, choice, compared, whole
+from training.experiments.fixed import all_of, exactly
 from training.experiments.lr_finder.experiment import ordered
 from training.experiments.minigooglenet import finders
-from training.experiments.minigooglenet.experiment import Arm, MiniGoogLeNet, Plan, compared
+from training.experiments.minigooglenet.experiment import Arm, MiniGoogLeNet, Plan
 from training.experiments.preset import PRESET
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import torch
 from training.engine import datasets
 from training.engine.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, Fixed, distinct, exactly, whole
+from training.experiments.base import PLACE, Experiment, distinct, whole
+from training.experiments.fixed import Fixed, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,16 +17,8 @@ from training.engine.loop import Task
 from training.engine.models import Mlp
 from training.engine.updates import SGD
 from training.errors import TrainingError
-from training.experiments.base import (
-    PLACE,
-    Experiment,
-    Fixed,
-    all_of,
-    choice,
-    distinct,
-    one_of,
-    whole,
-)
+from training.experiments.base import PLACE, Experiment, choice, distinct, whole
+from training.experiments.fixed import Fixed, all_of, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

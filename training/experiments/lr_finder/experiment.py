@@ -11,7 +11,8 @@ from training.engine import rules
 from training.engine.schedules import rising
 from training.engine.steps import epochs, iterations
 from training.errors import TrainingError
-from training.experiments.base import at_least, exactly, whole
+from training.experiments.base import whole
+from training.experiments.fixed import at_least, exactly
 from training.experiments.minigooglenet.experiment import Arm, MiniGoogLeNet, Plan
 from training.experiments.preset import PRESET
 

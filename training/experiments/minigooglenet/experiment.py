@@ -24,11 +24,12 @@ from training.engine.schedules import Schedule, constant
 from training.engine.steps import Steps, epochs
 from training.engine.updates import SGD
 from training.errors import TrainingError
-from training.experiments.base import ALL, NOT_ASSIGNED, exactly, rows, seeded, whole
+from training.experiments.base import NOT_ASSIGNED, rows, seeded, whole
+from training.experiments.fixed import ALL, exactly
 from training.experiments.preset import COUNTS, PRESET, Preset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -335,17 +336,6 @@ class MiniGoogLeNet(Preset):
 def _first(read: Sequence[int], where: Array) -> int | None:
     """What was read when something was first so; None if it never was."""
     return read[int(where.argmax())] if where.any() else None
-
-
-def compared(arms: Mapping[str, Any], pairs: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Differences of members with the same number: the first arm less the second."""
-    for one, two in pairs:
-        if one in arms and two in arms:
-            row: dict[str, Any] = {"one": one, "two": two}
-            for score, ours in arms[one]["final"].items():
-                difference = ours["each"] - arms[two]["final"][score]["each"]
-                row[score] = statistics.student(difference)
-            yield row
 
 
 def text(width: float, size: int, channels: int, classes: int) -> str:

@@ -45,6 +45,8 @@ PRODUCTS: Final = ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm")
 class Optimizers(Grid):
     """What is trained, and what it costs."""
 
+    summarise = summary.summarise
+
     def tasks(self) -> tuple[Task, ...]:
         """The search without and with dropout; then every method with the rate that it chose."""
         return self.tasks_after({})
@@ -170,10 +172,6 @@ class Optimizers(Grid):
         parts = {name: value / 1e6 for name, value in seconds.items()}
         parts["rest"] = max(wall - sum(parts.values()), 0.0)
         return {name: value / UPDATES[device.type] for name, value in parts.items()}
-
-    def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """See :func:`training.experiments.optimizers.summary.summarise`."""
-        return summary.summarise(self, arrays)
 
 
 @torch.no_grad()

@@ -8,32 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
-from training.engine import datasets
-from training.engine.updates import (
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    AdamW,
-    NAdam,
-    RMSprop,
-    RMSpropNesterov,
-    Rule,
-)
+from training.engine import datasets, updates
 from training.errors import TrainingError
-from training.experiments.base import (
-    ALL,
-    NOT_ASSIGNED,
-    Fixed,
-    all_of,
-    choice,
-    counted,
-    distinct,
-    exactly,
-    rows,
-    seeded,
-    whole,
-)
+from training.experiments.base import NOT_ASSIGNED, choice, counted, distinct, rows, seeded, whole
+from training.experiments.fixed import ALL, Fixed, all_of, exactly
 from training.experiments.preset import PRESET, Preset
 
 if TYPE_CHECKING:
@@ -76,20 +54,20 @@ class Method(NamedTuple):
     """
 
     said: str
-    rule: Rule
+    rule: updates.Rule
     asked: bool = True
 
 
 METHODS: Final = {
-    "adagrad": Method("AdaGrad", Adagrad()),
-    "rmsprop": Method("RMSProp", RMSprop(alpha=0.9)),
-    "rmsprop-nesterov": Method("RMSProp + Nesterov", RMSpropNesterov(rho=0.9, alpha=0.9)),
-    "adadelta": Method("AdaDelta", Adadelta(rho=0.9)),
-    "adam": Method("Adam", Adam()),
-    "nadam": Method("NAdam", NAdam(), asked=False),
-    "adamw": Method("AdamW", AdamW(), asked=False),
+    "adagrad": Method("AdaGrad", updates.Adagrad()),
+    "rmsprop": Method("RMSProp", updates.RMSprop(alpha=0.9)),
+    "rmsprop-nesterov": Method("RMSProp + Nesterov", updates.RMSpropNesterov(rho=0.9, alpha=0.9)),
+    "adadelta": Method("AdaDelta", updates.Adadelta(rho=0.9)),
+    "adam": Method("Adam", updates.Adam()),
+    "nadam": Method("NAdam", updates.NAdam(), asked=False),
+    "adamw": Method("AdamW", updates.AdamW(), asked=False),
     "sgd-nesterov": Method(
-        "SGD + Nesterov momentum", SGD(momentum=0.9, nesterov=True), asked=False
+        "SGD + Nesterov momentum", updates.SGD(momentum=0.9, nesterov=True), asked=False
     ),
 }
 ASKED: Final = tuple(name for name, method in METHODS.items() if method.asked)
@@ -205,10 +183,10 @@ class Grid(Preset):
         if not 0 <= self.weight_decay < math.inf:
             raise TrainingError(f"--weight-decay: {self.weight_decay:g} is no penalty")
 
-    def rule(self, method: str) -> Rule:
+    def rule(self, method: str) -> updates.Rule:
         """A method's rule, with the L2 penalty."""
         rule = METHODS[method].rule
-        if isinstance(rule, AdamW):
+        if isinstance(rule, updates.AdamW):
             return rule
         return replace(rule, weight_decay=self.weight_decay)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.engine import statistics
-from training.experiments.base import rows
+from training.experiments.base import gaps, rows
 from training.experiments.optimizers.grid import (
     CRITERIA,
+    DROPPED,
     FORMS,
     LOSS,
     METHODS,
@@ -21,7 +22,7 @@ from training.experiments.optimizers.grid import (
 from training.experiments.preset import COUNTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from training.engine.record import Array
     from training.experiments.optimizers.grid import Grid
@@ -35,7 +36,14 @@ def summarise(experiment: Grid, arrays: Mapping[str, Array]) -> dict[str, Any]:
         for one in experiment.dropout
     }
     found = {dropout: _setting(experiment, dropout, arrays) for dropout in experiment.dropout}
-    both = list(_differences(experiment, found)) if len(found) > 1 else []
+    both = [
+        {
+            "method": method,
+            **gaps(*(found[one]["methods"][method]["final"] for one in DROPPED[::-1])),
+        }
+        for method in experiment.method
+        if len(found) > 1
+    ]
     return {"counts": counts, "text": text, "settings": found, "differences": both}
 
 
@@ -95,16 +103,6 @@ def _method(
         "epoch_seconds": of("seconds") if timed else None,
         "diverged": int((~np.isfinite(final[LOSS])).sum()),
     }
-
-
-def _differences(experiment: Grid, found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What dropout changes, in pairs: with it less without."""
-    for method in experiment.method:
-        with_, without = (found[one]["methods"][method]["final"] for one in ("with", "without"))
-        row: dict[str, Any] = {"method": method}
-        for score in with_:
-            row[score] = statistics.student(with_[score]["each"] - without[score]["each"])
-        yield row
 
 
 def best(methods: Mapping[str, Any], score: str) -> dict[str, Any]:

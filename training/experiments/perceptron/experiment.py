@@ -16,16 +16,8 @@ from training.engine.models import Mlp
 from training.engine.steps import epochs
 from training.engine.updates import SGD
 from training.errors import TrainingError
-from training.experiments.base import (
-    Experiment,
-    all_of,
-    at_least,
-    choice,
-    distinct,
-    exactly,
-    spaced,
-    whole,
-)
+from training.experiments.base import Experiment, choice, distinct, spaced, whole
+from training.experiments.fixed import all_of, at_least, exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
