@@ -188,11 +188,7 @@ def _options(name: str, given: Options, absent: tuple[str, ...]) -> dict[str, An
 
 
 def _refuse(asked: Mapping[str, Options], folder: Path, how: Mapping[str, Any]) -> None:
-    """Say what every part would stumble over, before any is run.
-
-    Raises:
-        TrainingError: a wrong option, or records of other runs.
-    """
+    """Say what every part would stumble over, before any is run."""
     if "\0" in str(folder):
         raise TrainingError(f"{folder}: no folder has such a name")
     try:
@@ -230,11 +226,7 @@ def _stand_in(absent: tuple[str, ...], given: Options) -> str:
 
 
 def _run(
-    name: str,
-    options: Options,
-    folder: Path,
-    before: Mapping[str, Outcome],
-    how: Mapping[str, Any],
+    name: str, options: Options, folder: Path, before: Mapping[str, Outcome], how: Mapping[str, Any]
 ) -> Record | None:
     """Run a part, if what it needs is there."""
     for finder in needs(name):

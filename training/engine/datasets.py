@@ -227,11 +227,7 @@ def place(folder: str | None) -> Path:
 
 
 def _packed(source: Source, path: Path, *, train: bool) -> Images:
-    """A set that torchvision knows, of one file.
-
-    Raises:
-        TrainingError: what is there has not the number and size of the set's images.
-    """
+    """A set that torchvision knows, of one file."""
     sets = _npz(str(path))
     height, width, channels = source.size
     for count, images in zip(source.counts, sets, strict=True):
@@ -279,11 +275,7 @@ def _class(source: Source) -> Any:  # noqa: ANN401 - torchvision has no types
 
 
 def _check(source: Source, folder: Path, file: str) -> None:
-    """Compare a file with its digest, where there is one.
-
-    Raises:
-        ValueError: it is not that file.
-    """
+    """Compare a file with its digest, where there is one."""
     if file in source.digests:
         data = (folder / source.top / source.raw / file).read_bytes()
         if hashlib.sha256(data).hexdigest() != source.digests[file]:
@@ -291,11 +283,7 @@ def _check(source: Source, folder: Path, file: str) -> None:
 
 
 def _download(source: Source, folder: Path) -> None:
-    """Bring a set into a folder, whole or not at all.
-
-    Raises:
-        TrainingError: no network, no room, or other bytes than were promised.
-    """
+    """Bring a set into a folder, whole or not at all."""
     say(f"{source.title} is downloaded to {folder}")
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(PATIENCE)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, stdtrit  # scipy.stats takes a second to load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Z: Final = 1.959963984540054  # a normal variable lies within +-Z with probability 0.95
 FEWEST: Final = 5  # values of which an interval is given; fewer are shown themselves
@@ -82,3 +85,8 @@ def proportion(values: npt.ArrayLike) -> Estimate:
 def score(name: str, values: npt.ArrayLike) -> Estimate:
     """A mean over networks: of proportions, if the score's name ends with ``accuracy``."""
     return (proportion if name.endswith("accuracy") else student)(values)
+
+
+def scores(found: Mapping[str, npt.NDArray[Any]]) -> dict[str, dict[str, Any]]:
+    """Of every score its mean over networks, and ``each`` network's own, ``(networks,)``."""
+    return {name: {"mean": score(name, each), "each": each} for name, each in found.items()}

@@ -66,11 +66,7 @@ PARTS: Final = {
     ),
     "cyclical-lr": Part("cyclical-lr", {}, _CYCLES, _FASHION, _SMALL),
     "batch-size-grow": Part(
-        "batch-size",
-        {},
-        {**_CYCLES, "largest": 512, "hold": "6it"},
-        _FASHION,
-        _SMALL,
+        "batch-size", {}, {**_CYCLES, "largest": 512, "hold": "6it"}, _FASHION, _SMALL
     ),
     "batch-finder": Part(
         "batch-finder",
@@ -110,10 +106,7 @@ MORE: Final = {
     ),
     "batchnorm-dropout-placement": Part(
         "batchnorm-dropout",
-        {
-            "variant": ("dropout", "both"),
-            "dropout_placement": ("dense", "conv", "before", "last"),
-        },
+        {"variant": ("dropout", "both"), "dropout_placement": ("dense", "conv", "before", "last")},
         images="mnist",
     ),
     "optimizers-assignment": Part("optimizers", {"preset": "assignment"}, images="cifar10"),

@@ -89,17 +89,10 @@ class Preset(Experiment):
         return type(self)(preset=self.preset)
 
     def command(self) -> str:
-        """With the preset, which decides what is usual."""
-        return self.said(super().command(), "preset")
-
-    def said(self, command: str, decisive: str) -> str:
-        """A command with an option that its baseline has too, unless it is the default."""
-        value = getattr(self, decisive)
-        default = next(one.default for one in self.settings() if one.name == decisive)
-        if value == default:
-            return command
-        head = f"archcalc training {self.name}"
-        return f"{head} --{decisive} {value}{command.removeprefix(head)}"
+        """With the preset, which decides what is usual, unless it is the default."""
+        head, name, rest = super().command().partition(self.name)
+        chosen = f" --preset {self.preset}" * (self.preset != type(self).preset)
+        return f"{head}{name}{chosen}{rest}"
 
     def _seeds(self) -> str:
         return counted(self.seeds, "seed")

@@ -185,11 +185,7 @@ def kept(experiment: Experiment, folder: Path, *, resume: bool) -> Record:
 
 
 def _join(experiment: Experiment, record: Record, folder: Path) -> None:
-    """Take up the finished tasks that lie in a folder, and refuse those of another run.
-
-    Raises:
-        TrainingError: a file is damaged, or of another run; naming the first difference.
-    """
+    """Take up the finished tasks that lie in a folder, and refuse those of another run."""
     record.join(folder)
     for name, about in record.tasks.items():
         where = f"{folder / TASKS / name}{DONE} is a task"
@@ -201,9 +197,6 @@ def _same(experiment: Experiment, theirs: Mapping[str, Any], where: str, *, resu
 
     Options that came after a record was made have their defaults in it; with ``resume`` those that
     only say which tasks there are may differ.
-
-    Raises:
-        TrainingError: naming it.
     """
     mine = experiment.configuration()
     for key in {**mine, **theirs}:

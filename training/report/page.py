@@ -90,13 +90,7 @@ def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
 
 
 class Page:
-    """A page while it is written.
-
-    Args:
-        records: see :func:`write`.
-        output: likewise.
-        form: likewise.
-    """
+    """A page while it is written; what it is given is said of :func:`write`."""
 
     def __init__(self, records: Path, output: Path, form: str) -> None:
         self.records, self.output, self.form = records, output, form
@@ -181,12 +175,7 @@ class Page:
 
 
 class Shown:
-    """What a template sees of a source.
-
-    Args:
-        page: on which it is shown.
-        source: what is.
-    """
+    """What a template sees of a source on a page."""
 
     def __init__(self, page: Page, source: Source) -> None:
         self.page, self.source = page, source

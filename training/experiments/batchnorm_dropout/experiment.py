@@ -100,16 +100,9 @@ class BatchnormDropout(Grid):
         def last(cohort: Cohort[Net]) -> Mapping[str, Tensor]:
             return self._last(cohort, *sets(cohort.parameters.device))
 
-        return Task(
-            group.name,
-            members,
-            build,
-            epochs(self.epochs),
-            tuple(map(epochs, self.looks())),
-            probe,
-            last,
-            tuple(seeded(group.name, self.seeds)),
-        )
+        until, looks = epochs(self.epochs), tuple(map(epochs, self.looks()))
+        names = tuple(seeded(group.name, self.seeds))
+        return Task(group.name, members, build, until, looks, probe, last, names)
 
     def _last(self, cohort: Cohort[Net], train: Images, test: Images) -> dict[str, Tensor]:
         """What is seen once: all training images, what was learnt, variances, co-adaptation."""
@@ -179,11 +172,7 @@ def prepared(
 
 
 def _fewer(option: str, asked: int, there: Images, what: str) -> None:
-    """Refuse more images than there are.
-
-    Raises:
-        TrainingError: naming the option.
-    """
+    """Refuse more images than there are."""
     if asked > len(there.x):
         fact = f"{option} {asked}: there are {len(there.x):,} images {what}"
         raise TrainingError(fact, hint="0 takes all")

@@ -159,9 +159,7 @@ class Dataset(Experiment):
             {
                 "class": number,
                 "name": name_of(self.dataset, number),
-                "places": arrays["places"][row],
-                "distances": arrays["distances"][row],
-                "median": arrays["median"][row],
+                **{what: arrays[what][row] for what in ("places", "distances", "median")},
             }
             for row, number in enumerate(self.classes)
         ]

@@ -179,15 +179,12 @@ class DyingRelu(Experiment):
             x = ((2 * drawn - 1) * END).float()
             return cohort, Data(x, _targets(own, x), self.batch, streams.root(self.seed))
 
-        return Task(
-            f"{hidden}x{self.width}",
-            members,
-            build,
-            epochs(self.epochs),
-            tuple(map(epochs, self.looks())),
-            probe=lambda cohort: look(cohort, dense(GRID, cohort.parameters.device)),
-            last=self._pictures,
-        )
+        def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
+            return look(cohort, dense(GRID, cohort.parameters.device))
+
+        name, until = f"{hidden}x{self.width}", epochs(self.epochs)
+        looks = tuple(map(epochs, self.looks()))
+        return Task(name, members, build, until, looks, probe, self._pictures)
 
     def _pictures(self, cohort: Cohort[Mlp]) -> dict[str, Tensor]:
         """The functions of the first members of each group, ``(pictured, points)``."""

@@ -269,25 +269,19 @@ def measures(cohort: Cohort[Mlp], x: Tensor, y: Tensor, first: int) -> dict[str,
     def std(values: Sequence[Tensor]) -> Tensor:
         return torch.stack([v.double().flatten(1).std(1, correction=0) for v in values], 1).float()
 
-    flat = torch.stack(
-        [
-            torch.stack([share(m.activation, a[i]) for i, m in enumerate(cohort.members)])
-            for a in found["a"]
-        ],
-        1,
-    )
-    dead = torch.stack([(a == 0).all(1).float().mean(1) for a in found["a"]], 1)
+    def flat(a: Tensor) -> Tensor:
+        return torch.stack([share(m.activation, a[i]) for i, m in enumerate(cohort.members)])
+
+    spread = [a.double().var(1, correction=0).mean(1).sqrt() for a in found["a"]]
     return {
         "weight_std": std(found["weights"]),
         "preactivation_std": std(found["z"]),
         "activation_std": std(found["a"]),
-        "example_std": torch.stack(
-            [a.double().var(1, correction=0).mean(1).sqrt() for a in found["a"]], 1
-        ).float(),
+        "example_std": torch.stack(spread, 1).float(),
         "delta_std": std(found["deltas"]),
         "gradient_std": std(found["gradients"]),
-        "saturated": flat,
-        "dead": dead,
+        "saturated": torch.stack([flat(a) for a in found["a"]], 1),
+        "dead": torch.stack([(a == 0).all(1).float().mean(1) for a in found["a"]], 1),
     }
 
 

@@ -326,10 +326,7 @@ class MiniGoogLeNet(Preset):
             last = {name: of(name)[:, -1] for name in SCORES}
             last |= {name: of(name) for name in ("test_loss", "test_accuracy")}
             last["best_val_accuracy"] = of("val_accuracy").max(1)
-            found["final"] = {
-                name: {"mean": statistics.score(name, values), "each": values}
-                for name, values in last.items()
-            }
+            found["final"] = statistics.scores(last)
         return found
 
 

@@ -259,11 +259,7 @@ class Grid(Preset):
         return tuple(rates)
 
     def best_rate(
-        self,
-        dropout: str,
-        method: str,
-        arrays: Mapping[str, Array],
-        rates: Sequence[float],
+        self, dropout: str, method: str, arrays: Mapping[str, Array], rates: Sequence[float]
     ) -> float | None:
         """The rate that a method does best with; None as long as not all of some are tried.
 

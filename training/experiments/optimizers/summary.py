@@ -96,10 +96,7 @@ def _method(
         "rate": rate,
         "edge": edges.get(rate or 0.0, ""),
         "curves": curves,
-        "final": {
-            name: {"mean": statistics.score(name, values), "each": values}
-            for name, values in final.items()
-        },
+        "final": statistics.scores(final),
         "epoch_seconds": of("seconds") if timed else None,
         "diverged": int((~np.isfinite(final[LOSS])).sum()),
     }

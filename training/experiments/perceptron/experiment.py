@@ -95,15 +95,11 @@ class Perceptron(Experiment):
             x = square(cohort.keys, self.points)
             return cohort, Data(x, labels(x), 1, streams.root(self.seed))
 
-        task = Task(
-            "lines",
-            members,
-            build,
-            epochs(self.epochs),
-            tuple(map(epochs, spaced(self.epochs))),
-            probe=lambda cohort: {"weights": cohort.parameters},
-        )
-        return (task,)
+        def probe(cohort: Cohort[Mlp]) -> Mapping[str, Tensor]:
+            return {"weights": cohort.parameters}
+
+        looks = tuple(map(epochs, spaced(self.epochs)))
+        return (Task("lines", members, build, epochs(self.epochs), looks, probe),)
 
     def training_set(self, number: int) -> tuple[Tensor, Tensor]:
         """Points ``(points, 2)`` and labels ``(points, 1)`` of one set."""
