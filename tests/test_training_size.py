@@ -113,7 +113,9 @@ def test_a_departure_is_seen(name, field):
             assert departing == field
             assert not other.assignment
             assert f"--{field.replace('_', '-')} " in other.remark()
-            assert other.remark().endswith(f", not {asked.question[field].said}: {NOT_ASSIGNED}.")
+            assert other.remark().endswith(
+                f", not {asked.question[field].wording}: {NOT_ASSIGNED}."
+            )
     assert seen
 
 
@@ -315,7 +317,7 @@ def test_the_full_command_of_a_part_is_of_the_assignments_size(typed, name):
 def test_the_report_says_what_is_smaller(tmp_path):
     """A smaller run's question is listed, and what departs is told with the run and the command."""
     page = Page(tmp_path, tmp_path / "page.md", "markdown")
-    page.said = "the question"
+    page.question_link = "the question"
     few = made_of("perceptron", tmp_path, sets=1, points=3)
     for _ in range(2):  # tables of one run
         Shown(page, few)._cite("accuracy")
@@ -325,7 +327,7 @@ def test_the_report_says_what_is_smaller(tmp_path):
     assert told == f" ({said}; at full size **not run**: `archcalc training perceptron`)"
     assert page.smaller == ["the question"]
     assert page.absent == {"archcalc training perceptron": ["the question"]}
-    page.said = "another"
+    page.question_link = "another"
     page.made = {}
     Shown(page, Run("perceptron", COMMITTED))._cite("accuracy")
     assert page.made == {link: ""}

@@ -157,7 +157,7 @@ def everything(given: Options, folder: Path, **how: Any) -> list[Outcome]:  # no
         if own.first and absent:
             say(_stand_in(absent, given))
         outcomes: dict[str, Outcome] = {}
-        with progress.whole(tuple(asked), shown=own.first) as begin:
+        with progress.parts_display(tuple(asked), shown=own.first) as begin:
             for name, options in asked.items():
                 begin(name)
                 work = partial(_run, name, options, folder, outcomes, how)

@@ -184,8 +184,8 @@ class Cohort(Generic[M]):
         """
         if isinstance(self.model, Mlp):
             slopes = self.activations.slopes
-            whole = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
-            straight = slopes is not None and self.loss is losses.mse and whole
+            matched = y.dtype == x.dtype and y.shape[1:] == (x.shape[1], self.model.layers[-1].out)
+            straight = slopes is not None and self.loss is losses.mse and matched
             if straight and kernel.fits(self.model, theta, x):
                 assert slopes is not None
                 return kernel.gradients(self.model, theta, x, y, slopes)
@@ -258,8 +258,8 @@ class Cohort(Generic[M]):
         places = [slice(place, place + 1) for place in range(len(self))]
         found: Any = [work(self._view(own, self.members[own]), own) for own in places]
         alone = isinstance(found[0], torch.Tensor)
-        whole: Any = torch.cat(found) if alone else tuple(map(torch.cat, zip(*found, strict=True)))
-        return whole  # type: ignore[no-any-return]
+        joined: Any = torch.cat(found) if alone else tuple(map(torch.cat, zip(*found, strict=True)))
+        return joined  # type: ignore[no-any-return]
 
     def _settle(self) -> None:
         """Lay every member's numbers where they would lie alone; most times they do."""

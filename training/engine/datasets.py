@@ -97,7 +97,7 @@ class Normalization(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class TorchvisionSet:
     """A set that torchvision knows.
 
     Args:
@@ -127,10 +127,12 @@ FILES: Final = (
 )
 
 
-def _of_28x28(title: str, *digests: str) -> Source:
+def _of_28x28(title: str, *digests: str) -> TorchvisionSet:
     """A set in the form of MNIST's four files."""
     top = title.replace("-", "")
-    return Source(title, top, top, (28, 28, 1), "raw", dict(zip(FILES, digests, strict=True)))
+    return TorchvisionSet(
+        title, top, top, (28, 28, 1), "raw", dict(zip(FILES, digests, strict=True))
+    )
 
 
 SOURCES: Final = {
@@ -149,7 +151,7 @@ SOURCES: Final = {
         "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     # torchvision itself checks each of these files whenever it reads them
-    "cifar10": Source(
+    "cifar10": TorchvisionSet(
         "CIFAR-10", "CIFAR10", "cifar-10-batches-py", (32, 32, 3), counts=(50_000, 10_000)
     ),
 }
@@ -226,7 +228,7 @@ def place(folder: str | None) -> Path:
     return platformdirs.user_cache_path("archcalc")
 
 
-def _packed(source: Source, path: Path, *, train: bool) -> Images:
+def _packed(source: TorchvisionSet, path: Path, *, train: bool) -> Images:
     """A set that torchvision knows, of one file."""
     sets = _npz(str(path))
     height, width, channels = source.size
@@ -261,12 +263,12 @@ def _of_torchvision(name: str, folder: str, *, train: bool) -> Images:
     return Images(x.contiguous(), y.long())
 
 
-def _there(source: Source, folder: Path) -> bool:
+def _there(source: TorchvisionSet, folder: Path) -> bool:
     """Whether anything has the name of the set; what it is, reading it will tell."""
     return os.path.exists(folder / source.top)  # noqa: PTH110 - Path's own can raise
 
 
-def _class(source: Source) -> Any:  # noqa: ANN401 - torchvision has no types
+def _class(source: TorchvisionSet) -> Any:  # noqa: ANN401 - torchvision has no types
     import torchvision  # noqa: PLC0415 - slow to load, and only some images need it
 
     known = getattr(torchvision.datasets, source.module)
@@ -274,7 +276,7 @@ def _class(source: Source) -> Any:  # noqa: ANN401 - torchvision has no types
     return type(source.module, (known,), {"_check_legacy_exist": lambda _: False})
 
 
-def _check(source: Source, folder: Path, file: str) -> None:
+def _check(source: TorchvisionSet, folder: Path, file: str) -> None:
     """Compare a file with its digest, where there is one."""
     if file in source.digests:
         data = (folder / source.top / source.raw / file).read_bytes()
@@ -282,7 +284,7 @@ def _check(source: Source, folder: Path, file: str) -> None:
             raise ValueError(file)
 
 
-def _download(source: Source, folder: Path) -> None:
+def _download(source: TorchvisionSet, folder: Path) -> None:
     """Bring a set into a folder, whole or not at all."""
     say(f"{source.title} is downloaded to {folder}")
     before = socket.getdefaulttimeout()

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     Value: TypeAlias = "Term | float"
 
 # How tightly an operator binds.
-SUM, PRODUCT, POWER, WHOLE = 1, 2, 3, 4
-BINDS: Final = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "**": POWER, "sqrt": WHOLE}
+SUM, PRODUCT, POWER, TIGHTEST = 1, 2, 3, 4
+BINDS: Final = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "**": POWER, "sqrt": TIGHTEST}
 
 
 class Term:
     """A letter, a number, or an operation on terms; equal to itself alone."""
 
-    binds = WHOLE
+    binds = TIGHTEST
 
     def __add__(self, other: Value) -> Term:
         return Operation("+", self, other)
@@ -159,7 +159,7 @@ def latex(term: Term, names: Mapping[Term, Letter]) -> str:
     if term.operator == "/":
         return rf"\frac{{{latex(first, names)}}}{{{latex(second, names)}}}"
     if term.operator == "**":
-        return f"{_bracketed(first, WHOLE, names)}^{{{latex(second, names)}}}"
+        return f"{_bracketed(first, TIGHTEST, names)}^{{{latex(second, names)}}}"
     one = _bracketed(first, term.binds, names)
     two = _bracketed(second, term.binds + (term.operator == "-"), names)
     if term.operator != "*":
@@ -170,7 +170,7 @@ def latex(term: Term, names: Mapping[Term, Letter]) -> str:
 def _bracketed(term: Term, least: int, names: Mapping[Term, Letter]) -> str:
     said = latex(term, names)
     inner = names.get(term, term)
-    fraction = isinstance(inner, Operation) and inner.operator == "/" and least < WHOLE
+    fraction = isinstance(inner, Operation) and inner.operator == "/" and least < TIGHTEST
     if inner.binds < least and not fraction:
         return rf"\left({said}\right)"
     return said

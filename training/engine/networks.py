@@ -65,7 +65,7 @@ class Move(NamedTuple):
         channels: of each of these inputs; of a vector, its units.
         out: channels behind the layer, likewise.
         module: torch's module for one network, on no device: what knows strides and paddings.
-        whole: whether it is a convolution with one window, which covers all of its input.
+        one_window: whether it is a convolution with one window, which covers all of its input.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Move(NamedTuple):
     channels: tuple[int, ...]
     out: int
     module: nn.Module | None
-    whole: bool
+    one_window: bool
 
 
 @dataclass(frozen=True)
@@ -109,21 +109,19 @@ class Net(Layered):
         """
         network = load(text)
         if network.input is None:
-            raise TrainingError(
-                f"{text!r} does not begin with its input's size", hint="28x28x1 ..."
-            )
+            fact = f"{text!r} does not begin with its input's size"
+            raise TrainingError(fact, hint="28x28x1 ...")
         last = {name: node.name for node in network.nodes for name in node.inputs}
         moves, leaves, norms = [], [], {}
         for step in infer(network, network.input):
             name, layer, inputs = step.node
             freed = tuple(dict.fromkeys(one for one in inputs if last[one] == name))
-            found, whole = None, False
+            found, one_window = None, False
             if not isinstance(layer, Join):
                 shape = step.inputs[0]
                 if not isinstance(layer, KNOWN):
-                    raise TrainingError(
-                        f"{name}: no population has a layer of kind {layer.kind} yet"
-                    )
+                    fact = f"{name}: no population has a layer of kind {layer.kind} yet"
+                    raise TrainingError(fact)
                 with torch.device("meta"):
                     found = module(layer, shape)
                 if isinstance(layer, BatchNorm):
@@ -133,10 +131,10 @@ class Net(Layered):
                 elif (weight := getattr(found, "weight", None)) is not None:
                     leaves.append(Leaf(name, tuple(weight.shape), layer.bias))  # type: ignore[union-attr]
                 if isinstance(layer, Convolution):
-                    whole = _covers(found, tuple(map(integer, shape.sizes)))
+                    one_window = _covers(found, tuple(map(integer, shape.sizes)))
             channels = tuple(integer(shape.channels) for shape in step.inputs)
             out = integer(step.output.channels)
-            moves.append(Move(name, layer, inputs, freed, channels, out, found, whole))
+            moves.append(Move(name, layer, inputs, freed, channels, out, found, one_window))
         strangers = set(per_unit) - set(norms)
         if strangers:
             raise TrainingError(f"no batch normalization is called {min(strangers)}")
@@ -285,7 +283,7 @@ def _convolved(
 ) -> Tensor:
     """Convolutions of all members as one; of an input that all share, as one with more filters."""
     members = len(weight)
-    if move.whole:  # one window, and a product is several times faster
+    if move.one_window:  # one window, and a product is several times faster
         return _product(h, members, weight, bias)[(..., *[None] * (h.dim() - 2))]
     own: Any = move.module
     if own.groups > 1:
@@ -352,8 +350,5 @@ def _matrix(height: int, width: int, columns: int) -> Tensor:
 
 def _covers(convolution: Any, sizes: tuple[int, ...]) -> bool:  # noqa: ANN401 - torch's module
     """Whether a convolution is a linear layer: one window that is the whole map."""
-    return (
-        tuple(convolution.kernel_size) == tuple(sizes)
-        and not any(convolution.padding)
-        and convolution.groups == 1
-    )
+    one_window = tuple(convolution.kernel_size) == tuple(sizes)
+    return one_window and not any(convolution.padding) and convolution.groups == 1

@@ -47,7 +47,7 @@ def _steps(console: Console, *, transient: bool = False) -> Progress:
     return Progress(*columns, console=console, transient=transient)
 
 
-class Whole:
+class PartsDisplay:
     """The display of a command of many parts: how many are done, and the present one's steps below.
 
     Args:
@@ -71,11 +71,11 @@ class Whole:
         self.parts.update(self.line, completed=place, description=line)
 
 
-_SHOWN: Final[ContextVar[Whole | None]] = ContextVar("shown", default=None)
+_SHOWN: Final[ContextVar[PartsDisplay | None]] = ContextVar("shown", default=None)
 
 
 @contextmanager
-def whole(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
+def parts_display(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
     """One display for all that is run within, on standard error, if that is a terminal.
 
     Args:
@@ -89,7 +89,7 @@ def whole(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
     if not shown or not console.is_terminal:
         yield lambda what: None  # noqa: ARG005
         return
-    display = Whole(parts, console)
+    display = PartsDisplay(parts, console)
     before = _SHOWN.set(display)
     try:
         with display.live:
@@ -102,7 +102,7 @@ def whole(parts: Sequence[str], *, shown: bool) -> Iterator[Begin]:
 def bar(*, shown: bool) -> Iterator[Bar]:
     """A progress bar with the time left on standard error, if that is a terminal.
 
-    Within :func:`whole` it is a line of that display, as long as it is needed.
+    Within :func:`parts_display` it is a line of that display, as long as it is needed.
     """
     display = _SHOWN.get()
     console = Console(stderr=True)

@@ -160,13 +160,13 @@ class Record:
                 arrays = {name: archive[name] for name in archive.files}
             about = json.loads(arrays.pop("about.json").tobytes())
             index = {k: [str(v.dtype), list(v.shape)] for k, v in arrays.items()}
-            whole = about.pop("arrays") == index
+            intact = about.pop("arrays") == index
             schema, experiment = about.pop("schema"), about.pop("experiment")
             configuration = about.pop("configuration")
-            whole = whole and isinstance(configuration, dict)
+            intact = intact and isinstance(configuration, dict)
         except Exception:  # noqa: BLE001 - there is no end to what a damaged archive can raise
-            whole = False
-        if not whole:
+            intact = False
+        if not intact:
             hint = "restore it from a copy, or start anew with --overwrite"
             if path.name != FILE:
                 hint = "restore it from a copy, or remove it: the task is done again"

@@ -44,7 +44,7 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole("--seed", self.seed, 0, 2**63 - 1)
+        check_range("--seed", self.seed, 0, 2**63 - 1)
 
     def tasks(self) -> tuple[Task, ...]:
         """What is trained, in order.
@@ -77,7 +77,7 @@ class Experiment:
     def departures(self) -> dict[str, str]:
         """What is other than the question asks, by field: ``--sets 1, not 2 or more``."""
         return {
-            field: f"--{field.replace('_', '-')} {worded(value)}, not {fixed.said}"
+            field: f"--{field.replace('_', '-')} {worded(value)}, not {fixed.wording}"
             for field, fixed in self.question.items()
             if not fixed.met(value := getattr(self, field))
         }
@@ -186,7 +186,7 @@ def counted(count: int, noun: str = "epoch") -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def whole(option: str, value: int, least: int = 1, most: int = LARGEST) -> None:
+def check_range(option: str, value: int, least: int = 1, most: int = LARGEST) -> None:
     """Refuse a number beyond its bounds.
 
     Raises:

@@ -12,11 +12,11 @@ class Fixed(NamedTuple):
     """What a question fixes of a setting.
 
     Args:
-        said: in words.
+        wording: in words.
         met: whether a value is so.
     """
 
-    said: str
+    wording: str
     met: Callable[[Any], bool]
 
 

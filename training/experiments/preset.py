@@ -12,7 +12,7 @@ from training.engine import datasets
 from training.engine.cohort import PRECISIONS
 from training.engine.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, counted, whole
+from training.experiments.base import PLACE, Experiment, check_range, choice, counted
 
 if TYPE_CHECKING:
     from training.engine.record import Array
@@ -80,7 +80,7 @@ class Preset(Experiment):
             *(("examples", 0), ("validation", 1), ("test_examples", 0), ("seeds", 1)),
             *(("size", self.least_size), ("batch", 2)),
         ):
-            whole(f"--{option.replace('_', '-')}", getattr(self, option), least)
+            check_range(f"--{option.replace('_', '-')}", getattr(self, option), least)
 
     # ------------------------------------------------------------------- how it is written
 
@@ -143,16 +143,16 @@ def prepared(
     Raises:
         TrainingError: there are no data, or too few.
     """
-    whole_set = datasets.load(dataset, folder)
+    training_set = datasets.load(dataset, folder)
     if 0 < examples < FEWEST:
         raise TrainingError(f"--examples: {examples} are too few", hint=f"{FEWEST} or more")
-    if held + max(examples, FEWEST) > len(whole_set.x):
+    if held + max(examples, FEWEST) > len(training_set.x):
         fact = f"{held:,} images held out and {examples or FEWEST} to learn from are more than"
         raise TrainingError(
-            f"{fact} the {len(whole_set.x):,} of {datasets.title(dataset)}",
+            f"{fact} the {len(training_set.x):,} of {datasets.title(dataset)}",
             hint="--examples and --validation say how many",
         )
-    train, validation = whole_set.split(held, seed)
+    train, validation = training_set.split(held, seed)
     if examples and examples < len(train.x):
         _, train = train.split(examples, seed)
     test = datasets.load(dataset, folder, train=False)
@@ -160,4 +160,4 @@ def prepared(
     parts = [part.resized(size, size) for part in (train, validation, test)]
     by = Normalization.of(parts[0])
     train, validation, test = (by(part).to(device) for part in parts)
-    return Sets(train, validation, test, whole_set.classes)
+    return Sets(train, validation, test, training_set.classes)

@@ -102,7 +102,7 @@ class Page:
         self.smaller: list[str] = []  # questions that are not of the assignment's size
         self.made: dict[str, str] = {}  # runs of the present answer, and what is said of them
         self.making: list[str] = []  # commands that compute for it while the page is written
-        self.here = self.said = ""  # the present question: its anchor, and a link to it
+        self.here = self.question_link = ""  # the present question: its anchor, and a link to it
         self.words = Environment(  # noqa: S701 - Markdown is written, in which Shown escapes
             loader=PackageLoader("training", ""),
             undefined=StrictUndefined,
@@ -132,10 +132,10 @@ class Page:
     def answer(self, assignment: Assignment, question: Question) -> str:
         """A question's answer and its sources; where it has been given, where that was."""
         self.here = self.anchor(assignment, question)
-        self.said = f"[{assignment.title}, {question.number}](#{self.here})"
+        self.question_link = f"[{assignment.title}, {question.number}](#{self.here})"
         if before := self.answered.get(question.answer):
             return f"The question is that of {before}, and answered there."
-        self.answered[question.answer] = self.said
+        self.answered[question.answer] = self.question_link
         self.made, self.making = {}, []
         name, _, block = question.answer.partition(":")
         template = self.words.get_template(f"experiments/{name}/answer.md.jinja")
@@ -164,9 +164,9 @@ class Page:
     def lacks(self, command: str) -> str:
         """Take down that something is not run, and say so, with the command once an answer."""
         questions = self.absent.setdefault(command, [])
-        if self.said in questions:
+        if self.question_link in questions:
             return "**not run**, as above"
-        questions.append(self.said)
+        questions.append(self.question_link)
         return f"**not run**: {code(command)}"
 
     def link(self, path: Path) -> str:
@@ -234,8 +234,8 @@ class Shown:
         """What is smaller than in the assignment, and what would not be."""
         if not run.remark:
             return ""
-        if self.page.said not in self.page.smaller:
-            self.page.smaller.append(self.page.said)
+        if self.page.question_link not in self.page.smaller:
+            self.page.smaller.append(self.page.question_link)
         return f" ({plain(run.remark)}; at full size {self.page.lacks(run.full)})"
 
     def _lacking(self, name: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from training.engine import rules
 from training.engine.rules import SHARE
 from training.engine.steps import iterations
-from training.experiments.base import whole
+from training.experiments.base import check_range
 from training.experiments.batch_size.experiment import climbed, fitting
 from training.experiments.cyclical_lr.experiment import Cycling
 from training.experiments.fixed import at_least, at_most
@@ -69,7 +69,7 @@ class BatchFinder(Cycling):
     def __post_init__(self) -> None:
         super().__post_init__()
         climbed(self.smallest, self.largest)
-        whole("--trial", self.trial, 1, 1000)
+        check_range("--trial", self.trial, 1, 1000)
 
     def plans(self, count: int) -> list[Plan]:
         """A population a candidate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from training.experiments.batch_size.experiment import GROW, HALVE, WHOLE
+from training.experiments.batch_size.experiment import GROW, HALVE, PARTED
 from training.experiments.claims import verdict
 from training.experiments.cyclical_lr.experiment import DECAYING
 from training.experiments.minigooglenet.answer import cost, scores
@@ -103,7 +103,7 @@ def _parts(experiment: BatchSize, results: Mapping[str, Any]) -> Table:
     ]
     notes = (
         "Relative differences between a batch that is computed whole and in four parts whose "
-        f"gradients are added up ({WHOLE} images, after the last update, mean over seeds, "
+        f"gradients are added up ({PARTED} images, after the last update, mean over seeds, "
         "fp32; the gradient's in the Euclidean norm). Without batch norm's own "
         f"statistics {'nothing but' if rounding else 'more than'} rounding differs, dropout "
         "included, whose masks are drawn for the batch; with them, each part is normalized by "

@@ -37,7 +37,7 @@ POLICIES: Final = {
 }
 GROW, HALVE = POLICIES
 LOOKS: Final = 4  # of each size, while the batch grows
-WHOLE: Final = 512  # examples of the batch that is computed whole and in parts
+PARTED: Final = 512  # examples of the batch that is computed whole and in parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class BatchSize(Cycling):
         if plan.name != GROW:
             return {}
         train = self.sets(str(cohort.parameters.device)).train
-        x, y = train.x[None, :WHOLE], train.y[None, :WHOLE]
+        x, y = train.x[None, :PARTED], train.y[None, :PARTED]
         return accumulated(cohort, x, y)
 
     def summarise(self, arrays: Mapping[str, Array]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _final(experiment: Grid, groups: Mapping[str, Any]) -> Table:
         "Spread: standard deviation over seeds, in percentage points. "
         f"Adam, rate {experiment.rate:g} with warm-up and half a cosine down, batch "
         f"{experiment.batch}.{resized}",
-        *(f"{name}: {VARIANTS[name].said}." for name in experiment.variant),
+        *(f"{name}: {VARIANTS[name].description}." for name in experiment.variant),
     )
     return table(title, headings, rows, notes, words=2)
 

@@ -11,7 +11,7 @@ from archcalc.notation.words import write_word
 from training.engine import datasets
 from training.engine.data import Augmentation
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, spaced, whole
+from training.experiments.base import PLACE, Experiment, check_range, choice, spaced
 from training.experiments.fixed import ALL, all_of, at_least, exactly, one_of
 
 SIZE: Final = 28  # pixels, which LeNet-5 pads by 2 on all sides
@@ -43,14 +43,14 @@ class Variant(NamedTuple):
 
     Args:
         letter: of the question that it answers.
-        said: in words.
+        description: in words.
         norm: whether hidden layers are batch-normalized.
         drop: whether there is dropout.
         input: how the input is normalized: ``standard``, ``bn``, or ``bn-pixel``.
     """
 
     letter: str
-    said: str
+    description: str
     norm: bool = False
     drop: bool = False
     input: str = "standard"
@@ -164,12 +164,12 @@ class Grid(Experiment):
         choice("--variant", self.variant, VARIANTS)
         choice("--dropout-placement", self.dropout_placement, PLACEMENTS)
         object.__setattr__(self, "augment", str(Augmentation.read(self.augment)))
-        whole("--seeds", self.seeds, 1, 1000)
-        whole("--epochs", self.epochs, 0, 1000)
-        whole("--batch", self.batch, 2)
-        whole("--examples", self.examples, 0)
-        whole("--validation", self.validation, 0)
-        whole("--test-examples", self.test_examples, 0)
+        check_range("--seeds", self.seeds, 1, 1000)
+        check_range("--epochs", self.epochs, 0, 1000)
+        check_range("--batch", self.batch, 2)
+        check_range("--examples", self.examples, 0)
+        check_range("--validation", self.validation, 0)
+        check_range("--test-examples", self.test_examples, 0)
         if not self.groups():
             fact = (
                 "--dropout-placement before is in front of batch norms, and dropout alone has none"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from training.engine.steps import epochs, iterations
-from training.experiments.base import PLACE, choice, compared, whole
+from training.experiments.base import PLACE, check_range, choice, compared
 from training.experiments.batch_size.experiment import fitting
 from training.experiments.cyclical_lr.experiment import ASKED, DECAYING, Cycling
 from training.experiments.fixed import all_of
@@ -60,7 +60,7 @@ class CyclicalBatch(Cycling):
         choice("--policy", self.policy, POLICIES)
         for option, value in (("--b-min", self.b_min), ("--b-max", self.b_max)):
             if value is not None:
-                whole(option, value, 2)
+                check_range(option, value, 2)
         ordered(self.b_min, self.b_max, "--b-min, --b-max")
 
     def tasks(self) -> tuple[Task, ...]:
@@ -74,7 +74,7 @@ class CyclicalBatch(Cycling):
         found = []
         for policy in self.policy:
             sizes = self.sizes(policy, count)
-            arm = Arm(policy, self.lr_min, said=POLICIES[policy])
+            arm = Arm(policy, self.lr_min, description=POLICIES[policy])
             looks = (*map(epochs, range(self.epochs)), iterations(len(sizes)))
             until = iterations(len(sizes))
             found.append(Plan(policy, (arm,), self.batch, sizes, until, looks))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from training.engine.schedules import Schedule, cyclical, onecycle
 from training.engine.steps import epochs
 from training.errors import TrainingError
-from training.experiments.base import PLACE, choice, compared, whole
+from training.experiments.base import PLACE, check_range, choice, compared
 from training.experiments.fixed import all_of, exactly
 from training.experiments.lr_finder.experiment import ordered
 from training.experiments.minigooglenet import finders
@@ -67,8 +67,8 @@ class Cycling(MiniGoogLeNet):
         finders.fill(self, "lr-finder", self.lr_finder)
         super().__post_init__()
         ordered(self.lr_min, self.lr_max)
-        whole("--epochs", self.epochs, 1, 10_000)
-        whole("--step", self.step, 1, 10_000)
+        check_range("--epochs", self.epochs, 1, 10_000)
+        check_range("--step", self.step, 1, 10_000)
         if not 0 < self.decay < 1 - 1e-6:
             hint = "1 would not decay at all"
             raise TrainingError(f"--decay: {self.decay:g} is not between 0 and 1", hint=hint)
@@ -121,8 +121,8 @@ class CyclicalLr(Cycling):
 
     def having(self, has: Callable[[str], bool]) -> CyclicalLr | None:
         """The policies whose networks are trained."""
-        whole_ones = tuple(p for p in self.policy if all(map(has, self.trained(p))))
-        return replace(self, policy=whole_ones) if whole_ones else None
+        trained = tuple(p for p in self.policy if all(map(has, self.trained(p))))
+        return replace(self, policy=trained) if trained else None
 
     def plans(self, count: int) -> list[Plan]:
         """All policies as one population."""

@@ -11,7 +11,7 @@ import torch
 from training.engine import datasets
 from training.engine.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, distinct, whole
+from training.experiments.base import PLACE, Experiment, check_range, distinct
 from training.experiments.fixed import Fixed, exactly
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Dataset(Experiment):
     def __post_init__(self) -> None:
         super().__post_init__()
         datasets.named("NAME", self.dataset)
-        whole("--validation", self.validation, 0)
+        check_range("--validation", self.validation, 0)
         distinct("--classes", self.classes)
 
     def baseline(self) -> Self:

@@ -18,7 +18,7 @@ from training.engine.models import Mlp
 from training.engine.steps import epochs
 from training.engine.updates import Adam
 from training.errors import TrainingError
-from training.experiments.base import Experiment, choice, distinct, spaced, whole
+from training.experiments.base import Experiment, check_range, choice, distinct, spaced
 from training.experiments.fixed import all_of, at_least, exactly, one_of
 
 if TYPE_CHECKING:
@@ -125,15 +125,15 @@ class DyingRelu(Experiment):
         choice("--init", self.init, INITIALIZERS)
         distinct("--hidden-layers", self.hidden_layers)
         for hidden in self.hidden_layers:
-            whole("--hidden-layers", hidden, 1, 1000)
-        whole("--width", self.width, 1, 1000)
-        whole("--simulations", self.simulations, 1, 10**6)
-        whole("--points", self.points, 1, 10**6)
-        whole("--batch", self.batch)
+            check_range("--hidden-layers", hidden, 1, 1000)
+        check_range("--width", self.width, 1, 1000)
+        check_range("--simulations", self.simulations, 1, 10**6)
+        check_range("--points", self.points, 1, 10**6)
+        check_range("--batch", self.batch)
         if self.batch > self.points:
             raise TrainingError(f"--batch {self.batch} is more than --points {self.points}")
-        whole("--epochs", self.epochs, 0, 10**5)
-        whole("--born", self.born, 0, 10**6)
+        check_range("--epochs", self.epochs, 0, 10**5)
+        check_range("--born", self.born, 0, 10**6)
 
     def looks(self) -> tuple[int, ...]:
         """Epochs after which is counted: the first fifty and then fewer; fewer in large runs.

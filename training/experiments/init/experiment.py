@@ -17,7 +17,7 @@ from training.engine.loop import Task
 from training.engine.models import Mlp
 from training.engine.updates import SGD
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, distinct, whole
+from training.experiments.base import PLACE, Experiment, check_range, choice, distinct
 from training.experiments.fixed import Fixed, all_of, one_of
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ class Init(Experiment):
             activations.slope(name)
         for name in self.init:
             initializer(name)
-        whole("--networks", self.networks, 1, 1000)
-        whole("--examples", self.examples, 2, 10_000)
+        check_range("--networks", self.networks, 1, 1000)
+        check_range("--examples", self.examples, 2, 10_000)
 
     def baseline(self) -> Init:
         """The setting's own comparisons."""

@@ -11,7 +11,7 @@ from training.engine import rules
 from training.engine.schedules import rising
 from training.engine.steps import epochs, iterations
 from training.errors import TrainingError
-from training.experiments.base import whole
+from training.experiments.base import check_range
 from training.experiments.fixed import at_least, exactly
 from training.experiments.minigooglenet.experiment import Arm, MiniGoogLeNet, Plan
 from training.experiments.preset import PRESET
@@ -60,9 +60,9 @@ class LrFinder(MiniGoogLeNet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole("--candidates", self.candidates, 2, 1000)
-        whole("--epochs", self.epochs, 1, 1000)
-        whole("--sweep", self.sweep, 1, 1000)
+        check_range("--candidates", self.candidates, 2, 1000)
+        check_range("--epochs", self.epochs, 1, 1000)
+        check_range("--sweep", self.sweep, 1, 1000)
         ordered(self.lr_min, self.lr_max)
 
     def rates(self) -> list[float]:

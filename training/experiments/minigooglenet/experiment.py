@@ -24,7 +24,7 @@ from training.engine.schedules import Schedule, constant
 from training.engine.steps import Steps, epochs
 from training.engine.updates import SGD
 from training.errors import TrainingError
-from training.experiments.base import NOT_ASSIGNED, rows, seeded, whole
+from training.experiments.base import NOT_ASSIGNED, check_range, rows, seeded
 from training.experiments.fixed import ALL, exactly
 from training.experiments.preset import COUNTS, PRESET, Preset
 
@@ -57,13 +57,13 @@ class Arm(NamedTuple):
         name: of it.
         rate: the highest rate.
         schedule: a factor on it.
-        said: in words.
+        description: in words.
     """
 
     name: str
     rate: float
     schedule: Schedule = constant()
-    said: str = ""
+    description: str = ""
 
 
 class Plan(NamedTuple):
@@ -150,7 +150,7 @@ class MiniGoogLeNet(Preset):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "augment", str(Augmentation.read(self.augment)) or NONE)
-        whole("--micro-batch", self.micro_batch, 4)
+        check_range("--micro-batch", self.micro_batch, 4)
         if not 0 < self.width <= 1:
             raise TrainingError(f"--width: {self.width:g} is no share of the channels, 0 to 1")
         if not 0 <= self.momentum < 1:
@@ -210,9 +210,8 @@ class MiniGoogLeNet(Preset):
         for plan in plans:
             if not plan.sizes and count % plan.batch == 1:
                 fact = f"batches of {plan.batch} of {count:,} images leave one over"
-                raise TrainingError(
-                    fact, hint="batch norm needs two; another --batch or --examples"
-                )
+                hint = "batch norm needs two; another --batch or --examples"
+                raise TrainingError(fact, hint=hint)
         return tuple(map(self._task, plans))
 
     def _task(self, plan: Plan) -> Task:
@@ -255,16 +254,9 @@ class MiniGoogLeNet(Preset):
         """Networks at birth, and what they learn from."""
         train, _, _, classes = self.sets(str(device))
         model = Net.read(self.text(train.x.shape[1], classes))
-        cohort = Cohort.born(
-            model,
-            members,
-            self.seed,
-            loss=losses.cross_entropy,
-            rule=SGD(momentum=self.momentum),
-            device=device,
-            precision=self.precision,
-            micro=self.micro_batch,
-        )
+        how: Any = {"device": device, "precision": self.precision, "micro": self.micro_batch}
+        rule = SGD(momentum=self.momentum)
+        cohort = Cohort.born(model, members, self.seed, loss=losses.cross_entropy, rule=rule, **how)
         change = Augmentation.read(self.augment)
         root, keys = streams.root(self.seed), cohort.keys
         x, y = train.x[None], train.y[None]
@@ -313,7 +305,7 @@ class MiniGoogLeNet(Preset):
         read = plan.read(updates, count)
         found: dict[str, Any] = {
             "plan": plan.name,
-            "said": arm.said,
+            "said": arm.description,
             "rate": arm.rate,
             "schedule": str(arm.schedule),
             "updates": updates,

@@ -58,7 +58,7 @@ def blocks(experiment: Grid, results: Mapping[str, Any]) -> Iterator[Named]:
 
 def said(method: str) -> str:
     """A method in words; a star where it is a reference that the assignment does not name."""
-    return METHODS[method].said + "*" * (not METHODS[method].asked)
+    return METHODS[method].title + "*" * (not METHODS[method].asked)
 
 
 def _search(experiment: Grid, dropout: str, setting: Mapping[str, Any]) -> Table:
@@ -83,7 +83,7 @@ def _search(experiment: Grid, dropout: str, setting: Mapping[str, Any]) -> Table
         * ("adadelta" in experiment.method),
     )
     title = f"The search {SAID[dropout]}: the same rates for all"
-    headings = ("rate", *(METHODS[method].said for method in experiment.method))
+    headings = ("rate", *(METHODS[method].title for method in experiment.method))
     return table(title, headings, rows, notes)
 
 
@@ -114,7 +114,7 @@ def _scores(
         f"images, once it has learnt. {brackets(experiment.seeds)} *: not among the assignment's "
         "five.",
     )
-    headings = ("", "rate", *(one.said for one in CRITERIA.values()), "")
+    headings = ("", "rate", *(one.title for one in CRITERIA.values()), "")
     return table(f"With the chosen rates, {SAID[dropout]}", headings, rows, notes)
 
 
@@ -124,7 +124,7 @@ def _conclusions(settings: Mapping[str, Any]) -> Iterator[Named]:
         firsts = [setting["best"][score]["name"] for score in JUDGED_BY]
         if not all(firsts):
             continue
-        loss, accuracy = (METHODS[name].said for name in firsts)
+        loss, accuracy = (METHODS[name].title for name in firsts)
         asked = [name for name in setting["methods"] if METHODS[name].asked]
         kind = "assignment's methods that were trained" if asked else "methods for comparison alone"
         yield (
@@ -150,14 +150,14 @@ def _told(setting: Mapping[str, Any], score: str) -> str:
     best = final[found["name"]]
     value = interval(best["mean"], 2) if score == "test_accuracy" else estimate(best["mean"], short)
     others = {
-        METHODS[name].said: paired(best["each"], final[name]["each"]) for name in found["against"]
+        METHODS[name].title: paired(best["each"], final[name]["each"]) for name in found["against"]
     }
     rest = f"; it is {apart(others)}" * bool(others)
-    return f"The {JUDGED_BY[score]} of {METHODS[found['name']].said}: {value}{rest}."
+    return f"The {JUDGED_BY[score]} of {METHODS[found['name']].title}: {value}{rest}."
 
 
 def _listed(methods: Sequence[str]) -> str:
-    return listed([METHODS[name].said for name in methods])
+    return listed([METHODS[name].title for name in methods])
 
 
 def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
@@ -166,7 +166,7 @@ def _changes(rows: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
         ("loss with dropout", "train_loss", "the training loss, all units at work, is"),
         ("accuracy with dropout", "test_accuracy", "the test accuracy is"),
     ):
-        found = {METHODS[row["method"]].said: row[score] for row in rows if row["method"] in ASKED}
+        found = {METHODS[row["method"]].title: row[score] for row in rows if row["method"] in ASKED}
         if found:
             words = told(found, "with", "higher", "lower", "not shown to differ")
             yield name, f"Beside training without dropout {what} {words}."
@@ -250,7 +250,7 @@ def _parts(profile: Mapping[str, Any]) -> Table:
         for part, words in PARTS.items()
     ]
     rows.append(("all", *(f"{1e3 * sum(profile[dropout].values()):.2f}" for dropout in profile)))
-    notes = (f"torch's profiler, {METHODS[PROFILED].said}, a network; it takes time itself.",)
+    notes = (f"torch's profiler, {METHODS[PROFILED].title}, a network; it takes time itself.",)
     headings = ("ms an update", *(SAID[dropout] for dropout in profile))
     return table("Where the time of an update goes", headings, rows, notes)
 
@@ -370,7 +370,7 @@ def _terms(experiment: Grid, method: str) -> Table:
         shown = "" if value is None else f"{_plain(value)}"
         rows.append((name, symbol.latex, symbol.meaning, shown))
     headings = ("term", "LaTeX", "meaning", "hyperparameter")
-    return table(f"The terms of {METHODS[method].said}", headings, rows, words=4)
+    return table(f"The terms of {METHODS[method].title}", headings, rows, words=4)
 
 
 def printed(rule: Rule) -> dict[str, Symbol]:
@@ -413,7 +413,7 @@ def explained(experiment: Grid) -> dict[str, Any]:
     for method in experiment.method:
         rule = experiment.rule(method)
         found[method] = {
-            "name": METHODS[method].said,
+            "name": METHODS[method].title,
             "source": rule.source,
             "asked": METHODS[method].asked,
             "hyperparameters": {k: v for k, v in rule.settings().items() if k != "name"},

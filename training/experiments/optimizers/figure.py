@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The assignment's five are drawn through, the others dashed.
 LOOKS: Final = {
-    name: shared.Curve(METHODS[name].said, colour, "-" if METHODS[name].asked else "--")
+    name: shared.Curve(METHODS[name].title, colour, "-" if METHODS[name].asked else "--")
     for name, colour in zip(METHODS, (*COLOURS, shared.GREY), strict=True)
 }
 OUTSIDE: Final = "outside right center"
@@ -126,7 +126,7 @@ def _scored(figure: Figure, settings: Results) -> None:
                 ends = [height - 0.1, height + 0.1]
                 axes.plot([each.mean()] * 2, ends, color=colour, linewidth=2)
         axes.set_xlabel(label)
-    panels[0].set_yticks(range(len(names)), [METHODS[name].said for name in names])
+    panels[0].set_yticks(range(len(names)), [METHODS[name].title for name in names])
     panels[0].invert_yaxis()
     if len(settings) > 1:
         figure.legend(loc=OUTSIDE)

@@ -10,7 +10,15 @@ import numpy as np
 
 from training.engine import datasets, updates
 from training.errors import TrainingError
-from training.experiments.base import NOT_ASSIGNED, choice, counted, distinct, rows, seeded, whole
+from training.experiments.base import (
+    NOT_ASSIGNED,
+    check_range,
+    choice,
+    counted,
+    distinct,
+    rows,
+    seeded,
+)
 from training.experiments.fixed import ALL, Fixed, all_of, exactly
 from training.experiments.preset import PRESET, Preset
 
@@ -48,12 +56,12 @@ class Method(NamedTuple):
     """A way to learn.
 
     Args:
-        said: its name in words.
+        title: its name in words.
         rule: with its hyperparameters, save the L2 penalty and the rate.
         asked: whether the assignment names it; else it is a reference.
     """
 
-    said: str
+    title: str
     rule: updates.Rule
     asked: bool = True
 
@@ -91,11 +99,11 @@ class Criterion(NamedTuple):
     """What a method can be best by.
 
     Args:
-        said: in words.
+        title: in words.
         highest: whether more is better.
     """
 
-    said: str
+    title: str
     highest: bool = False
 
 
@@ -176,10 +184,10 @@ class Grid(Preset):
         distinct("--rate", self.rate)
         object.__setattr__(self, "rate", tuple(sorted(self.rate)))
         object.__setattr__(self, "dropout", tuple(one for one in DROPPED if one in self.dropout))
-        whole("--widen", self.widen, 0, 100)
-        whole("--search-epochs", self.search_epochs, 1, 10_000)
-        whole("--epochs", self.epochs, 1, 10_000)
-        whole("--width", self.width, 1, 100_000)
+        check_range("--widen", self.widen, 0, 100)
+        check_range("--search-epochs", self.search_epochs, 1, 10_000)
+        check_range("--epochs", self.epochs, 1, 10_000)
+        check_range("--width", self.width, 1, 100_000)
         if not 0 <= self.weight_decay < math.inf:
             raise TrainingError(f"--weight-decay: {self.weight_decay:g} is no penalty")
 
@@ -270,7 +278,7 @@ class Grid(Preset):
         if any(f"{name}/{what}" not in arrays for name in names for what in WATCHED):
             return None
         loss, accuracy = (rows(arrays, names, what)[:, -1].astype(np.float64) for what in WATCHED)
-        whole_ones = np.isfinite(loss)
-        score = np.where(whole_ones, accuracy, -1.0)
-        lost = np.where(whole_ones, loss, np.inf)
+        finite = np.isfinite(loss)
+        score = np.where(finite, accuracy, -1.0)
+        lost = np.where(finite, loss, np.inf)
         return rates[int(np.lexsort((lost, -score))[0])]

@@ -16,7 +16,7 @@ from training.engine.models import Mlp
 from training.engine.steps import epochs
 from training.engine.updates import SGD
 from training.errors import TrainingError
-from training.experiments.base import Experiment, choice, distinct, spaced, whole
+from training.experiments.base import Experiment, check_range, choice, distinct, spaced
 from training.experiments.fixed import all_of, at_least, exactly
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ class Perceptron(Experiment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        whole("--sets", self.sets)
-        whole("--points", self.points, 1, 10_000)
-        whole("--test-points", self.test_points)
-        whole("--epochs", self.epochs, 1)
+        check_range("--sets", self.sets)
+        check_range("--points", self.points, 1, 10_000)
+        check_range("--test-points", self.test_points)
+        check_range("--epochs", self.epochs, 1)
         choice("--loss", self.loss, MARGINS)
         distinct("--rate", self.rate)
         if min(self.rate) <= 0:
