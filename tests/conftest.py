@@ -21,11 +21,11 @@ def cheap():
     """
     # Only here, as they load torch.
     from archcalc import profiling  # noqa: PLC0415
-    from training import costs  # noqa: PLC0415
-    from training.datasets import Images  # noqa: PLC0415
-    from training.experiments import batchnorm_dropout  # noqa: PLC0415
+    from training.engine import costs  # noqa: PLC0415
+    from training.engine.datasets import Images  # noqa: PLC0415
+    from training.experiments.batchnorm_dropout import experiment as lenet  # noqa: PLC0415
 
-    once, whole = cache(costs.measured), batchnorm_dropout.prepared
+    once, whole = cache(costs.measured), lenet.prepared
 
     def few(*asked):
         return tuple(Images(part.x[:78], part.y[:78]) for part in whole(*asked))
@@ -35,7 +35,7 @@ def cheap():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(profiling, "measured_ceilings", lambda *_: (1e11, 1e10))
             patch.setattr(costs, "measured", once)
-            patch.setattr(batchnorm_dropout, "prepared", few)
+            patch.setattr(lenet, "prepared", few)
             yield
 
     return context

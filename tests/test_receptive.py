@@ -7,13 +7,7 @@ from strategies import networks
 
 from archcalc import ArchitectureError, Shape, load, parse
 from archcalc.count import Formula, letter
-from archcalc.layers import (
-    AdaptiveWindow,
-    GlobalPool,
-    Join,
-    TransposedWindow,
-    Window,
-)
+from archcalc.layers import AdaptiveWindow, GlobalPool, Join, TransposedWindow, Window
 from archcalc.receptive import PIXEL, Field, stacking
 
 # ------------------------------------------------------------------- what outputs see, by hand

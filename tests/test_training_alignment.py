@@ -6,12 +6,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training import cohort, fused, losses
-from training.alignment import BYTES, aligned, by_member
-from training.cohort import Cohort, Member
-from training.models import Mlp
-from training.networks import Net
-from training.updates import SGD, Adam
+from training.engine import cohort, fused, losses
+from training.engine.alignment import BYTES, aligned, by_member
+from training.engine.cohort import Cohort, Member
+from training.engine.models import Mlp
+from training.engine.networks import Net
+from training.engine.updates import SGD, Adam
 
 CONVOLUTION = "5x5x1 conv3-3/1 bn relu flatten drop.5 fc-3"  # 3 channels, 262 parameters
 LINEAR = "1x1x7 fc-5 relu fc-3"

@@ -16,14 +16,21 @@ import archcalc as ac
 from archcalc.cli import run
 from archcalc.count import letter
 from archcalc.render.formats import markdown_of
-from training import report
-from training.answers import architectures
-from training.answers.architectures import COMMANDS, chain, modules, rivals, stack, stages
-from training.figures import architectures as drawings
-from training.questions import ASSIGNMENTS
-from training.sources import Computed
+from training.experiments.architectures import answer as architectures
+from training.experiments.architectures import figure as drawings
+from training.experiments.architectures.answer import (
+    COMMANDS,
+    chain,
+    modules,
+    rivals,
+    stack,
+    stages,
+)
+from training.report import page as report
+from training.report.questions import ASSIGNMENTS
+from training.report.sources import Computed
 
-TEMPLATE = Path(architectures.__file__).with_name("architectures.md.jinja").read_text()
+TEMPLATE = Path(architectures.__file__).with_name("answer.md.jinja").read_text()
 ANSWERS = {
     question.answer.removeprefix("architectures:"): question
     for problem in ASSIGNMENTS["lab3"].problems

@@ -11,11 +11,14 @@ import pytest
 from rich.console import Console
 
 from archcalc.cli import run
-from training import chain, cli, progress, ranks, report, runner
+from training import chain, cli
+from training.engine import progress, ranks
+from training.engine.loop import Loop
+from training.engine.record import FILE, Record
 from training.errors import StoppedError, TrainingError
-from training.experiments import batchnorm_dropout, experiment
-from training.loop import Loop
-from training.record import FILE, Record
+from training.experiments import experiment, runner
+from training.experiments.batchnorm_dropout import experiment as batchnorm_dropout
+from training.report import page as report
 
 REAL, PREPARED = chain.PARTS, batchnorm_dropout.prepared  # before any test makes them small
 MINI = (
@@ -533,7 +536,7 @@ def drawn(display):
 @pytest.mark.usefixtures("terminal")
 def test_one_display_counts_the_parts():
     """Above a part's steps stands which of how many it is; behind all of them comes the report."""
-    with progress.whole(["one", "two", "three"], shown=True) as begin:
+    with progress.parts_display(["one", "two", "three"], shown=True) as begin:
         display = progress._SHOWN.get()
         begin("two")
         (first,) = drawn(display)
@@ -560,7 +563,7 @@ def test_a_bar_alone_is_as_before(terminal):
     assert "grid" in terminal.getvalue()
     assert "10/10 steps" in terminal.getvalue()
     size = len(terminal.getvalue())
-    with progress.whole(["one"], shown=False) as begin, progress.bar(shown=False) as told:
+    with progress.parts_display(["one"], shown=False) as begin, progress.bar(shown=False) as told:
         begin("one")
         told(10, 10, "grid")
     assert len(terminal.getvalue()) == size
@@ -568,7 +571,7 @@ def test_a_bar_alone_is_as_before(terminal):
 
 def test_without_a_terminal_nothing_is_drawn(capsys):
     """Where standard error is no terminal there are no bars, not even of the whole."""
-    with progress.whole(["one"], shown=True) as begin, progress.bar(shown=True) as told:
+    with progress.parts_display(["one"], shown=True) as begin, progress.bar(shown=True) as told:
         begin("one")
         told(10, 10, "grid")
     assert capsys.readouterr() == ("", "")

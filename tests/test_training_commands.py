@@ -20,10 +20,11 @@ from matplotlib.image import imread
 
 import training
 from archcalc.cli import run
-from training import chain, cli, datasets, runner
-from training.experiments import EXPERIMENTS, experiment
+from training import chain, cli, experiments
+from training.engine import datasets
+from training.engine.record import DONE, FILE, TASKS, Record
+from training.experiments import EXPERIMENTS, experiment, runner
 from training.options import heading
-from training.record import DONE, FILE, TASKS, Record
 
 MINI = "--dataset digits --examples 64 --validation 40 --test-examples 40 --width 0.05 --size 8"
 ROWS = (
@@ -272,8 +273,8 @@ def test_what_is_read_of_a_class_is_what_it_has(name):
     kinds = {one.name: one.type for one in dataclasses.fields(experiment(name))}
     assert {field: one.kind for field, one in fields(name).items()} == kinds
     assert {*kinds.values()} <= {*cli.TYPES}
-    module = sys.modules[experiment(name).__module__]
-    assert heading(EXPERIMENTS[name][0]) == module.__doc__.splitlines()[0]
+    folder = sys.modules[experiment(name).__module__.rpartition(".")[0]]
+    assert heading(EXPERIMENTS[name][0]) == folder.__doc__.splitlines()[0]
 
 
 @every
@@ -391,8 +392,8 @@ def test_tasks_are_listed_and_nothing_is_run(monkeypatch, capsys, listing, name,
 
     monkeypatch.setattr(runner, "run", None)
     overview = SimpleNamespace(overview=listed)
-    monkeypatch.setattr(training, "overview", overview, raising=False)
-    monkeypatch.setitem(sys.modules, "training.overview", overview)
+    monkeypatch.setattr(experiments, "overview", overview, raising=False)
+    monkeypatch.setitem(sys.modules, "training.experiments.overview", overview)
     monkeypatch.setattr(chain, "overview", listed, raising=False)
     line = ["training", name, "--seed", "3", "--device", "cpu", f"--{listing}"]
     assert run(line) == run([*line, "--json"]) == run([*line, "--output", "x"]) == 0

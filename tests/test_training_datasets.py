@@ -24,8 +24,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archcalc.errors import StatedError
-from training import datasets
-from training.datasets import ARRAYS, FILES, NAMES, SOURCES, Images, Normalization
+from training.engine import datasets
+from training.engine.datasets import ARRAYS, FILES, NAMES, SOURCES, Images, Normalization
 from training.errors import TrainingError
 
 # torchvision keeps an HTTP error's connection until the error itself is gone

@@ -18,17 +18,16 @@ from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 from torch import nn
 
-from training import cohort, equations, fused, losses, streams
-from training.cohort import Cohort, Member
-from training.data import Data
-from training.equations import Letter, Number
-from training.errors import StoppedError
-from training.loop import Loop, Task
-from training.models import Mlp
-from training.ranks import Ranks
-from training.record import Record
-from training.steps import iterations
-from training.updates import (
+from training.engine import cohort, equations, fused, losses, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.data import Data
+from training.engine.equations import Letter, Number
+from training.engine.loop import Loop, Task
+from training.engine.models import Mlp
+from training.engine.ranks import Ranks
+from training.engine.record import Record
+from training.engine.steps import iterations
+from training.engine.updates import (
     SGD,
     Adadelta,
     Adagrad,
@@ -43,6 +42,7 @@ from training.updates import (
     together,
     traced,
 )
+from training.errors import StoppedError
 
 laws = settings(max_examples=60, deadline=None, derandomize=True)
 close = partial(torch.testing.assert_close, rtol=1e-11, atol=1e-13)

@@ -11,23 +11,18 @@ from torch.nn import functional
 
 from archcalc import load
 from archcalc.bridge.twin import twin
-from training import losses, probes, runner, statistics, streams
-from training.answers import words
-from training.cohort import Cohort, Member
-from training.data import Augmentation, Data
-from training.datasets import Images
+from training.engine import losses, probes, statistics, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.data import Augmentation, Data
+from training.engine.datasets import Images
+from training.engine.networks import MOMENTUM, Net
+from training.engine.record import plain
+from training.engine.updates import SGD, Adam
 from training.errors import TrainingError
-from training.experiments import batchnorm_dropout
-from training.experiments.batchnorm_dropout import (
-    PLACEMENTS,
-    VARIANTS,
-    BatchnormDropout,
-    Group,
-    text,
-)
-from training.networks import MOMENTUM, Net
-from training.record import plain
-from training.updates import SGD, Adam
+from training.experiments import runner, words
+from training.experiments.batchnorm_dropout import experiment as batchnorm_dropout
+from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
+from training.experiments.batchnorm_dropout.grid import PLACEMENTS, VARIANTS, Group, text
 
 LENET = "28x28x1 c1: conv5-6 p2 tanh avgpool2 c3: conv5-16 p0 tanh avgpool2 conv5-120 p0 tanh fc-10"
 TEXTS = [

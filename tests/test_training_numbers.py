@@ -9,10 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from training import initial, losses, schedules, statistics, steps, streams
-from training.activations import CURVED, Activations, slope
+from training.engine import initializers, losses, schedules, statistics, steps, streams
+from training.engine.activations import CURVED, Activations, slope
+from training.engine.steps import Steps
 from training.errors import TrainingError
-from training.steps import Steps
 
 laws = settings(max_examples=50, deadline=None, derandomize=True)
 
@@ -121,7 +121,7 @@ def unmixed(z):
 
 
 def folded(key, *words):
-    """:func:`training.streams.fold` of one key in whole numbers."""
+    """:func:`training.engine.streams.fold` of one key in whole numbers."""
     for word in words:
         if isinstance(word, str):
             word = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")  # noqa: PLW2901
@@ -369,7 +369,7 @@ def test_keys_do_not_collide():
     assert len(torch.unique(keys_of(100_000))) == 100_000
 
 
-# -------------------------------------------------------------------------------------- initial
+# --------------------------------------------------------------------------------- initializers
 
 OUT, FAN_IN = 24, 40
 MEMBERS = 100
@@ -390,7 +390,7 @@ WEIGHTS = [
 @pytest.mark.parametrize(("name", "deviation", "kurtosis"), WEIGHTS)
 def test_weights_at_birth(name, deviation, kurtosis):
     """Weights have mean 0, their initializer's deviation, and the law that it names."""
-    weight = initial.initializer(name)(keys_of(MEMBERS), OUT, FAN_IN).weight
+    weight = initializers.initializer(name)(keys_of(MEMBERS), OUT, FAN_IN).weight
     assert weight.shape == (MEMBERS, OUT, FAN_IN)
     assert weight.dtype == torch.float32
     scaled = weight.double() / deviation
@@ -403,7 +403,7 @@ def test_weights_at_birth(name, deviation, kurtosis):
 @pytest.mark.parametrize(("name", "bound"), [("glorot-uniform", 6 / 64), ("torch", 1 / 40)])
 def test_uniform_weights_are_bounded(name, bound):
     """Uniform weights fill the interval of their initializer from end to end."""
-    weight = initial.initializer(name)(keys_of(MEMBERS), OUT, FAN_IN).weight
+    weight = initializers.initializer(name)(keys_of(MEMBERS), OUT, FAN_IN).weight
     assert weight.max().item() == pytest.approx(math.sqrt(bound), rel=1e-3)
     assert weight.min().item() == pytest.approx(-math.sqrt(bound), rel=1e-3)
     assert weight.abs().max().item() <= math.sqrt(bound) * (1 + 1e-6)
@@ -412,18 +412,20 @@ def test_uniform_weights_are_bounded(name, bound):
 @pytest.mark.parametrize("name", ["he", "glorot", "glorot-uniform", "normal.01", "zero"])
 def test_biases_are_zero(name):
     """Every initializer but torch's and the asymmetric one begins with biases of zero."""
-    bias = initial.initializer(name)(keys_of(MEMBERS), OUT, FAN_IN).bias
+    bias = initializers.initializer(name)(keys_of(MEMBERS), OUT, FAN_IN).bias
     assert torch.equal(bias, torch.zeros(MEMBERS, OUT))
 
 
 def test_zero():
     """``zero`` has weights of zero."""
-    assert torch.equal(initial.initializer("zero")(keys_of(2), 3, 4).weight, torch.zeros(2, 3, 4))
+    assert torch.equal(
+        initializers.initializer("zero")(keys_of(2), 3, 4).weight, torch.zeros(2, 3, 4)
+    )
 
 
 def test_torch_biases():
     """As in ``torch.nn.Linear``, biases have the bound of the weights and are drawn apart."""
-    weight, bias = initial.initializer("torch")(keys_of(4000), OUT, FAN_IN)
+    weight, bias = initializers.initializer("torch")(keys_of(4000), OUT, FAN_IN)
     bound = 1 / math.sqrt(FAN_IN)
     reference = torch.nn.Linear(FAN_IN, 10_000).bias.abs().max().item()
     assert reference == pytest.approx(bound, rel=1e-2)
@@ -438,10 +440,10 @@ def test_torch_biases():
     assert apart((scaled * first).mean(), 0, 1 / 3, bias.numel()) < 4
 
 
-@pytest.mark.parametrize("name", [*initial.INITIALIZERS, "normal.3"])
+@pytest.mark.parametrize("name", [*initializers.INITIALIZERS, "normal.3"])
 def test_a_member_is_born_alone_as_in_company(name):
     """Weights and biases of a member do not depend on who is born with it."""
-    draw, keys = initial.initializer(name), keys_of(5)
+    draw, keys = initializers.initializer(name), keys_of(5)
     together = draw(keys, 4, 3)
     assert together.weight.shape == (5, 4, 3)
     assert together.bias.shape == (5, 4)
@@ -455,7 +457,7 @@ def test_a_member_is_born_alone_as_in_company(name):
 def asymmetric():
     """Many rows of the asymmetric initialization, and where each has its replaced number."""
     keys, fan_in = keys_of(3000), 5
-    weight, bias = initial.initializer("rai")(keys, 4, fan_in)
+    weight, bias = initializers.initializer("rai")(keys, 4, fan_in)
     row = torch.cat([weight, bias.unsqueeze(-1)], -1)
     normal = streams.normal(streams.fold(keys, "weight"), 4, fan_in + 1)
     return row.flatten(0, 1), (normal * 0.6007 / math.sqrt(fan_in)).float().flatten(0, 1)
@@ -514,7 +516,7 @@ def test_the_other_asymmetric_numbers_are_normal(asymmetric):
 )
 def test_an_unknown_initializer_is_refused(name, hint):
     """An initializer that is not there is refused in one line, with a near one or with all."""
-    line = refusal(initial.initializer, name)
+    line = refusal(initializers.initializer, name)
     assert line.startswith(f"no initializer is called {name!r}; {hint}")
 
 

@@ -17,25 +17,19 @@ from torch import nn
 from archcalc.cli import run
 from archcalc.render import render
 from archcalc.render.table import Table
-from training import datasets, statistics, streams
-from training.answers import optimizers as answers
-from training.cohort import Cohort, Member
+from training.engine import datasets, statistics, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.losses import cross_entropy
+from training.engine.models import Mlp
+from training.engine.record import plain
+from training.engine.updates import SGD, Adam, RMSpropNesterov
 from training.errors import TrainingError
-from training.experiments import optimizers
-from training.experiments.optimizers import (
-    CRITERIA,
-    FORMS,
-    METHODS,
-    SCORES,
-    Optimizers,
-    best,
-    two_forms,
-)
-from training.figures import optimizers as figures
-from training.losses import cross_entropy
-from training.models import Mlp
-from training.record import plain
-from training.updates import SGD, Adam, RMSpropNesterov
+from training.experiments.optimizers import answer as answers
+from training.experiments.optimizers import experiment as optimizers
+from training.experiments.optimizers import figure as figures
+from training.experiments.optimizers.experiment import Optimizers, two_forms
+from training.experiments.optimizers.grid import CRITERIA, FORMS, METHODS, SCORES
+from training.experiments.optimizers.summary import best
 
 CPU = torch.device("cpu")
 few = settings(max_examples=40, deadline=None, derandomize=True)
@@ -649,7 +643,7 @@ def test_overlapping_methods_are_named():
         for part in re.findall(r"not told apart from ([^.;]*)", said):
             assert sum(name in near for name in re.split(", | and ", part)) == 3
         assert said.count("; told apart from AdaDelta") == 2
-        assert not any(METHODS[name].said in said for name in REFERENCES)
+        assert not any(METHODS[name].title in said for name in REFERENCES)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 4])
@@ -972,7 +966,7 @@ def test_hyperparameters_are_those_of_the_rules():
     for method in METHODS:
         rule = METHODS[method].rule
         own = {f.name: getattr(rule, f.name) for f in fields(rule) if f.name != "weight_decay"}
-        said, decay = rows[METHODS[method].said + "*" * (method in REFERENCES)]
+        said, decay = rows[METHODS[method].title + "*" * (method in REFERENCES)]
         found = dict(one.split(" ") for one in said.split(", "))
         assert found.keys() == own.keys()
         for name, value in own.items():
@@ -1009,7 +1003,7 @@ def test_explain_covers_every_method(capsys):
     assert run(["training", "optimizers", "--explain"]) == 0
     out = capsys.readouterr().out
     parts = re.split(r"^The terms of (.*)$", out, flags=re.MULTILINE)
-    assert parts[1::2] == [one.said for one in METHODS.values()]
+    assert parts[1::2] == [one.title for one in METHODS.values()]
     for before, terms in zip(parts[::2], parts[2::2], strict=False):
         assert "    theta[t] = " in before
         assert r"    \theta_{t} = " in before
@@ -1038,7 +1032,7 @@ def test_explain_as_json_is_the_text(capsys):
     assert list(found["methods"]) == list(METHODS)
     for method, one in found["methods"].items():
         assert one["asked"] is (method in ASKED)
-        assert one["name"] == METHODS[method].said
+        assert one["name"] == METHODS[method].title
         assert one["equations"]
         for line in one["equations"]:
             assert f"    {line['text']}\n" in text

@@ -20,25 +20,26 @@ from torch.nn import functional
 from archcalc import load
 from archcalc.cli import run
 from archcalc.layers import Convolution, Linear
-from training import datasets, losses, probes, rules, runner, schedules, streams
-from training.cohort import Cohort, Member
-from training.data import Augmentation, Data
+from training.engine import datasets, losses, probes, rules, schedules, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.data import Augmentation, Data
+from training.engine.loop import Loop, state_of
+from training.engine.models import Mlp
+from training.engine.networks import Net
+from training.engine.ranks import Ranks
+from training.engine.record import Record
+from training.engine.steps import Steps, epochs, iterations
+from training.engine.updates import SGD, Adam
 from training.errors import StoppedError, TrainingError
-from training.experiments import finders
-from training.experiments.batch_finder import BatchFinder
-from training.experiments.batch_size import PARTS, BatchSize, accumulated
-from training.experiments.cyclical_batch import CyclicalBatch
-from training.experiments.cyclical_lr import CyclicalLr
-from training.experiments.lr_finder import LrFinder
-from training.experiments.minigooglenet import SCORES, Plan, ladder, text
+from training.experiments import runner
+from training.experiments.batch_finder.experiment import BatchFinder
+from training.experiments.batch_size.experiment import PARTS, BatchSize, accumulated
+from training.experiments.cyclical_batch.experiment import CyclicalBatch
+from training.experiments.cyclical_lr.experiment import CyclicalLr
+from training.experiments.lr_finder.experiment import LrFinder
+from training.experiments.minigooglenet import finders
+from training.experiments.minigooglenet.experiment import SCORES, Plan, ladder, text
 from training.experiments.preset import prepared
-from training.loop import Loop, state_of
-from training.models import Mlp
-from training.networks import Net
-from training.ranks import Ranks
-from training.record import Record
-from training.steps import Steps, epochs, iterations
-from training.updates import SGD, Adam
 
 CPU = torch.device("cpu")
 laws = settings(max_examples=50, deadline=None, derandomize=True)
@@ -1700,7 +1701,7 @@ def clock(monkeypatch):
 
         return longer
 
-    monkeypatch.setattr("training.progress.Stop.now", lambda _: found.now)
+    monkeypatch.setattr("training.engine.progress.Stop.now", lambda _: found.now)
     monkeypatch.setattr(Cohort, "advance", slow(Cohort.advance, 1.0))
     monkeypatch.setattr(Record, "save", slow(Record.save, 1000.0))
     monkeypatch.setattr(probes, "score", slow(probes.score, 1000.0))

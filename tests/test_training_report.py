@@ -21,25 +21,26 @@ import pytest
 from jinja2 import FileSystemLoader
 from PIL import Image
 
+import training
 from archcalc.cli import run
-from training import answers, chain, cli, parts, report, runner, statistics
-from training.answers import (
-    claims,
-    cyclical_batch,
-    minigooglenet,
-)
-from training.experiments import experiment
-from training.questions import ASSIGNMENTS
-from training.record import FILE, Record
-from training.report import Page
-from training.sources import Computed, by_name
+from training import chain, cli
+from training.engine import statistics
+from training.engine.record import FILE, Record
+from training.experiments import claims, experiment, module, parts, runner
+from training.experiments.cyclical_batch import answer as cyclical_batch
+from training.experiments.minigooglenet import answer as minigooglenet
+from training.report import page as report
+from training.report.page import Page
+from training.report.questions import ASSIGNMENTS
+from training.report.sources import Computed, by_name
 
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "tables"
 COMMITTED = TABLES / "training"
 THERE = [name for name in parts.EVERY if report.Run(name, COMMITTED).there]
 TEXTS = HERE.parents[1] / "shared" / "assignments"
-TEMPLATES = Path(answers.__file__).parent
+PACKAGE = Path(training.__file__).parent
+TEMPLATES = {path.parent.name: path for path in sorted(PACKAGE.glob("experiments/*/*.md.jinja"))}
 NAMES = [*ASSIGNMENTS, "both"]
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -758,7 +759,7 @@ def test_a_section_without_an_answer_is_noticed(lines, anchor):
 
 def template(name, block, text):
     """A template's text, with another one in a block's place."""
-    source = (TEMPLATES / f"{name}.md.jinja").read_text()
+    source = TEMPLATES[name].read_text()
     found = re.sub(
         rf"({{% block {block} %}}).*?({{% endblock %}})",
         lambda match: match[1] + text + match[2],
@@ -772,17 +773,15 @@ def template(name, block, text):
 @pytest.fixture
 def templates(tmp_path, monkeypatch):
     """A folder whose templates are read in the place of the package's."""
-    folder = tmp_path / "answers"
-    folder.mkdir()
-    for path in TEMPLATES.glob("*.jinja"):
-        shutil.copy(path, folder)
+    folder = tmp_path / "training"
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     monkeypatch.setattr(report, "PackageLoader", lambda *_: FileSystemLoader(folder))
-    return folder
+    return folder / "experiments"
 
 
 def test_an_empty_template_is_noticed(templates, pictures, tmp_path):
     """Where a template's block is empty, its question has no answer, and every other has."""
-    (templates / "perceptron.md.jinja").write_text(template("perceptron", "better", ""))
+    (templates / "perceptron" / "answer.md.jinja").write_text(template("perceptron", "better", ""))
     output = report.write(COMMITTED, tmp_path / "page.md", "markdown", "homework2")
     missing = unanswered(plain_sections(output.read_text(), pictures), ["homework2"])
     assert {one.number for one in missing} == {"1.3"}
@@ -790,8 +789,9 @@ def test_an_empty_template_is_noticed(templates, pictures, tmp_path):
 
 def test_a_missing_template_stops_the_page(templates, tmp_path):
     """Where a question's block is nowhere, there is no page."""
-    text = (templates / "perceptron.md.jinja").read_text()
-    (templates / "perceptron.md.jinja").write_text(text.replace("block better", "block worse"))
+    text = (templates / "perceptron" / "answer.md.jinja").read_text()
+    worse = text.replace("block better", "block worse")
+    (templates / "perceptron" / "answer.md.jinja").write_text(worse)
     with pytest.raises(KeyError, match="better"):
         report.write(COMMITTED, tmp_path / "page.md", "markdown", "homework2")
     assert not (tmp_path / "page.md").exists()
@@ -879,7 +879,7 @@ def of_runs():
         for problem in one.problems:
             for question in problem.questions:
                 name, _, block = question.answer.partition(":")
-                text = (TEMPLATES / f"{name}.md.jinja").read_text()
+                text = TEMPLATES[name].read_text()
                 inside = re.search(rf"{{% block {block} %}}(.*?){{% endblock %}}", text, re.DOTALL)
                 runs = re.findall(r'run\("([a-z-]+)"\)', inside[1])
                 if runs:
@@ -1064,8 +1064,8 @@ def named(of, name, change):
     record = Record.read(COMMITTED / of)
     found = deepcopy(runner.results(record)["results"])
     change(found)
-    module = runner._answers(runner.experiment_of(record))
-    return by_name(module.blocks(runner.experiment_of(record), found))[name]
+    answer = module(record.experiment, "answer")
+    return by_name(answer.blocks(runner.experiment_of(record), found))[name]
 
 
 @pytest.mark.parametrize(
@@ -1486,7 +1486,7 @@ TYPED = {
     "dying_relu": {"0.01"},
     "init": {".01", "0.01", ".1"},
     "perceptron": {"1.1"},
-    "report": {"95 %"},
+    "page": {"95 %"},
 }
 
 
@@ -1500,15 +1500,15 @@ def static(text):
     return re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", text, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.md.jinja")), ids=lambda path: path.name)
-def test_no_result_is_typed_into_a_template(path):
+@pytest.mark.parametrize("name", [*TEMPLATES, "page"])
+def test_no_result_is_typed_into_a_template(name):
     """Outside of what is computed, templates hold only numbers that the questions give."""
-    name = path.name.removesuffix(".md.jinja")
+    path = TEMPLATES.get(name, PACKAGE / "report" / "page.md.jinja")
     assert set(results_in(static(path.read_text()))) == TYPED.get(name, set())
 
 
 def test_every_template_is_of_a_question():
-    """No template lies beside the answers that the page does not use, and no block."""
+    """No template lies beside an answer that the page does not use, and no block."""
     used = {
         tuple(question.answer.split(":"))
         for one in ASSIGNMENTS.values()
@@ -1516,8 +1516,8 @@ def test_every_template_is_of_a_question():
         for question in problem.questions
     }
     there = {
-        (path.name.removesuffix(".md.jinja"), block)
-        for path in TEMPLATES.glob("*.md.jinja")
+        (name, block)
+        for name, path in TEMPLATES.items()
         for block in re.findall(r"{% block (\w+) %}", path.read_text())
     }
     assert there == used

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from training import rules
-from training.rules import FASTAI, Reading, basin, rounded, smith, smoothed, stopped
+from training.engine import rules
+from training.engine.rules import FASTAI, Reading, basin, rounded, smith, smoothed, stopped
 
 laws = settings(max_examples=100, deadline=None, derandomize=True)
 DIVERGED = [math.nan, math.inf, -math.inf]

@@ -26,11 +26,15 @@ import pytest
 import torch
 
 from archcalc.cli import run
-from training import kernel, losses, runner, streams
-from training.cohort import Cohort, Member
+from training.engine import kernel, losses, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.loop import Loop, state_of
+from training.engine.models import Mlp
+from training.engine.record import DONE, DRAFT, FILE, SCHEMA, STATE, TASKS, Record, plain, to_file
+from training.engine.updates import Adam
 from training.errors import StoppedError, TrainingError
-from training.experiments import EXPERIMENTS, experiment
-from training.experiments.dying_relu import (
+from training.experiments import EXPERIMENTS, experiment, runner
+from training.experiments.dying_relu.experiment import (
     END,
     DyingRelu,
     bounds,
@@ -38,12 +42,8 @@ from training.experiments.dying_relu import (
     look,
     plain_survey,
 )
-from training.experiments.init import MEASURES, SETTINGS, Init, ball
-from training.experiments.perceptron import Perceptron, disagreement, predicted
-from training.loop import Loop, state_of
-from training.models import Mlp
-from training.record import DONE, DRAFT, FILE, SCHEMA, STATE, TASKS, Record, plain, to_file
-from training.updates import Adam
+from training.experiments.init.experiment import MEASURES, SETTINGS, Init, ball
+from training.experiments.perceptron.experiment import Perceptron, disagreement, predicted
 
 CPU = torch.device("cpu")
 FOLDER = "run"  # where a command keeps its record
@@ -146,13 +146,13 @@ def whole(name, options):
 SERVER = """
 import json, os, signal, sys
 import matplotlib.backends.backend_agg
-import training.cli, training.datasets, training.kernel, training.runner
+import training.cli, training.engine.datasets, training.engine.kernel, training.experiments.runner
 from training.experiments import EXPERIMENTS, experiment
 import archcalc.render.style
 for name in EXPERIMENTS:
     experiment(name)
-training.kernel._compiled()
-training.datasets.load("digits")
+training.engine.kernel._compiled()
+training.engine.datasets.load("digits")
 
 def child(folder, log, args, env, first):
     os.chdir(folder)
@@ -192,20 +192,20 @@ for line in sys.stdin:
 """
 # Neither page nor figures, neither tables nor answers; no costs, and few images, as here.
 BARE = """
-import training.costs
-import training.experiments.optimizers
-from training.experiments import batchnorm_dropout
-training.runner.write = training.cli.deliver = lambda *_: None
-training.costs.measured = lambda *_: {}
-training.experiments.optimizers.Optimizers.cost = lambda *_: {}
-prepared = batchnorm_dropout.prepared
-batchnorm_dropout.prepared = lambda *asked: tuple(
+import training.engine.costs
+import training.experiments.optimizers.experiment
+from training.experiments.batchnorm_dropout import experiment as lenet
+training.experiments.runner.write = training.cli.deliver = lambda *_: None
+training.engine.costs.measured = lambda *_: {}
+training.experiments.optimizers.experiment.Optimizers.cost = lambda *_: {}
+prepared = lenet.prepared
+lenet.prepared = lambda *asked: tuple(
     type(part)(part.x[:78], part.y[:78]) for part in prepared(*asked)
 )
 """
 SLOW = """
 import time
-from training.cohort import Cohort
+from training.engine.cohort import Cohort
 advance = Cohort.advance
 def slowly(self, *args):
     time.sleep(0.004)
@@ -481,7 +481,7 @@ WHEN = {
     "optimizers": ("rmsprop-nesterov/dropout/seed1", 37, 60, 4 * 6 + 60),
 }
 STRUCK = """
-from training.cohort import Cohort
+from training.engine.cohort import Cohort
 advance, left = Cohort.advance, [{after}]
 def struck(self, *args):
     left[0] -= 1
@@ -531,11 +531,11 @@ def test_a_second_interrupt_ends_at_once(start):
 
 # Ctrl-C at the beginning of what a name of the runner does.
 INTERRUPTED = """
-before = training.runner.{name}
+before = training.experiments.runner.{name}
 def stopped(*args, **options):
     os.kill(os.getpid(), signal.SIGINT)
     return before(*args, **options)
-training.runner.{name} = stopped
+training.experiments.runner.{name} = stopped
 """
 
 
@@ -554,7 +554,7 @@ def test_an_interrupt_outside_of_training_is_one_line(start, moment):
 def test_a_stop_keeps_what_was_done(tmp_path, monkeypatch):
     """A run that is stopped after each of its updates comes to its end in as many pieces."""
     always = property(lambda _: True, lambda *_: None)
-    monkeypatch.setattr("training.progress.Stop.wanted", always, raising=False)
+    monkeypatch.setattr("training.engine.progress.Stop.wanted", always, raising=False)
     asked = made("perceptron", TINY["perceptron"])
     with pytest.raises(StoppedError) as caught:
         runner.run(asked, tmp_path, keep=1e9)
@@ -1246,7 +1246,7 @@ def test_seconds_add_up(tmp_path, monkeypatch):
     """The time of a run is that of all its pieces."""
     asked = made("perceptron", TINY["perceptron"])
     clock = iter(range(10**6))
-    monkeypatch.setattr("training.progress.Stop.now", lambda _: float(next(clock)))
+    monkeypatch.setattr("training.engine.progress.Stop.now", lambda _: float(next(clock)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_ask", lambda _, stop, updates: updates == 5)  # noqa: ARG005
         with pytest.raises(StoppedError):
@@ -1306,7 +1306,7 @@ def test_every_update_can_be_a_checkpoint(tmp_path, monkeypatch):
 def test_slow_checkpoints_are_few(tmp_path, monkeypatch):
     """Where one takes a second and more, the next comes when twenty times as long has passed."""
     now = [0.0]
-    monkeypatch.setattr("training.progress.Stop.now", lambda _: now[0])
+    monkeypatch.setattr("training.engine.progress.Stop.now", lambda _: now[0])
     save, saved = Record.save, []
 
     def slow(self, folder, *file):

@@ -8,28 +8,20 @@ from typing import ClassVar
 import pytest
 
 from archcalc.cli import run
-from training import cli, parts
+from training import cli
+from training.engine.record import Record
 from training.errors import TrainingError
-from training.experiments import EXPERIMENTS, experiment
-from training.experiments.base import (
-    ALL,
-    NOT_ASSIGNED,
-    all_of,
-    at_least,
-    at_most,
-    exactly,
-    one_of,
-    smaller,
-)
-from training.experiments.batchnorm_dropout import BatchnormDropout
-from training.experiments.dataset import Dataset
-from training.experiments.dying_relu import DyingRelu
-from training.experiments.init import Init
-from training.experiments.perceptron import Perceptron
+from training.experiments import EXPERIMENTS, experiment, parts
+from training.experiments.base import NOT_ASSIGNED, smaller
+from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
+from training.experiments.dataset.experiment import Dataset
+from training.experiments.dying_relu.experiment import DyingRelu
+from training.experiments.fixed import ALL, all_of, at_least, at_most, exactly, one_of
+from training.experiments.init.experiment import Init
+from training.experiments.perceptron.experiment import Perceptron
 from training.experiments.preset import Preset
-from training.record import Record
-from training.report import Page, Shown
-from training.sources import Run
+from training.report.page import Page, Shown
+from training.report.sources import Run
 
 COMMITTED = Path(__file__).parent.parent / "tables" / "training"
 FIXED = [(name, field) for name in EXPERIMENTS for field in experiment(name).question]
@@ -121,7 +113,9 @@ def test_a_departure_is_seen(name, field):
             assert departing == field
             assert not other.assignment
             assert f"--{field.replace('_', '-')} " in other.remark()
-            assert other.remark().endswith(f", not {asked.question[field].said}: {NOT_ASSIGNED}.")
+            assert other.remark().endswith(
+                f", not {asked.question[field].wording}: {NOT_ASSIGNED}."
+            )
     assert seen
 
 
@@ -323,7 +317,7 @@ def test_the_full_command_of_a_part_is_of_the_assignments_size(typed, name):
 def test_the_report_says_what_is_smaller(tmp_path):
     """A smaller run's question is listed, and what departs is told with the run and the command."""
     page = Page(tmp_path, tmp_path / "page.md", "markdown")
-    page.said = "the question"
+    page.question_link = "the question"
     few = made_of("perceptron", tmp_path, sets=1, points=3)
     for _ in range(2):  # tables of one run
         Shown(page, few)._cite("accuracy")
@@ -333,7 +327,7 @@ def test_the_report_says_what_is_smaller(tmp_path):
     assert told == f" ({said}; at full size **not run**: `archcalc training perceptron`)"
     assert page.smaller == ["the question"]
     assert page.absent == {"archcalc training perceptron": ["the question"]}
-    page.said = "another"
+    page.question_link = "another"
     page.made = {}
     Shown(page, Run("perceptron", COMMITTED))._cite("accuracy")
     assert page.made == {link: ""}

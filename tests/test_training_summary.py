@@ -19,14 +19,16 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 
 from archcalc.cli import run
-from training import cli, datasets, runner
-from training.answers.dataset import blocks
-from training.datasets import Normalization
-from training.experiments.dataset import IMAGES, NAMES, PARTS, WORDS, Dataset, name_of
-from training.experiments.minigooglenet import MiniGoogLeNet
+from training import cli
+from training.engine import datasets
+from training.engine.datasets import Normalization
+from training.engine.record import FILE, Record, plain
+from training.experiments import runner
+from training.experiments.dataset import figure as drawing
+from training.experiments.dataset.answer import blocks
+from training.experiments.dataset.experiment import IMAGES, NAMES, PARTS, WORDS, Dataset, name_of
+from training.experiments.minigooglenet.experiment import MiniGoogLeNet
 from training.experiments.preset import prepared
-from training.figures import dataset as drawing
-from training.record import FILE, Record, plain
 
 laws = settings(max_examples=40, deadline=None, derandomize=True)
 DIGITS = ("digits", "--validation", "300")
@@ -167,7 +169,7 @@ def nearest(x, y, number):
 @pytest.mark.parametrize("kind", [np.uint8, np.float64])
 def test_the_images_are_the_nearest_to_the_mean(tmp_path, monkeypatch, channels, kind):
     """A search through all images of a class finds the same, at the same distances."""
-    monkeypatch.setattr("training.experiments.dataset.AT_ONCE", 4)
+    monkeypatch.setattr("training.experiments.dataset.experiment.AT_ONCE", 4)
     arrays = drawn_up(channels, kind)
     np.savez(tmp_path / "own.npz", **arrays)
     own = Dataset(dataset=str(tmp_path / "own.npz"), validation=9, classes=(3, 0))

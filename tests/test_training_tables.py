@@ -8,9 +8,9 @@ from statistics import fmean
 
 import pytest
 
-from training import runner
-from training.experiments import EXPERIMENTS, finders
-from training.record import FILE, Record
+from training.engine.record import FILE, Record
+from training.experiments import EXPERIMENTS, runner
+from training.experiments.minigooglenet import finders
 
 COMMITTED = Path(__file__).parent.parent / "tables" / "training"
 FOLDERS = sorted(path.parent for path in COMMITTED.glob(f"*/{FILE}"))

@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from training import loop, overview, runner
-from training.cohort import Cohort
+from training.engine import loop
+from training.engine.cohort import Cohort
+from training.engine.loop import Loop, within
+from training.engine.record import DONE, FILE, STATE, TASKS, Record
 from training.errors import StoppedError, TrainingError
-from training.experiments.batch_size import BatchSize
-from training.experiments.cyclical_batch import CyclicalBatch
-from training.experiments.cyclical_lr import CyclicalLr
-from training.experiments.optimizers import Optimizers
-from training.loop import Loop, within
-from training.record import DONE, FILE, STATE, TASKS, Record
+from training.experiments import overview, runner
+from training.experiments.batch_size.experiment import BatchSize
+from training.experiments.cyclical_batch.experiment import CyclicalBatch
+from training.experiments.cyclical_lr.experiment import CyclicalLr
+from training.experiments.optimizers.experiment import Optimizers
 
 CPU = torch.device("cpu")
 TINY = {
@@ -133,7 +134,7 @@ def test_company_shares_its_time(tmp_path, monkeypatch):
         return advance(self, *batch)
 
     monkeypatch.setattr(Cohort, "advance", taking)
-    monkeypatch.setattr("training.progress.Stop.now", lambda _: now[0])
+    monkeypatch.setattr("training.engine.progress.Stop.now", lambda _: now[0])
     monkeypatch.setattr(Loop, "_apart", lambda *_: False)
     record = runner.run(tiny(), tmp_path)
     assert record.learning["search-without"] == 3.0
@@ -271,7 +272,7 @@ def test_tasks_made_elsewhere_join(tmp_path, monkeypatch):
     here, there = tmp_path / "here", tmp_path / "there"
     runner.run(tiny(), here, only=("adam",))
     with monkeypatch.context() as patch:
-        patch.setattr("training.record.hardware", lambda *_: "a faster machine")
+        patch.setattr("training.engine.record.hardware", lambda *_: "a faster machine")
         runner.run(tiny(), there, only=("adagrad",))
     shutil.copytree(there / TASKS, here / TASKS, dirs_exist_ok=True)
     record = runner.run(tiny(), here, resume=True)
@@ -329,7 +330,7 @@ def test_a_task_of_another_run_does_not_join_on_the_way(tmp_path, monkeypatch):
 
 CLOCK = """
 import time
-from training.progress import stoppable
+from training.engine.progress import stoppable
 with stoppable() as stop:
     begin = time.monotonic() - stop.now()
     print("begun", flush=True)
@@ -466,8 +467,8 @@ def test_tasks_are_listed_without_a_folder(tmp_path):
 
 def test_a_status_tells_what_is_done_and_what_is_left(tmp_path, monkeypatch):
     """Done, on its way and missing, with hours by what the same updates took on this machine."""
-    monkeypatch.setattr("training.overview.hardware", lambda _: "this one")
-    monkeypatch.setattr("training.record.hardware", lambda *_: "this one")
+    monkeypatch.setattr("training.experiments.overview.hardware", lambda _: "this one")
+    monkeypatch.setattr("training.engine.record.hardware", lambda *_: "this one")
     runner.run(tiny(), tmp_path, only=("search/adam", "adam/plain"))
     monkeypatch.setattr(Loop, "_ask", lambda _, __, updates: updates == 4)
     with pytest.raises(StoppedError):
@@ -478,7 +479,7 @@ def test_a_status_tells_what_is_done_and_what_is_left(tmp_path, monkeypatch):
         own = Record.of_file(path)
         own.about |= {"seconds": seconds, "hardware": "this one"}
         own.save(tmp_path, f"{TASKS}/{name}{DONE}")
-    monkeypatch.setattr("training.overview.hardware", lambda _: "this one")
+    monkeypatch.setattr("training.experiments.overview.hardware", lambda _: "this one")
     blocks, data = overview.overview(tiny(), tmp_path, device="cpu")
     rows = {row["task"]: row for row in data["tasks"]}
     assert list(rows) == NAMES

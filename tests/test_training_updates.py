@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from archcalc import load
-from training import cohort, fused, initial, kernel, losses, streams
-from training.activations import Activations
-from training.cohort import Cohort, Member, Way, member_keys
-from training.errors import TrainingError
-from training.experiments.dying_relu import plain_survey
-from training.models import Dense, Mlp
-from training.networks import Net
-from training.schedules import Schedule
-from training.updates import (
+from training.engine import cohort, fused, initializers, kernel, losses, streams
+from training.engine.activations import Activations
+from training.engine.cohort import Cohort, Member, Way, member_keys
+from training.engine.models import Dense, Mlp
+from training.engine.networks import Net
+from training.engine.schedules import Schedule
+from training.engine.updates import (
     SGD,
     Adadelta,
     Adagrad,
@@ -33,6 +31,8 @@ from training.updates import (
     RMSpropNesterov,
     Rule,
 )
+from training.errors import TrainingError
+from training.experiments.dying_relu.experiment import plain_survey
 
 laws = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -384,7 +384,7 @@ def test_members_are_drawn_from_their_own_streams():
     for member, name in enumerate(names):
         for d, (weight, bias) in zip(model.layers, model.split(theta).values(), strict=True):
             own = streams.fold(keys[member], "init", d.name)
-            drawn = initial.initializer(name)(own.view(1), d.out, d.fan_in)
+            drawn = initializers.initializer(name)(own.view(1), d.out, d.fan_in)
             assert torch.equal(weight[member], drawn.weight[0])
             assert torch.equal(bias[member], drawn.bias[0] if d.bias else torch.empty(0))
         alone = model.draw(keys[member : member + 1], [name])

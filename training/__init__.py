@@ -5,9 +5,9 @@ initialization, activation or rate. A thousand of them, three layers deep, learn
 
 >>> import torch
 >>> from training import losses
->>> from training.cohort import Cohort, Member
->>> from training.models import Mlp
->>> from training.updates import Adam
+>>> from training.engine.cohort import Cohort, Member
+>>> from training.engine.models import Mlp
+>>> from training.engine.updates import Adam
 >>> model = Mlp.read("1x1x1 (fc-8 relu) x2 fc-1")
 >>> members = [Member(number, initializer="he", rate=1e-2) for number in range(1000)]
 >>> cohort = Cohort.born(model, members, seed=0, loss=losses.mse, rule=Adam())
@@ -20,7 +20,7 @@ initialization, activation or rate. A thousand of them, three layers deep, learn
 An experiment, its record, its tables and its figures:
 
 >>> from training import runner
->>> from training.experiments.perceptron import Perceptron
+>>> from training.experiments.perceptron.experiment import Perceptron
 >>> record = runner.run(Perceptron(sets=100), folder)  # doctest: +SKIP
 >>> runner.results(record)["results"]  # doctest: +SKIP
 """

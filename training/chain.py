@@ -1,4 +1,4 @@
-"""Floor 6: experiments one after the other, each with what those before it have found."""
+"""Experiments one after the other, each with what those before it have found."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
-from training import datasets, progress, ranks, report, runner
-from training import overview as tasks
-from training.answers.words import listed
+from training.engine import datasets, progress, ranks
+from training.engine.progress import say
+from training.engine.record import FILE
 from training.errors import TrainingError
-from training.experiments import experiment
+from training.experiments import experiment, runner
+from training.experiments import overview as tasks
 from training.experiments.base import choice
-from training.parts import PARTS, images
-from training.progress import say
-from training.record import FILE
+from training.experiments.parts import PARTS, images
+from training.experiments.words import listed
+from training.report import page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from archcalc.render.table import Block, Cell
+    from training.engine.ranks import Ranks
+    from training.engine.record import Record
     from training.experiments.base import Experiment
-    from training.parts import Options
-    from training.ranks import Ranks
-    from training.record import Record
+    from training.experiments.parts import Options
 
 CHAIN: Final = "rate-and-batch"
 ALL: Final = "all"
@@ -59,7 +60,7 @@ def run(given: Options, folder: Path, **how: Any) -> Iterator[tuple[str, Record]
     Args:
         given: options of the parts; each takes those that it has.
         folder: of the parts' folders.
-        how: keywords of :func:`training.runner.run`.
+        how: keywords of :func:`training.experiments.runner.run`.
 
     Yields:
         Each part's folder and record; on ranks other than the first, nothing.
@@ -104,7 +105,7 @@ def overview(
         name: of the chain.
         given: options of the parts.
         folder: of the parts' folders.
-        how: keywords of :func:`training.overview.overview`.
+        how: keywords of :func:`training.experiments.overview.overview`.
     """
     choice("--preset", [given["preset"]], PRESETS)
     absent = _absent(given)
@@ -138,7 +139,7 @@ def everything(given: Options, folder: Path, **how: Any) -> list[Outcome]:  # no
     Args:
         given: ``preset``, ``seed`` and ``data_dir``.
         folder: of the parts' folders and the report.
-        how: keywords of :func:`training.runner.run`.
+        how: keywords of :func:`training.experiments.runner.run`.
 
     Returns:
         What came of every part, and of the report if that failed; on ranks other than the first,
@@ -156,7 +157,7 @@ def everything(given: Options, folder: Path, **how: Any) -> list[Outcome]:  # no
         if own.first and absent:
             say(_stand_in(absent, given))
         outcomes: dict[str, Outcome] = {}
-        with progress.whole(tuple(asked), shown=own.first) as begin:
+        with progress.parts_display(tuple(asked), shown=own.first) as begin:
             for name, options in asked.items():
                 begin(name)
                 work = partial(_run, name, options, folder, outcomes, how)
@@ -187,11 +188,7 @@ def _options(name: str, given: Options, absent: tuple[str, ...]) -> dict[str, An
 
 
 def _refuse(asked: Mapping[str, Options], folder: Path, how: Mapping[str, Any]) -> None:
-    """Say what every part would stumble over, before any is run.
-
-    Raises:
-        TrainingError: a wrong option, or records of other runs.
-    """
+    """Say what every part would stumble over, before any is run."""
     if "\0" in str(folder):
         raise TrainingError(f"{folder}: no folder has such a name")
     try:
@@ -229,11 +226,7 @@ def _stand_in(absent: tuple[str, ...], given: Options) -> str:
 
 
 def _run(
-    name: str,
-    options: Options,
-    folder: Path,
-    before: Mapping[str, Outcome],
-    how: Mapping[str, Any],
+    name: str, options: Options, folder: Path, before: Mapping[str, Outcome], how: Mapping[str, Any]
 ) -> Record | None:
     """Run a part, if what it needs is there."""
     for finder in needs(name):
@@ -244,8 +237,8 @@ def _run(
 
 def _report(folder: Path) -> None:
     """Write the report of a folder in its forms."""
-    for form, name in report.FORMS.items():
-        report.write(folder, folder / name, form)
+    for form, name in page.FORMS.items():
+        page.write(folder, folder / name, form)
 
 
 def _outcome(name: str, work: Callable[[], Record | None], own: Ranks) -> Outcome:
@@ -268,7 +261,7 @@ def blocks(outcomes: list[Outcome], folder: Path) -> list[Block]:
     total = sum(one.record.seconds for one in outcomes if one.record)
     footer = ((text("total"), number(round(total)), EMPTY, EMPTY),)
     table = Table(f"All parts, in {folder}", headings, rows, footer)
-    written = [str(folder / name) for name in report.FORMS.values()]
+    written = [str(folder / name) for name in page.FORMS.values()]
     return [table, *([f"The report: {listed(written)}."] * (not _of_report(outcomes)))]
 
 
@@ -301,7 +294,7 @@ def data(outcomes: list[Outcome], folder: Path) -> dict[str, Any]:
         }
         for one in outcomes
     ]
-    written = {form: str(folder / name) for form, name in report.FORMS.items()}
+    written = {form: str(folder / name) for form, name in page.FORMS.items()}
     return {
         "schema": f"archcalc.training.{ALL}/1",
         "folder": str(folder),

@@ -1,4 +1,4 @@
-"""Floor 7: the commands of the experiments; nothing heavy is loaded before one is run."""
+"""The commands of the experiments; nothing heavy is loaded before one is run."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
+    from training.engine.record import Record
     from training.options import Option
-    from training.record import Record
 
     # What is typed, and the option that an error names.
     Reader: TypeAlias = Callable[[str, str], Any]
@@ -168,8 +168,8 @@ def _run(
     if only is not None and name not in EXPERIMENTS:
         raise TrainingError("--only is of one experiment's command")
     keep = _number(checkpoint_every, "--checkpoint-every")
-    from training import chain, runner  # noqa: PLC0415 - loads torch
-    from training.experiments import base, experiment  # noqa: PLC0415 - likewise
+    from training import chain  # noqa: PLC0415 - loads torch
+    from training.experiments import base, experiment, runner  # noqa: PLC0415 - likewise
 
     place = Path(output) if output is not None else None
     form = "json" if json else "text"
@@ -182,7 +182,7 @@ def _run(
     usual = name if name == chain.CHAIN else f"{name}-{given['preset']}"
     folder = place or runner.RUNS / usual  # of the parts
     if explain or tasks or status:
-        from training import overview  # noqa: PLC0415 - likewise
+        from training.experiments import overview  # noqa: PLC0415 - likewise
 
         if chosen is None:
             blocks, data = chain.overview(name, given, folder, device=device, status=status)
@@ -221,7 +221,7 @@ def _everything(given: dict[str, Any], folder: Path, form: str, how: Any) -> Non
 
 def _deliver(record: Record, form: str) -> None:
     """Show what came of a run."""
-    from training import runner  # noqa: PLC0415 - loads torch
+    from training.experiments import runner  # noqa: PLC0415 - loads torch
 
     deliver(lambda: runner.blocks(record), lambda: runner.results(record), form, None)
 
@@ -266,7 +266,7 @@ def tables(
 ) -> None:
     """Draw pages and figures anew from finished records; nothing is trained."""
     need("training", "training", *NEEDED)
-    from training import runner  # noqa: PLC0415 - loads torch
+    from training.experiments import runner  # noqa: PLC0415 - loads torch
 
     runner.redraw(Path(directory))
 
@@ -286,12 +286,10 @@ def _report(
 ) -> None:
     """Answer every question of both assignments from finished records; nothing is trained."""
     need("training", "training", *NEEDED)
-    from training import report  # noqa: PLC0415 - loads torch
-    from training.progress import say  # noqa: PLC0415 - loads rich
+    from training.engine.progress import say  # noqa: PLC0415 - loads rich
+    from training.report import page  # noqa: PLC0415 - loads torch
 
-    place = report.write(
-        Path(directory), None if output is None else Path(output), form, assignment
-    )
+    place = page.write(Path(directory), None if output is None else Path(output), form, assignment)
     say(f"{place}: the report")
 
 

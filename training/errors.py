@@ -1,4 +1,4 @@
-"""Floor 0: what goes wrong on the way to a result, in one line each."""
+"""What goes wrong on the way to a result, in one line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floor 5: the options of the experiments, which are the fields of their classes.
+"""The options of the experiments, which are the fields of their classes.
 
 A field's type says how its text is read, its docstring what it means. The modules that define
 them load torch, for which no help should wait; so their sources are read, and nothing is run.
@@ -34,24 +34,24 @@ class Option(NamedTuple):
     meaning: str
 
 
-def heading(module: str) -> str:
-    """The first line of a module of experiments."""
-    return (ast.get_docstring(_source(f"training.experiments.{module}")) or "").partition("\n")[0]
+def heading(folder: str) -> str:
+    """The first line of a folder of :mod:`training.experiments`."""
+    return (ast.get_docstring(_source(f"training.experiments.{folder}")) or "").partition("\n")[0]
 
 
-def options(module: str, name: str) -> dict[str, Option]:
+def options(folder: str, name: str) -> dict[str, Option]:
     """The fields of an experiment's class, its own before those of its bases.
 
     Args:
-        module: of :mod:`training.experiments`.
-        name: of the class.
+        folder: of :mod:`training.experiments`.
+        name: of its experiment's class.
 
     Raises:
         LookupError: there is no such class, or a field that no docstring explains.
     """
     meanings: dict[str, str] = {}
     written: dict[str, tuple[str, str, ast.expr]] = {}
-    for where, body in _lineage(f"training.experiments.{module}", name):
+    for where, body in _lineage(f"training.experiments.{folder}.experiment", name):
         for field, meaning in _meanings(where, body).items():
             meanings.setdefault(field, meaning)
         for statement in body.body:
@@ -73,7 +73,8 @@ def options(module: str, name: str) -> dict[str, Option]:
 def _source(module: str) -> ast.Module:
     """A module's syntax."""
     path = Path(training.__file__).parent.joinpath(*module.split(".")[1:])
-    return ast.parse(path.with_suffix(".py").read_text("utf-8"))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text("utf-8"))
 
 
 def _written(module: str, name: str) -> tuple[str, ast.AST]:

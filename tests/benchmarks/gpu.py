@@ -38,18 +38,28 @@ from torch import nn
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from training import chain, fused, losses, runner, streams
-from training import statistics as intervals
-from training.cohort import PRECISIONS, WAY, Cohort, Member, Way, numerics
-from training.data import Augmentation, Data
+from training import chain
+from training.engine import fused, losses, streams
+from training.engine import statistics as intervals
+from training.engine.cohort import PRECISIONS, WAY, Cohort, Member, Way, numerics
+from training.engine.data import Augmentation, Data
+from training.engine.models import Mlp
+from training.engine.networks import Net
+from training.engine.record import STATE, hardware
+from training.engine.updates import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    RMSprop,
+    RMSpropNesterov,
+)
 from training.errors import StoppedError, TrainingError
-from training.experiments import experiment
+from training.experiments import experiment, runner
 from training.experiments.base import rows
-from training.experiments.minigooglenet import text
-from training.models import Mlp
-from training.networks import Net
-from training.record import STATE, hardware
-from training.updates import SGD, Adadelta, Adagrad, Adam, AdamW, NAdam, RMSprop, RMSpropNesterov
+from training.experiments.minigooglenet.experiment import text
 
 L2 = 1e-4
 OF_TORCH = {

@@ -24,11 +24,11 @@ from torch import nn
 from torch.nn import functional
 from torchvision import transforms
 
-from training import probes
-from training.cohort import Cohort, Way
-from training.data import Data
-from training.experiments.batchnorm_dropout import BatchnormDropout
-from training.record import hardware
+from training.engine import probes
+from training.engine.cohort import Cohort, Way
+from training.engine.data import Data
+from training.engine.record import hardware
+from training.experiments.batchnorm_dropout.experiment import BatchnormDropout
 
 TIMES, POINTS, TOGETHER = 2.0, 0.005, 1.0
 CPU = torch.device("cpu")

@@ -28,13 +28,13 @@ from torch import nn
 from torch.nn import functional
 from torchvision import transforms
 
-from training import datasets, losses, streams
-from training.cohort import Cohort, Member
-from training.data import Data
-from training.experiments.optimizers import Optimizers
-from training.models import Mlp
-from training.record import hardware
-from training.updates import Adam
+from training.engine import datasets, losses, streams
+from training.engine.cohort import Cohort, Member
+from training.engine.data import Data
+from training.engine.models import Mlp
+from training.engine.record import hardware
+from training.engine.updates import Adam
+from training.experiments.optimizers.experiment import Optimizers
 
 BARS = {"cpu": 1.0, "cuda": 20.0}
 ALONE = 1.15

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import torch
 
-from training.experiments.dying_relu import END, GRID, DyingRelu
-from training.loop import Loop
-from training.ranks import Ranks
-from training.record import Record, hardware
-from training.statistics import wilson
+from training.engine.loop import Loop
+from training.engine.ranks import Ranks
+from training.engine.record import Record, hardware
+from training.engine.statistics import wilson
+from training.experiments.dying_relu.experiment import END, GRID, DyingRelu
 
 HIDDEN, WIDTH, POINTS, BATCH, EPOCHS = 9, 2, 3000, 64, 50
 SECONDS, TIMES = 40.0, 100.0

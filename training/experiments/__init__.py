@@ -1,16 +1,16 @@
-"""Floor 4: the experiments, one a module; nothing is loaded before it is named."""
+"""The experiments, a folder a question: what is trained, its answer in words, its figures."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
     from training.experiments.base import Experiment
 
-# The command's name: its module and class.
+# The command's name: its folder and class. Nothing is loaded before it is named.
 EXPERIMENTS: Final = {
     "perceptron": ("perceptron", "Perceptron"),
     "init": ("init", "Init"),
@@ -26,14 +26,22 @@ EXPERIMENTS: Final = {
 }
 
 
+def module(name: str, what: str) -> Any:  # noqa: ANN401 - of its names, each kind has its own
+    """A module of an experiment: ``experiment``, ``answer`` or ``figure``.
+
+    Raises:
+        TrainingError: there is no such experiment.
+    """
+    if name not in EXPERIMENTS:
+        raise TrainingError(f"no experiment is called {name!r}", hint=", ".join(EXPERIMENTS))
+    return import_module(f"training.experiments.{EXPERIMENTS[name][0]}.{what}")
+
+
 def experiment(name: str) -> type[Experiment]:
     """The class of an experiment.
 
     Raises:
         TrainingError: there is none of that name.
     """
-    if name not in EXPERIMENTS:
-        raise TrainingError(f"no experiment is called {name!r}", hint=", ".join(EXPERIMENTS))
-    module, found = EXPERIMENTS[name]
-    chosen: type[Experiment] = getattr(import_module(f"training.experiments.{module}"), found)
+    chosen: type[Experiment] = getattr(module(name, "experiment"), EXPERIMENTS[name][1])
     return chosen

@@ -1,77 +1,28 @@
-"""Floor 4: what an experiment is: a question, its grid as data, what runs, and what comes of it."""
+"""What an experiment is: a question, its grid as data, what runs, and what comes of it."""
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import Field, asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 
 from archcalc.errors import meant, quoted
+from training.engine.record import plain
+from training.engine.statistics import student
 from training.errors import TrainingError
-from training.record import plain
+from training.experiments.fixed import Fixed, worded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from training.loop import Task
-    from training.record import Array
+    from training.engine.loop import Task
+    from training.engine.record import Array
 
 LARGEST: Final = 10**7
 PLACE: Final = {"place": True}  # of a field that says where something is, not what is computed
 NOT_ASSIGNED: Final = "not the assignment's size"
-
-
-class Fixed(NamedTuple):
-    """What a question fixes of a setting.
-
-    Args:
-        said: in words.
-        met: whether a value is so.
-    """
-
-    said: str
-    met: Callable[[Any], bool]
-
-
-def exactly(value: object, said: str = "") -> Fixed:
-    """This value, which may have a word of its own."""
-    return Fixed(said or worded(value), lambda found: found == value)
-
-
-def at_least(least: float) -> Fixed:
-    """This number or a larger one."""
-    return Fixed(f"{worded(least)} or more", lambda found: found >= least)
-
-
-def at_most(most: float) -> Fixed:
-    """This number or a smaller one."""
-    return Fixed(f"{worded(most)} or less", lambda found: found <= most)
-
-
-def all_of(*asked: object) -> Fixed:
-    """A list that has all of these, and maybe more."""
-    return Fixed(f"all of {', '.join(map(worded, asked))}", {*asked}.issubset)
-
-
-def one_of(*asked: object) -> Fixed:
-    """One of these values, or a list that has one of them, and maybe more."""
-
-    def met(found: object) -> bool:
-        return not {*asked}.isdisjoint(found if isinstance(found, tuple) else [found])
-
-    return Fixed(f"one of {', '.join(map(worded, asked))}", met)
-
-
-def worded(value: object) -> str:
-    """A setting for people: ``1,000``, ``0.25``, ``relu,leaky``."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:,}".removesuffix(".0") if isinstance(value, int | float) else str(value)
-
-
-ALL: Final = exactly(0, "all")  # images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +44,7 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole("--seed", self.seed, 0, 2**63 - 1)
+        check_range("--seed", self.seed, 0, 2**63 - 1)
 
     def tasks(self) -> tuple[Task, ...]:
         """What is trained, in order.
@@ -126,7 +77,7 @@ class Experiment:
     def departures(self) -> dict[str, str]:
         """What is other than the question asks, by field: ``--sets 1, not 2 or more``."""
         return {
-            field: f"--{field.replace('_', '-')} {worded(value)}, not {fixed.said}"
+            field: f"--{field.replace('_', '-')} {worded(value)}, not {fixed.wording}"
             for field, fixed in self.question.items()
             if not fixed.met(value := getattr(self, field))
         }
@@ -192,9 +143,14 @@ class Experiment:
         for one in self.settings():
             value = getattr(self, one.name)
             if value != getattr(usual, one.name):
-                said = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-                words.append(f"--{one.name.replace('_', '-')} {shlex.quote(said)}")
+                words.append(typed(one.name, value))
         return " ".join(words)
+
+
+def typed(field: str, value: object) -> str:
+    """A setting as it is typed: ``--rate 1.0,0.1``."""
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"--{field.replace('_', '-')} {shlex.quote(text)}"
 
 
 def rows(arrays: Mapping[str, Array], tasks: Iterable[str], what: str) -> Array:
@@ -205,6 +161,18 @@ def rows(arrays: Mapping[str, Array], tasks: Iterable[str], what: str) -> Array:
 def seeded(name: str, seeds: int) -> list[str]:
     """The tasks of networks that differ in their seed alone: ``adam/plain/seed0``, ..."""
     return [f"{name}/seed{number}" for number in range(seeds)]
+
+
+def gaps(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """By score, the first less the second, of networks with the same number."""
+    return {score: student(one["each"] - theirs[score]["each"]) for score, one in ours.items()}
+
+
+def compared(arms: Mapping[str, Any], pairs: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """The :func:`gaps` of the pairs of which both are there."""
+    for one, two in pairs:
+        if one in arms and two in arms:
+            yield {"one": one, "two": two, **gaps(arms[one]["final"], arms[two]["final"])}
 
 
 def smaller(departures: Iterable[str]) -> str:
@@ -218,7 +186,7 @@ def counted(count: int, noun: str = "epoch") -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def whole(option: str, value: int, least: int = 1, most: int = LARGEST) -> None:
+def check_range(option: str, value: int, least: int = 1, most: int = LARGEST) -> None:
     """Refuse a number beyond its bounds.
 
     Raises:

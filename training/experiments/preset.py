@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
-from training import datasets
-from training.cohort import PRECISIONS
-from training.datasets import Images, Normalization
+from training.engine import datasets
+from training.engine.cohort import PRECISIONS
+from training.engine.datasets import Images, Normalization
 from training.errors import TrainingError
-from training.experiments.base import PLACE, Experiment, choice, counted, whole
+from training.experiments.base import PLACE, Experiment, check_range, choice, counted
 
 if TYPE_CHECKING:
-    from training.record import Array
+    from training.engine.record import Array
 
 COUNTS: Final = ("train", "validation", "test", "classes", "channels")
 FEWEST: Final = 8  # images to learn from
@@ -39,14 +39,15 @@ class Preset(Experiment):
         preset: ``quick``: minutes on two cores; ``reduced``, for MiniGoogLeNet: a quarter of the
             channels, hours on two cores; ``assignment``: what the questions fix; ``full``: more
             methods, rates and seeds.
-        dataset: one of :data:`training.datasets.NAMES`, or a ``.npz`` file.
+        dataset: one of :data:`training.engine.datasets.NAMES`, or a ``.npz`` file.
         examples: training images, drawn with the seed from those not held out; 0 takes all.
         validation: training images that are held out, drawn with the seed.
         test_examples: the first of the test images; 0 takes all.
         size: pixels of the images' sides, to which they are resized bilinearly.
         batch: the minibatch where it does not change.
         seeds: networks of each way to train.
-        precision: ``fp32``, ``bf16``, or on a GPU ``tf32``, see :class:`training.cohort.Cohort`.
+        precision: ``fp32``, ``bf16``, or on a GPU ``tf32``, see
+            :class:`training.engine.cohort.Cohort`.
         data_dir: where data sets are, or ARCHCALC_DATA; the result does not depend on it.
         seed: of everything that is drawn.
     """
@@ -79,7 +80,7 @@ class Preset(Experiment):
             *(("examples", 0), ("validation", 1), ("test_examples", 0), ("seeds", 1)),
             *(("size", self.least_size), ("batch", 2)),
         ):
-            whole(f"--{option.replace('_', '-')}", getattr(self, option), least)
+            check_range(f"--{option.replace('_', '-')}", getattr(self, option), least)
 
     # ------------------------------------------------------------------- how it is written
 
@@ -88,17 +89,10 @@ class Preset(Experiment):
         return type(self)(preset=self.preset)
 
     def command(self) -> str:
-        """With the preset, which decides what is usual."""
-        return self.said(super().command(), "preset")
-
-    def said(self, command: str, decisive: str) -> str:
-        """A command with an option that its baseline has too, unless it is the default."""
-        value = getattr(self, decisive)
-        default = next(one.default for one in self.settings() if one.name == decisive)
-        if value == default:
-            return command
-        head = f"archcalc training {self.name}"
-        return f"{head} --{decisive} {value}{command.removeprefix(head)}"
+        """With the preset, which decides what is usual, unless it is the default."""
+        head, name, rest = super().command().partition(self.name)
+        chosen = f" --preset {self.preset}" * (self.preset != type(self).preset)
+        return f"{head}{name}{chosen}{rest}"
 
     def _seeds(self) -> str:
         return counted(self.seeds, "seed")
@@ -137,7 +131,7 @@ def prepared(
     """Images to learn from, for validation and for the test, normalized by the first's mean.
 
     Args:
-        dataset: see :func:`training.datasets.load`.
+        dataset: see :func:`training.engine.datasets.load`.
         folder: likewise.
         examples: how many to learn from; 0 is all that are not held out.
         held: training images that are held out.
@@ -149,16 +143,16 @@ def prepared(
     Raises:
         TrainingError: there are no data, or too few.
     """
-    whole_set = datasets.load(dataset, folder)
+    training_set = datasets.load(dataset, folder)
     if 0 < examples < FEWEST:
         raise TrainingError(f"--examples: {examples} are too few", hint=f"{FEWEST} or more")
-    if held + max(examples, FEWEST) > len(whole_set.x):
+    if held + max(examples, FEWEST) > len(training_set.x):
         fact = f"{held:,} images held out and {examples or FEWEST} to learn from are more than"
         raise TrainingError(
-            f"{fact} the {len(whole_set.x):,} of {datasets.title(dataset)}",
+            f"{fact} the {len(training_set.x):,} of {datasets.title(dataset)}",
             hint="--examples and --validation say how many",
         )
-    train, validation = whole_set.split(held, seed)
+    train, validation = training_set.split(held, seed)
     if examples and examples < len(train.x):
         _, train = train.split(examples, seed)
     test = datasets.load(dataset, folder, train=False)
@@ -166,4 +160,4 @@ def prepared(
     parts = [part.resized(size, size) for part in (train, validation, test)]
     by = Normalization.of(parts[0])
     train, validation, test = (by(part).to(device) for part in parts)
-    return Sets(train, validation, test, whole_set.classes)
+    return Sets(train, validation, test, training_set.classes)

@@ -1,0 +1,1 @@
+"""The lab report: what is asked, where its numbers come from, and the page."""
