@@ -13,7 +13,7 @@ from archcalc.count import Number
 from archcalc.errors import ArchitectureError, meant, quoted
 from archcalc.layers.base import BUFFER, Parameter
 from archcalc.network import Port, Reference
-from archcalc.shape import LARGEST, Shape, parse_shape, parse_values
+from archcalc.shape import LARGEST, Shape, check_size, check_values, parse_shape, parse_values
 from archcalc.units import ALIASES, BYTES_OF
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Case:
         """
         shapes = _shapes(network, input)
         if at is not None:
-            values = parse_values(at) if isinstance(at, str) else at
+            values = parse_values(at) if isinstance(at, str) else check_values(at)
             waiting = network.letters().union(*(shape.letters() for shape in shapes))
             for name in values:
                 if name not in waiting:
@@ -237,7 +237,10 @@ def _shapes(
 def _shape(
     network: Network, name: str, made_for: Shape | None, given: SizesOfInput | None
 ) -> Shape:
-    shape = parse_shape(given) if isinstance(given, str) else given or made_for
+    if isinstance(given, str):
+        shape: Shape | None = parse_shape(given)
+    else:
+        shape = made_for if given is None else _checked(name, given)
     if shape is None:
         what = "this network does not say what goes in"
         if len(network.inputs) > 1:
@@ -250,3 +253,14 @@ def _shape(
             f"{network.name or 'this network'} takes {form}, not {shape}", hint=f"e.g. {made_for}"
         )
     return shape
+
+
+def _checked(name: str, given: Shape) -> Shape:
+    """A shape that came from Python, its numbers checked."""
+    if not isinstance(given, Shape):
+        hint = 'give "224x224x3", or archcalc.Shape((224, 224), 3)'
+        raise ArchitectureError(f"{name}: {given!r} is no shape", hint=hint)
+    try:
+        return Shape(tuple(map(check_size, given.sizes)), check_size(given.channels))
+    except ArchitectureError as error:
+        raise error.at(f"{name} {given}") from None

@@ -3,7 +3,9 @@
 Two small classes carry everything that archcalc counts:
 
 * :class:`Formula` is an integer that still has letters in it, ``64*H*W`` or ``floor((H + 1)/2)``.
-  It is a polynomial with integer coefficients; formulas that are equal as such compare equal.
+  It is a polynomial; formulas that are equal as such compare equal. Its coefficients are integers,
+  save where groups divide a letter, ``9*C*K/2``: such a formula keeps the divisions that have to
+  leave no rest, and refuses values that leave one.
   Plain ``int`` is its special case without letters: every formula of the package is written once,
   with ordinary operators, and works on both.
 * :class:`Count` remembers how a number was put together. From one expression come the number
@@ -18,8 +20,38 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
 
+from archcalc.errors import ArchitectureError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from fractions import Fraction
+
+
+class Division(NamedTuple):
+    """``number / divisor``, which has to leave no rest, as groups have to divide channels."""
+
+    number: Number
+    divisor: int
+
+    def __str__(self) -> str:
+        return f"{_grouped(str(self.number))}/{self.divisor}"
+
+    def substitute(self, values: Mapping[str, Number]) -> Divisions:
+        """The division with some letters replaced; none where it leaves no rest, come what may.
+
+        Raises:
+            ArchitectureError: it leaves a rest, whatever the letters that are left.
+        """
+        number = substitute(self.number, values)
+        rests = {monomial for monomial, c in _terms(number).items() if c % self.divisor}
+        if rests == {()}:
+            replaced = sorted(letters(self.number) & values.keys())
+            raise ArchitectureError(
+                f"{self} leaves a rest",
+                where=", ".join(f"{name}={values[name]}" for name in replaced),
+                hint=f"{self.number} has to be a multiple of {self.divisor}",
+            )
+        return frozenset({Division(number, self.divisor)} if rests else ())
 
 
 class Floor(NamedTuple):
@@ -42,80 +74,95 @@ class Floor(NamedTuple):
     def normal(self) -> Terms:
         """The floor with a constant between 0 and its divisor, and what that leaves outside."""
         terms = dict(self.inner.normal())
-        outside, inside = divmod(terms.pop((), 0), self.divisor)
+        outside, inside = divmod(cast("int", terms.pop((), 0)), self.divisor)
         inner = Formula({**terms, (): inside} if inside else terms)
+        inner._normal = inner.terms  # noqa: SLF001 - made of normal terms
         return {(Floor(inner, self.divisor),): 1, (): outside}
 
 
 Atom: TypeAlias = str | Floor
 Monomial: TypeAlias = tuple[Atom, ...]  # sorted by text, a power repeats its atom
-Terms: TypeAlias = dict[Monomial, int]
+Terms: TypeAlias = "dict[Monomial, int | Fraction]"
+Divisions: TypeAlias = frozenset[Division]
 
 
 class Formula:
-    """A polynomial with integer coefficients over letters and floors.
+    """A polynomial over letters and floors.
 
     A floor and a constant stay together, as people write a size: ``floor((H - 7)/4)``.
+    What took part in a division without rest, ``C/2``, keeps it among its ``divisions``, also
+    where its terms show it no more: no value of C in ``27*C`` can then be odd.
     """
 
-    __slots__ = ("_normal", "_text", "terms")
+    __slots__ = ("_hash", "_normal", "_text", "divisions", "terms")
 
-    def __init__(self, terms: Terms) -> None:
-        # Highest degree first, then alphabetically: H*W + H + 3.
-        ordered = sorted(terms.items(), key=lambda term: (-len(term[0]), [str(a) for a in term[0]]))
-        self.terms: Final = dict(ordered)
+    def __init__(self, terms: Terms, divisions: Divisions = frozenset()) -> None:
+        self.terms: Final = terms
+        self.divisions: Final = divisions
         self._text = ""
         self._normal: Terms = {}
+        self._hash: int | None = None
 
     @staticmethod
-    def of(terms: Terms) -> Number:
+    def of(terms: Terms, divisions: Divisions = frozenset()) -> Number:
         """The formula with these terms, or a plain int where no letter is left."""
-        kept = {monomial: c for monomial, c in terms.items() if c}
-        letters = [monomial for monomial in kept if monomial]
-        if not letters:
-            return kept.get((), 0)
-        if () in kept and len(letters) == 1 and kept[letters[0]] == 1:
-            floor, *others = letters[0]
-            if isinstance(floor, Floor) and not others:
-                inner = cast("Formula", floor.inner + kept[()] * floor.divisor)
-                return Formula({(Floor(inner, floor.divisor),): 1})
-        formula = Formula(kept)
-        if sum(any(isinstance(atom, Floor) for atom in m) for m in letters) > 1:
-            # Floors that differ by a constant may cancel: floor(H/2) - floor((H - 2)/2) is 1.
+        terms = {monomial: c for monomial, c in terms.items() if c}
+        constant = terms.get((), 0)
+        if len(terms) == bool(constant) and constant.denominator == 1:
+            return constant.numerator
+        if isinstance(constant, int) and constant and len(terms) == 2:  # noqa: PLR2004 - one more
+            floor, *others = max(terms, key=len)  # the constant's own monomial is empty
+            if isinstance(floor, Floor) and not others and terms[(floor,)] == 1:
+                inner = cast("Formula", floor.inner + constant * floor.divisor)
+                return Formula({(Floor(inner, floor.divisor),): 1}, divisions)
+        formula = Formula(terms, divisions)
+        # Floors that differ by a constant may cancel: floor(H/2) - floor((H - 2)/2) is 1. No floor
+        # falls where a letter grows, so that floors of one sign cannot.
+        signs = {
+            c > 0
+            for monomial, c in terms.items()
+            if any(isinstance(atom, Floor) for atom in monomial)
+        }
+        if len(signs) > 1:
             normal = formula.normal()
             if not any(normal):
-                return normal.get((), 0)
+                return Formula.of(normal)
         return formula
 
     def __add__(self, other: Number) -> Number:
-        return Formula.of(_plus(self.terms, _terms(other)))
+        return add_up((self, other))
 
     def __mul__(self, other: Number) -> Number:
-        return Formula.of(_times(self.terms, _terms(other)))
+        terms = _times(self.terms, _terms(other))
+        return Formula.of(terms, self.divisions | _divisions(other))
 
     def __floordiv__(self, divisor: int) -> Number:
         """Exact floor division: whatever divides evenly leaves the floor, the rest stays inside."""
         if divisor < 1:
             msg = f"a formula is divided by positive integers, not {divisor}"
             raise ValueError(msg)
-        constant = self.terms.get((), 0)
-        outside = {monomial: c // divisor for monomial, c in self.terms.items() if monomial}
-        inside = {m: c % divisor for m, c in self.terms.items() if m and c % divisor}
+        # floor((C/2 + r)/d) = floor((C + 2*r)/(2*d))
+        scale = math.lcm(*(c.denominator for c in self.terms.values()))
+        terms = {monomial: (c * scale).numerator for monomial, c in self.terms.items()}
+        divisor *= scale
+        constant = terms.pop((), 0)
+        outside: Terms = {m: c // divisor for m, c in terms.items()}
+        inside = {m: c % divisor for m, c in terms.items() if c % divisor}
         if not inside:
-            return Formula.of({**outside, (): constant // divisor})
+            return Formula.of({**outside, (): constant // divisor}, self.divisions)
         # floor((g*Q + r)/(g*d)) = floor((Q + floor(r/g))/d), for integers Q
         common = math.gcd(divisor, *inside.values())
         inside = {monomial: c // common for monomial, c in inside.items()}
         constant, divisor = constant // common, divisor // common
         # floor((floor(P/a) + r)/d) = floor((P + a*r)/(a*d))
-        if len(inside) == 1:
-            ((monomial, c),) = inside.items()
-            if c == 1 and len(monomial) == 1 and isinstance(monomial[0], Floor):
-                nested = monomial[0]
-                merged = nested.inner + constant * nested.divisor
-                return Formula.of(outside) + merged // (nested.divisor * divisor)
-        atom = Floor(cast("Formula", Formula.of({**inside, (): constant})), divisor)
-        return Formula.of(outside) + Formula({(atom,): 1})
+        monomial, c = next(iter(inside.items()))
+        nested = monomial[0]
+        if len(inside) == c == len(monomial) == 1 and isinstance(nested, Floor):
+            rounded = (nested.inner + constant * nested.divisor) // (nested.divisor * divisor)
+        else:
+            inner = cast("Formula", Formula.of({**inside, (): constant}))
+            rounded = Formula({(Floor(inner, divisor),): 1})
+        return add_up((Formula(outside, self.divisions), rounded))
 
     def __neg__(self) -> Number:
         return self * -1
@@ -133,42 +180,51 @@ class Formula:
         return isinstance(other, Formula) and self.normal() == other.normal()
 
     def __hash__(self) -> int:
-        return hash(frozenset(self.normal().items()))
+        if self._hash is None:
+            self._hash = hash(frozenset(self.normal().items()))
+        return self._hash
 
     def normal(self) -> Terms:
         """The terms in the one form that all equal formulas have; see :meth:`Floor.normal`."""
         if not self._normal:
-            whole: Terms = {}
+            normal: Terms = {}
             for monomial, c in self.terms.items():
-                product: Terms = {(): c}
+                expanded: Terms = {(): c}
                 for atom in monomial:
-                    product = _times(
-                        product, {(atom,): 1} if isinstance(atom, str) else atom.normal()
+                    expanded = _times(
+                        expanded, {(atom,): 1} if isinstance(atom, str) else atom.normal()
                     )
-                whole = _plus(whole, product)
-            self._normal = {monomial: c for monomial, c in whole.items() if c}
+                _accumulate(normal, expanded)
+            self._normal = {monomial: c for monomial, c in normal.items() if c}
         return self._normal
 
     def letters(self) -> frozenset[str]:
         """The letters that the formula still waits for, those in floors too."""
-        found: set[str] = set()
+        waiting: set[str] = set()
         for monomial in self.terms:
             for atom in monomial:
-                found |= {atom} if isinstance(atom, str) else atom.inner.letters()
-        return frozenset(found)
+                waiting |= {atom} if isinstance(atom, str) else atom.inner.letters()
+        return frozenset(waiting)
 
     def substitute(self, values: Mapping[str, Number]) -> Number:
-        """The formula with some letters replaced; an int once none is left."""
-        result: Number = 0
+        """The formula with some letters replaced; an int once none is left.
+
+        Raises:
+            ArchitectureError: a division of its :attr:`divisions` that leaves a rest.
+        """
+        divisions = frozenset(
+            left for division in self.divisions for left in division.substitute(values)
+        )
+        terms: list[Number] = [Formula({}, divisions)]
         for monomial, c in self.terms.items():
-            term: Number = c
+            term: Number = Formula({(): c})
             for atom in monomial:
                 if isinstance(atom, str):
                     term = term * (values[atom] if atom in values else letter(atom))
                 else:
                     term = term * atom.substitute(values)
-            result = result + term
-        return result
+            terms.append(term)
+        return add_up(terms)
 
     def __str__(self) -> str:
         if not self._text:
@@ -183,15 +239,19 @@ class Formula:
         return f"Formula({str(self)!r})"
 
     def _join(self, times: str, atom_text: Callable[[Atom], str], power: str) -> str:
+        # Highest degree first, then alphabetically: H*W + H + 3.
+        ordered = sorted(self.terms.items(), key=lambda t: (-len(t[0]), [str(a) for a in t[0]]))
         pieces = []
-        for monomial, c in self.terms.items():
-            factors = [str(abs(c))] if abs(c) != 1 or not monomial else []
+        for monomial, c in ordered:
+            number = abs(c.numerator)
+            factors = [str(number)] if number != 1 or not monomial else []
             for atom in dict.fromkeys(monomial):
                 repeats = monomial.count(atom)
                 text = atom_text(atom)
                 factors.append(text if repeats == 1 else power.format(text, repeats))
             sign = "-" if c < 0 else "+"
-            pieces.append((sign, times.join(factors)))
+            over = f"/{c.denominator}" if c.denominator != 1 else ""
+            pieces.append((sign, times.join(factors) + over))
         text = " ".join(f"{sign} {term}" for sign, term in pieces)
         return text[2:] if text.startswith("+") else "-" + text[2:]
 
@@ -212,6 +272,31 @@ def letters(number: Number) -> frozenset[str]:
 def substitute(number: Number, values: Mapping[str, Number]) -> Number:
     """A number with some letters replaced."""
     return number.substitute(values) if isinstance(number, Formula) else number
+
+
+def add_up(numbers: Iterable[Number]) -> Number:
+    """The sum of all of them, in time linear in their terms; one ``+`` after the other is not."""
+    terms: Terms = {}
+    divisions: set[Division] = set()
+    for number in numbers:
+        _accumulate(terms, _terms(number))
+        divisions |= _divisions(number)
+    return Formula.of(terms, frozenset(divisions))
+
+
+def evenly(number: Number, divisor: int) -> Number:
+    """``number / divisor``, where no rest is left, now or once letters have their values.
+
+    Raises:
+        ArchitectureError: a rest is left, whatever the letters.
+    """
+    left = Division(number, divisor).substitute({})
+    if not left:
+        return number // divisor
+    from fractions import Fraction  # noqa: PLC0415 - slow to load, rarely needed
+
+    terms: Terms = {monomial: Fraction(c, divisor) for monomial, c in _terms(number).items()}
+    return Formula.of(terms, left | _divisions(number))
 
 
 def integer(number: Number) -> int:
@@ -367,10 +452,7 @@ def total(counts: Iterable[Count]) -> Count:
     parts = tuple(part for part in counts if part.value != 0)
     if len(parts) < 2:  # noqa: PLR2004 - a sum of one part is that part
         return parts[0] if parts else ZERO
-    value: Number = 0
-    for part in parts:
-        value = value + part.value
-    return Count("+", parts, value)
+    return Count("+", parts, add_up(part.value for part in parts))
 
 
 def difference(first: Number | Count, second: Number | Count) -> Count:
@@ -379,8 +461,8 @@ def difference(first: Number | Count, second: Number | Count) -> Count:
 
 
 def quotient(number: Number, divisor: int) -> Number | Count:
-    """``96/2``, for groups; dividing by one writes nothing."""
-    return number if divisor == 1 else Count("/", (number, divisor), number // divisor)
+    """``96/2``, for groups; dividing by one writes nothing. See :func:`evenly`."""
+    return number if divisor == 1 else Count("/", (number, divisor), evenly(number, divisor))
 
 
 def divided(part: Number | Count, divisor: int, *, up: bool = False) -> Count:
@@ -405,19 +487,21 @@ def _terms(number: Number) -> Terms:
     return number.terms if isinstance(number, Formula) else {(): number}
 
 
-def _plus(first: Terms, second: Terms) -> Terms:
-    terms = dict(first)
-    for monomial, c in second.items():
+def _divisions(number: Number) -> Divisions:
+    return number.divisions if isinstance(number, Formula) else frozenset()
+
+
+def _accumulate(terms: Terms, more: Terms) -> None:
+    for monomial, c in more.items():
         terms[monomial] = terms.get(monomial, 0) + c
-    return terms
 
 
 def _times(first: Terms, second: Terms) -> Terms:
     terms: Terms = {}
-    for one, a in first.items():
-        for two, b in second.items():
-            monomial = tuple(sorted(one + two, key=str))
-            terms[monomial] = terms.get(monomial, 0) + a * b
+    for left, c in first.items():
+        for right, d in second.items():
+            monomial = tuple(sorted(left + right, key=str)) if left and right else left or right
+            terms[monomial] = terms.get(monomial, 0) + c * d
     return terms
 
 

@@ -128,17 +128,15 @@ class Field(NamedTuple):
         for field in (self, other):
             if field.shift == 0:  # all of the input, whatever the other adds
                 return field
-        if len(self.spans) == len(other.spans) == 1 and self.shift == other.shift:
-            (one,), (two,) = self.spans, other.spans
-            if one == two:
-                return self
+        if self == other:
+            return self
         if self.letters() or other.letters() or self.stride != other.stride:
             return None
         length = math.lcm(len(self.spans), len(other.spans))
         if length > LONGEST:
             return None
-        both = (_hull([self.at(out), other.at(out)]) for out in range(length))
-        return Field(tuple(both), self.shift * length // len(self.spans))
+        spans = (_hull([self.at(out), other.at(out)]) for out in range(length))
+        return Field(tuple(spans), self.shift * length // len(self.spans))
 
     def letters(self) -> bool:
         """Whether a letter stands in it, so that it cannot be compared or walked."""
@@ -256,8 +254,8 @@ def stacking() -> Induction:
     general = Field(((0, closed.value - 1),))  # N layers, by assumption; their stride is still 1
     step = general.grown(window)
     claim = closed.substitute({"N": layers + 1}).value
-    alone = PIXEL.through(Window(closed.value))
-    single = alone.size if alone is not None else 0
+    convolution = PIXEL.through(Window(closed.value))
+    single = convolution.size if convolution is not None else 0
     holds = (
         sizes[3] - sizes[2] == growth == sizes[1] - sizes[0]
         and closed.substitute({"N": 1}).value == sizes[1]
@@ -286,21 +284,20 @@ def _through(
 def _joined(branches: list[tuple[str, tuple[Field | None, ...]]]) -> Seen:
     after: list[Field | None] = []
     complaints: list[str] = []
-    for axis in zip(*(found for _, found in branches), strict=True):
+    for axis in zip(*(fields for _, fields in branches), strict=True):
         union: Field | None = axis[0]
         for field in axis[1:]:
             union = None if union is None or field is None else union.union(field)
         after.append(union)
         if None in axis:
             continue
-        known = [(name, f) for (name, _), f in zip(branches, axis, strict=True) if f is not None]
+        known = [(name, f) for (name, _), f in zip(branches, axis, strict=True) if f and f.shift != 0]
         strides = [(name, str(f.stride)) for name, f in known]
         centres = [(name, f"{f.centre:g}") for name, f in known if f.centre is not None]
-        for what, values in (("stride", strides), ("centre", centres)):
+        for measure, values in (("stride", strides), ("centre", centres)):
             if len({value for _, value in values}) > 1:
-                complaints.append(
-                    f"{what} " + ", ".join(f"{value} in {name}" for name, value in values)
-                )
+                places = ", ".join(f"{value} in {name}" for name, value in values)
+                complaints.append(f"{measure} {places}")
                 break
     return Seen(tuple(after), "; ".join(dict.fromkeys(complaints)))
 

@@ -8,17 +8,19 @@ of units for a vector. Any part may be a letter: ``HxWx3``.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from operator import index
+from typing import TYPE_CHECKING, Final, NamedTuple, SupportsIndex, cast
 
 from archcalc.count import Count, Formula, Number, letter, letters, product, substitute
 from archcalc.errors import ArchitectureError, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MAX_AXES = 3
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}  # their names
 LARGEST = 10**9  # beyond any network; keeps a slip of the finger from becoming an hour's wait
+EXAMPLE: Final = "write e.g. H=448,W=448"
 
 
 class Shape(NamedTuple):
@@ -45,11 +47,15 @@ class Shape(NamedTuple):
         return Shape(sizes, substitute(self.channels, values))
 
     def __str__(self) -> str:
-        # H - 10 and C + 416 are set apart from the x between them.
-        return "x".join(
-            f"({number})" if isinstance(number, Formula) and len(number.terms) > 1 else str(number)
-            for number in (*self.sizes, self.channels)
-        )
+        return by_axis((*self.sizes, self.channels))
+
+
+def by_axis(numbers: Iterable[object]) -> str:
+    """Numbers with an x between them: ``3x3x64``; sums are set apart, ``(H - 10)xWx(C + 416)``."""
+    return "x".join(
+        f"({number})" if isinstance(number, Formula) and len(number.terms) > 1 else str(number)
+        for number in numbers
+    )
 
 
 def parse_shape(text: str) -> Shape:
@@ -78,22 +84,67 @@ def parse_shape(text: str) -> Shape:
 
 
 def parse_values(text: str) -> dict[str, Number]:
-    """Read the values of letters: ``H=448,W=448``."""
+    """Read the values of letters: ``H=448,W=448``.
+
+    Raises:
+        ArchitectureError: naming what gives no letter a value, or a value that cannot be.
+    """
     values: dict[str, Number] = {}
     for item in text.split(","):
         name, equals, value = item.strip().partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z]\w*", name) or name in values:
-            raise ArchitectureError(
-                f"{quoted(item)} gives no letter a value of its own", hint="write e.g. H=448,W=448"
-            )
+            fact = f"{quoted(item)} gives no letter a value of its own"
+            raise ArchitectureError(fact, hint=EXAMPLE)
         try:
             number = _part(value)
         except ArchitectureError as error:
-            raise ArchitectureError(error.fact, where=item, hint="write e.g. H=448,W=448") from None
+            raise ArchitectureError(error.fact, where=item, hint=EXAMPLE) from None
         if not isinstance(number, int):
-            raise ArchitectureError(f"{name} needs a number", hint="write e.g. H=448,W=448")
+            raise ArchitectureError(f"{name} needs a number", hint=EXAMPLE)
         values[name] = number
     return values
+
+
+def check_values(values: Mapping[str, object]) -> dict[str, Number]:
+    """The values of letters as integers, ``{"H": 448}``, or as formulas, ``{"K": letter("C")}``.
+
+    Raises:
+        ArchitectureError: naming the letter whose value can be no size.
+    """
+    checked: dict[str, Number] = {}
+    for name, value in values.items():
+        try:
+            checked[name] = check_size(value)
+        except ArchitectureError as error:
+            raise ArchitectureError(error.fact, where=str(name), hint=EXAMPLE) from None
+    return checked
+
+
+def check_size(value: object) -> Number:
+    """A size or a number of channels: an integer from 1 to :data:`LARGEST`, or a formula.
+
+    Integers of other kinds, numpy's for example, become Python's own.
+
+    Raises:
+        ArchitectureError: a value that can be no size, such as -4, 8.5 or True.
+    """
+    if isinstance(value, Formula):
+        if all(coefficient < 0 for coefficient in value.terms.values()):
+            raise ArchitectureError(f"{value} is never positive")
+        return value
+    try:
+        number = index(cast("SupportsIndex", value))
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):  # True is an integer in Python, but no size
+        shown = f"{quoted(str(value))}, a {type(value).__name__},"
+        raise ArchitectureError(f"{shown} is neither a whole number nor a letter")
+    if number > LARGEST:
+        raise ArchitectureError(f"a size is at most {LARGEST:,}")
+    if number < 1:
+        shown = f", not {number}" if number > -LARGEST else ""  # endless digits help nobody
+        raise ArchitectureError(f"a size is at least 1{shown}")
+    return number
 
 
 def _part(text: str) -> Number:

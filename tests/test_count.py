@@ -1,5 +1,6 @@
 import math
 import operator
+import sys
 from fractions import Fraction
 
 import pytest
@@ -7,14 +8,17 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from strategies import evaluated, without_latex
 
+from archcalc import ArchitectureError
 from archcalc.count import (
     ZERO,
     Count,
     Formula,
+    add_up,
     ceil_div,
     count,
     difference,
     divided,
+    evenly,
     exact,
     latex,
     letter,
@@ -25,20 +29,31 @@ from archcalc.count import (
     total,
 )
 
-H, W, K = letter("H"), letter("W"), letter("K")
+H, W, K, C = letter("H"), letter("W"), letter("K"), letter("C")
 LETTERS = {"H": H, "W": W, "K": K}
 
 # ------------------------------------------------------------------------------------ formulas
 
 # One tree of operations, computed twice: with formulas for its letters, and by Python's integers.
 FORMULAS = {
+    "/": evenly,
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "floor": operator.floordiv,
     "ceil": ceil_div,
 }
+
+
+def without_rest(number, divisor):
+    """What evenly gives, from Python's own division."""
+    if number % divisor:
+        raise ArchitectureError(f"{number}/{divisor} leaves a rest")
+    return number // divisor
+
+
 INTEGERS = FORMULAS | {
+    "/": without_rest,
     "floor": lambda number, divisor: math.floor(Fraction(number, divisor)),
     "ceil": lambda number, divisor: math.ceil(Fraction(number, divisor)),
 }
@@ -115,14 +130,20 @@ def test_ring(a, b, c):
         (a - a, 0),
         (a * 0, 0),
     )
-    for one, other in equal:
-        assert one == other
-        assert hash(one) == hash(other)
-        assert one - other == 0
+    for left, right in equal:
+        assert left == right
+        assert hash(left) == hash(right)
+        assert left - right == 0
+
+
+@given(st.lists(numbers, max_size=6))
+def test_sums(summands):
+    """Numbers added up at once are what they are when added one after the other."""
+    assert add_up(summands) == sum(summands)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         (2 * ((H + 2) // 2), 2 * (H // 2) + 2),
         (1 - H // 2, -((H - 2) // 2)),
@@ -130,10 +151,11 @@ def test_ring(a, b, c):
         (((H + 1) // 2 + 3) // 2 * W, (H - 1) // 4 * W + 2 * W),
     ],
 )
-def test_floors_and_constants(one, other):
+def test_floors_and_constants(left, right):
     """Formulas are equal wherever a floor's constant stands, inside or in front of it."""
-    assert one == other
-    assert hash(one) == hash(other)
+    assert left == right
+    assert hash(left) == hash(right)
+    assert left - right == 0
 
 
 @given(numbers, numbers)
@@ -165,6 +187,83 @@ def test_floors_divide_by_positive_integers(divisor):
         H // divisor
 
 
+# Sums and products of what is positive, in which nothing cancels.
+exact_trees = st.recursive(
+    st.integers(1, 9) | st.sampled_from(sorted(LETTERS)),
+    lambda inner: (
+        st.tuples(st.sampled_from(["+", "*"]), inner, inner)
+        | st.tuples(st.sampled_from(["/", "/", "ceil"]), inner, st.integers(1, 4))
+    ),
+    max_leaves=7,
+)
+
+
+@given(exact_trees, values)
+@example(("ceil", ("/", "H", 2), 3), {"H": 8, "W": 1, "K": 1})
+@example(("ceil", ("*", 2, ("/", "H", 2)), 1), {"H": 3, "W": 1, "K": 1})
+@example(("+", ("/", ("/", "H", 2), 3), 1), {"H": 4, "W": 1, "K": 1})
+def test_divisions_without_rest(tree, at):
+    """A formula with divisions gives the integers' value, or an error where one leaves a rest."""
+    try:
+        expected = computed(tree, at, INTEGERS)
+    except ArchitectureError:
+        with pytest.raises(ArchitectureError, match="leaves a rest"):
+            substitute(computed(tree, LETTERS, FORMULAS), at)
+        return
+    formula = computed(tree, LETTERS, FORMULAS)
+    assert substitute(formula, at) == expected
+    assert isinstance(substitute(formula, at), int)
+    assert evaluated(str(formula), at) == expected
+    assert evaluated(without_latex(latex(formula)), at) == expected
+    first, rest = {"H": at["H"]}, {"W": at["W"], "K": at["K"]}
+    assert substitute(substitute(formula, first), rest) == expected
+    assert substitute(substitute(formula, rest), first) == expected
+
+
+SIX_FILTERS = product(product(3, 3, quotient(C, 2)), 6)  # 3x3, in two groups
+K_FILTERS = product(product(3, 3, quotient(C, 2)), K)
+
+
+@pytest.mark.parametrize(
+    ("number", "values", "pieces"),
+    [
+        (quotient(C, 2), {"C": 5}, ["C=5: C/2 leaves a rest", "C has to be a multiple of 2"]),
+        (SIX_FILTERS, {"C": 5}, ["C=5: C/2 leaves a rest"]),
+        (SIX_FILTERS.value, {"C": 5}, ["C=5: C/2 leaves a rest"]),
+        (SIX_FILTERS.value * H + K, {"C": 7, "H": 2, "K": 1}, ["C=7: C/2 leaves a rest"]),
+        (K_FILTERS.value, {"C": 3, "K": 4}, ["C=3: C/2 leaves a rest"]),
+        (K_FILTERS.value, {"C": 2 * K + 1}, ["C=2*K + 1: C/2 leaves a rest"]),
+        (quotient(C + 8, 6), {"C": 5}, ["C=5: (C + 8)/6", "C + 8 has to be a multiple of 6"]),
+        (evenly(C * K, 4), {"C": 2, "K": 3}, ["C=2, K=3: (C*K)/4 leaves a rest"]),
+        (evenly(H // 3, 2), {"H": 9}, ["H=9: floor(H/3)/2 leaves a rest"]),
+        (evenly(C, 4) * H // 5, {"C": 6}, ["C=6: C/4 leaves a rest"]),
+        (add_up((evenly(C, 2), evenly(C + K, 2))), {"K": 1, "C": 2}, ["(C + K)/2 leaves a rest"]),
+    ],
+)
+def test_rests_are_refused(number, values, pieces):
+    """A value that leaves a rest is refused wherever it is put in: its letter, the division."""
+    with pytest.raises(ArchitectureError) as raised:
+        number.substitute(values)
+    assert all(piece in str(raised.value) for piece in pieces)
+
+
+def test_rests_are_refused_late_and_early():
+    """A division waits for its letters, is forgotten once none can leave a rest, and is checked."""
+    halved = quotient(C, 2)
+    for inner in (2 * K, 4 * (H // 3), 6):
+        assert not letters(halved.substitute({"C": inner}).value) - {"H", "K"}
+    assert halved.substitute({"C": 2 * K}).substitute({"K": 3}).value == 3
+    waiting = SIX_FILTERS.substitute({"C": K})
+    assert waiting.equation() == "(3*3*(K/2))*6 = 27*K"
+    assert waiting.substitute({"K": 4}).equation() == "(3*3*(4/2))*6 = 108"
+    with pytest.raises(ArchitectureError, match="K=5: K/2 leaves a rest"):
+        waiting.substitute({"K": 5})
+    for number in (5, 2 * C + 1):
+        with pytest.raises(ArchitectureError, match="leaves a rest"):
+            quotient(number, 2)
+    assert evenly(C, 2) - evenly(C, 2) == 0
+
+
 @given(numbers, values)
 def test_formula_texts_evaluate(number, at):
     """The text of a formula, and its LaTeX, read by Python, are the formula's value."""
@@ -184,6 +283,10 @@ FORMULA_TEXTS = [
     ((H - 7) // 4 + 1, "floor((H - 3)/4)", r"\left\lfloor (H - 3)/4 \right\rfloor"),
     ((6 * H + 4) // 4, "H + floor((H + 2)/2)", r"H + \left\lfloor (H + 2)/2 \right\rfloor"),
     (ceil_div(H, 2), "floor((H + 1)/2)", r"\left\lfloor (H + 1)/2 \right\rfloor"),
+    (9 * K * evenly(C, 2), "9*C*K/2", r"9 \cdot C \cdot K/2"),
+    (evenly(C, 2) * 54, "27*C", r"27 \cdot C"),
+    (evenly(C + 3, 2) - C, "-C/2 + 3/2", "-C/2 + 3/2"),
+    (evenly(C, 2) // 3, "floor(C/6)", r"\left\lfloor C/6 \right\rfloor"),
 ]
 
 
@@ -220,7 +323,7 @@ def workings_of(inner):
     parts = small | inner
     counts = parts.map(lambda part: part if isinstance(part, Count) else count(part))
     return (
-        st.lists(parts, min_size=1, max_size=3).map(lambda found: product(*found))
+        st.lists(parts, min_size=1, max_size=3).map(lambda factors: product(*factors))
         | st.lists(counts, max_size=3).map(total)
         | st.builds(difference, parts, parts)
         | st.builds(divided, parts, st.integers(1, 7), up=st.booleans())
@@ -271,15 +374,15 @@ def test_workings_substitute(working, at):
 
 
 @given(workings, workings)
-def test_counts_with_one_working_are_equal(one, other):
+def test_counts_with_one_working_are_equal(working, other):
     """Counts are equal when they were put together alike, which is more than to be of one value."""
-    rebuilt = Count(one.operator, tuple(one.parts), one.value)
-    assert rebuilt == one
-    assert Count("-" if one.operator == "*" else "*", one.parts, one.value) != one
-    assert hash(rebuilt) == hash(one)
-    if one == other:
-        assert str(one) == str(other)
-        assert one.value == other.value
+    rebuilt = Count(working.operator, tuple(working.parts), working.value)
+    assert rebuilt == working
+    assert Count("-" if working.operator == "*" else "*", working.parts, working.value) != working
+    assert hash(rebuilt) == hash(working)
+    if working == other:
+        assert str(working) == str(other)
+        assert working.value == other.value
 
 
 EQUATIONS = [
@@ -293,6 +396,12 @@ EQUATIONS = [
         product(product(5, 5, quotient(96, 2)), 256),
         "(5*5*(96/2))*256 = 307,200",
         r"(5 \cdot 5 \cdot (96 / 2)) \cdot 256 = 307{,}200",
+    ),
+    (SIX_FILTERS, "(3*3*(C/2))*6 = 27*C", r"(3 \cdot 3 \cdot (C / 2)) \cdot 6 = 27 \cdot C"),
+    (
+        K_FILTERS,
+        "(3*3*(C/2))*K = 9*C*K/2",
+        r"(3 \cdot 3 \cdot (C / 2)) \cdot K = 9 \cdot C \cdot K/2",
     ),
     (total([product(2, 3), count(4)]), "2*3 + 4 = 10", r"2 \cdot 3 + 4 = 10"),
     (total([ZERO, count(7), ZERO]), "7", "7"),
@@ -329,3 +438,61 @@ def test_polynomials_are_canonical():
     assert (H + 1) // 2 != H // 2
     assert H != "H"
     assert isinstance(H * W, Formula)
+
+
+# ---------------------------------------------------------------------------------------- time
+
+
+def layers_in_letters(layers):
+    """Multiply-accumulates of so many 3x3 convolutions without padding, every third one strided."""
+    height, width = H, W
+    for place in range(layers):
+        stride = 2 if place % 3 == 0 and place < 60 else 1
+        height, width = ((size - 3) // stride + 1 for size in (height, width))
+        yield product(product(height, width, K), product(3, 3, quotient(C, 2)))
+
+
+def calls(work):
+    """How many functions a piece of work calls, Python's own in C among them."""
+    made = 0
+
+    def see(_frame, event, _called):
+        nonlocal made
+        made += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return made
+
+
+WORK = {
+    "sum": total,
+    "text": lambda counts: str(total(counts).value),
+    "LaTeX": lambda counts: total(counts).latex(),
+    "values": lambda counts: total(counts).substitute({"H": 10**30, "W": 10**30, "C": 4}),
+    "comparison": lambda counts: total(counts).value == add_up(part.value for part in counts),
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_work_on_letters_is_linear(name):
+    """Twice as many layers in letters are twice as much work, to sum, print, fill in, compare."""
+    few, many = (calls(lambda n=n: WORK[name](list(layers_in_letters(n)))) for n in (100, 200))
+    assert many < 2.2 * few
+
+
+def test_nested_floors_are_linear():
+    """A floor that stands in another is not opened anew for every layer around it."""
+
+    def nested(layers):
+        height = H
+        for _ in range(layers):
+            height = (2 * height - 1) // 3
+        return hash(height * W)
+
+    few, many = (calls(lambda n=n: nested(n)) for n in (20, 40))
+    assert many < 2.2 * few

@@ -1,4 +1,5 @@
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 from hypothesis import assume, example, given
@@ -7,7 +8,10 @@ from strategies import evaluated, networks
 
 from archcalc import ArchitectureError, Network, Shape, load, parse
 from archcalc.count import letter, substitute
-from archcalc.layers import Convolution, Linear, TransposedConvolution
+from archcalc.layers import Convolution, Join, Linear, TransposedConvolution, Window
+from archcalc.receptive import PIXEL
+from archcalc.render.views.common import field as field_text
+from archcalc.shape import LARGEST, check_values
 from archcalc.zoo import NAMES
 
 AXES = ("H", "W", "D")
@@ -32,17 +36,37 @@ def in_letters(network):
         return report(network, Shape(tuple(sizes), network.input.channels))
 
 
+def workings(row):
+    """Every working of a row: its counts, its units, how its sizes and its field come about."""
+    yield from row.cost
+    yield row.output.units
+    if row.layer is None or isinstance(row.layer, Join):
+        return
+    windows = row.layer.windows(row.inputs[0])
+    for window, size in zip(windows, row.inputs[0].sizes, strict=bool(windows)):
+        yield window.outputs(size)
+        if isinstance(window, Window):
+            yield PIXEL.grown(window)
+
+
 def agree(formulas, numbers, values):
-    """Check a report in letters against one in numbers: totals, rows, shapes and fields."""
+    """Check a report in letters against one in numbers: totals, rows, shapes, workings, fields."""
     assert {n: substitute(v, values) for n, v in formulas.totals.items()} == numbers.totals
     for row, expected in zip(formulas.rows, numbers.rows, strict=True):
         counts = {name: substitute(value, values) for name, value in row.counts().items()}
         assert counts == expected.counts()
         assert row.output.substitute(values) == expected.output
+        for working, known in zip(row.cost, expected.cost, strict=True):
+            assert str(working.substitute(values)) == str(known)
+        for working, known in zip(workings(row), workings(expected), strict=True):
+            there = working.substitute(values)
+            assert there.value == known.value == evaluated(str(there), {})
+            assert evaluated(str(working), values) == known.value
         for field, known in zip(row.seen.fields, expected.seen.fields, strict=True):
             if field is not None:
                 assert substitute(field.size, values) == known.size
                 assert substitute(field.padding, values) == known.padding
+                assert field.letters() or field.stride == known.stride
 
 
 # --------------------------------------------------------------------------- letters and numbers
@@ -123,7 +147,11 @@ FORMULAS = [
     ("HxWxC conv3-K", "macs", "9*C*H*K*W"),
     ("HxWxC conv3-K", "parameters", "9*C*K + K"),
     ("HxWxC conv3-K nobias", "flops", "18*C*H*K*W"),
-    ("HxWxC conv3-K g4", "weights", "9*K*floor(C/4)"),
+    ("HxWxC conv3-K g4", "weights", "9*C*K/4"),
+    ("HxWxC conv3-6 g2", "weights", "27*C"),
+    ("HxWxC conv3-6 g2", "parameters", "27*C + 6"),
+    ("8x8xC convt3-K g2", "weights", "9*C*K/2"),
+    ("8x8xC [id | conv1-8] conv3-K g2 nobias", "weights", "9*C*K/2 + 8*C + 36*K"),
     ("HxWxC fc-N", "weights", "C*H*N*W"),
     ("HxWx3 gap", "activations", "3*H*W + 3"),
     ("NxC bn", "parameters", "2*C"),
@@ -151,6 +179,83 @@ def test_branches_of_one_size_meet_in_letters(text):
         values = {"H": size, "W": size + 1}
         numbers = report(network, f"{size}x{size + 1}x3")
         assert found.substitute(values) == numbers.rows[-1].output
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("8x8xC conv3-6 g2", {"C": 5}),
+        ("8x8xC [conv1-K | id] conv3-6 g3", {"C": 3, "K": 2}),
+        ("8x8x4 convt3-K g2", {"K": 3}),
+        ("8x8xC gn4", {"C": 6}),
+    ],
+)
+def test_groups_that_leave_a_rest(text, values):
+    """Values that groups do not divide are refused before anything is counted."""
+    with pytest.raises(ArchitectureError, match="groups do not divide"):
+        parse(text).report(at=values)
+
+
+def test_channels_in_groups_are_substituted_in_totals():
+    """What is wrong for a group is refused in a total as well, also where it shows no division."""
+    totals = parse("8x8xC conv3-6 g2 conv1-K").report().totals
+    assert substitute(totals["parameters"], {"C": 4, "K": 1}) == 27 * 4 + 6 + 6 + 1
+    for name in ("weights", "parameters", "macs", "flops"):
+        with pytest.raises(ArchitectureError, match="C=5: C/2 leaves a rest"):
+            totals[name].substitute({"C": 5})
+
+
+@pytest.mark.parametrize(
+    ("value", "fact"),
+    [
+        (-4, "K: a size is at least 1, not -4"),
+        (0, "K: a size is at least 1, not 0"),
+        (1.5, "K: '1.5', a float, is neither a whole number nor a letter"),
+        (4.0, "'4.0', a float"),
+        (float("nan"), "'nan', a float"),
+        (Fraction(3, 2), "'3/2', a Fraction"),
+        (True, "'True', a bool"),
+        ("4", "'4', a str"),
+        (None, "'None', a NoneType"),
+        (LARGEST + 1, "K: a size is at most 1,000,000,000"),
+        pytest.param(10**5000, "K: a size is at most", id="endless"),
+        pytest.param(-(10**5000), "K: a size is at least 1;", id="endless, negative"),
+        (letter("C") * -2, r"-2\*C is never positive"),
+    ],
+)
+def test_values_are_sizes(value, fact):
+    """A letter's value is a positive integer or a formula, and what is neither is named."""
+    with pytest.raises(ArchitectureError, match=fact):
+        check_values({"C": 3, "K": value})
+
+
+def test_values_of_other_kinds():
+    """Integers of other kinds become Python's, and a letter may stand for a letter."""
+    numpy = pytest.importorskip("numpy")
+    checked = check_values({"K": numpy.int64(4), "C": letter("N") - 1, "H": LARGEST})
+    assert checked == {"K": 4, "C": letter("N") - 1, "H": LARGEST}
+    assert type(checked["K"]) is int
+    for refused in (numpy.float32(4), numpy.bool_(True), numpy.array([4, 4])):  # noqa: FBT003
+        with pytest.raises(ArchitectureError, match="neither a whole number nor a letter"):
+            check_values({"K": refused})
+    totals = parse("8x8x3 conv3-K").report(at={"K": letter("C")}).totals
+    assert str(totals["parameters"]) == "28*C"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "stride"),
+    [
+        ("HxWx3 pool2 gap", "(2*floor((H - 2)/2) + 2)x(2*floor((W - 2)/2) + 2)", "2"),
+        ("99xWx3 conv3-8 gap", "101x(W + 2)", "1"),
+        ("HxWx3 conv3-8 conv3x1-8", "5x3", "1"),
+        ("9x9x1 convt2-1/2x1", "1x2", "1/2x1"),
+    ],
+)
+def test_fields_in_letters_are_told_apart(text, size, stride):
+    """Where a field differs by axis, sums in it stand in brackets between the x."""
+    seen = parse(text).report().rows[-1].seen
+    assert field_text(seen, "size") == size
+    assert field_text(seen, "stride") == stride
 
 
 @pytest.mark.parametrize(
@@ -214,8 +319,8 @@ def test_every_working_evaluates(network):
     values = values_of(network.input)
     for report in (report(network), in_letters(network)):
         for row in report.rows:
-            for count in (*row.cost, row.output.units):
-                assert evaluated(str(count), values) == substitute(count.value, values)
+            for working in workings(row):
+                assert evaluated(str(working), values) == substitute(working.value, values)
 
 
 @given(networks())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archcalc.render.table import EMPTY, Cell, number
+from archcalc.shape import by_axis
 from archcalc.units import in_bytes
 
 if TYPE_CHECKING:
@@ -44,14 +45,15 @@ def field(seen: Seen, what: str, *, whole: bool = False) -> str:
     """One number where all axes agree (``268``), else one an axis; ``?`` where there is none."""
     if not seen.fields:
         return ""
-    found = [None if f is None else getattr(f, what) for f in seen.fields]
-    texts = ["?" if value is None else plain(value) for value in found]
-    return texts[0] if len(set(texts)) == 1 and not whole else "x".join(texts)
+    shown = [_shown(None if axis is None else getattr(axis, what)) for axis in seen.fields]
+    return str(shown[0]) if len(set(shown)) == 1 and not whole else by_axis(shown)
 
 
-def plain(value: object) -> str:
-    """``1.5``, and ``2`` for 2.0."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _shown(value: object) -> object:
+    """``?`` for None, ``1.5``, and ``2`` for 2.0; a formula as it is."""
+    if value is None:
+        return "?"
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def misaligned(report: Report) -> Iterable[str]:
