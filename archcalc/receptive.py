@@ -291,7 +291,9 @@ def _joined(branches: list[tuple[str, tuple[Field | None, ...]]]) -> Seen:
         after.append(union)
         if None in axis:
             continue
-        known = [(name, f) for (name, _), f in zip(branches, axis, strict=True) if f and f.shift != 0]
+        known = [
+            (name, f) for (name, _), f in zip(branches, axis, strict=True) if f and f.shift != 0
+        ]
         strides = [(name, str(f.stride)) for name, f in known]
         centres = [(name, f"{f.centre:g}") for name, f in known if f.centre is not None]
         for measure, values in (("stride", strides), ("centre", centres)):

@@ -372,7 +372,7 @@ def test_the_schema_can_fail(spoil):
     """The schema refuses no rows, an empty batch, surplus fields and another version."""
     schema = json.loads((Path(ac.__file__).parent / "report.schema.json").read_text())
     validator = Draft202012Validator(schema)
-    data = report(ac.load("lenet5")).to_dict()
+    data = report("lenet5").to_dict()
     assert validator.is_valid(data)
     assert not validator.is_valid({**data, **spoil})
 
@@ -483,16 +483,16 @@ def test_table_1_is_the_assignments(printed, form):
 
 # ---------------------------------------------------------------------------------------- it fits
 
-REPORT = {name: report(ac.load(name)) for name in ("lenet5", "alexnet", "vgg19", "googlenet")}
-LETTERS = report(ac.load("vgg19"), "HxWx3")
+REPORT = {name: report(name) for name in ("lenet5", "alexnet", "vgg19", "googlenet")}
+LETTERS = report("vgg19", "HxWx3")
 PAGES = {
     "summary": lambda: views.summary(REPORT["vgg19"]),
     "published": lambda: views.summary(REPORT["alexnet"]),
     "branches": lambda: views.summary(REPORT["googlenet"]),
     "nested": lambda: views.summary(REPORT["googlenet"], 1),
-    "shortcuts": lambda: views.summary(report(ac.load("resnet50"))),
+    "shortcuts": lambda: views.summary(report("resnet50")),
     "letters": lambda: views.summary(LETTERS),
-    "batch": lambda: views.summary(report(ac.load("vgg19"), batch=4096)),
+    "batch": lambda: views.summary(report("vgg19", batch=4096)),
     "table": lambda: views.table1(REPORT["vgg19"]),
     "table of letters": lambda: views.table1(LETTERS),
     "working": lambda: views.workings(REPORT["vgg19"]),
@@ -501,10 +501,10 @@ PAGES = {
     "inception of letters": lambda: views.inception(*(report(net, "HxWxC") for net in pair())),
     "field": lambda: views.receptive_fields(REPORT["googlenet"]),
     "stack": lambda: views.stacked(report(ac.parse("conv5x5-1 x3"), "HxWx1")),
-    "networks": lambda: views.networks([report(ac.load(name)) for name in zoo.NAMES]),
+    "networks": lambda: views.networks([report(name) for name in zoo.NAMES]),
     "compare": lambda: views.compared(list(REPORT.values())),
-    "compare many": lambda: views.compared([report(ac.load(name)) for name in zoo.NAMES[:8]]),
-    "compare letters": lambda: views.compared([LETTERS, report(ac.load("vgg11"), "HxWx3")]),
+    "compare many": lambda: views.compared([report(name) for name in zoo.NAMES[:8]]),
+    "compare letters": lambda: views.compared([LETTERS, report("vgg11", "HxWx3")]),
 }
 
 
@@ -875,14 +875,14 @@ def test_nothing_asked_for_shows_the_help(capsys):
 
 def test_the_library_reports():
     """`ac.load("vgg19").report(...)` has the totals, and takes a dict for letters."""
-    report = report(ac.load("vgg19"), input="224x224x3")
+    report = report("vgg19", input="224x224x3")
     assert report.totals["parameters"] == 143_667_240
-    assert report(ac.load("vgg19"), "HxWx3", at={"H": 224, "W": 224}).totals == report.totals
+    assert report("vgg19", "HxWx3", at={"H": 224, "W": 224}).totals == report.totals
 
 
 def test_the_library_draws_in_notebooks():
     """A report's HTML is one balanced fragment with the numbers in it."""
-    text = report(ac.load("vgg19"))._repr_html_()
+    text = report("vgg19")._repr_html_()
     page = Page(text)
     assert page.faults == []
     assert re.fullmatch(r"<div\b.*</div>\s*", text, re.DOTALL)
@@ -894,6 +894,6 @@ def test_the_library_draws_in_notebooks():
 def test_the_library_draws_in_consoles(printed, width):
     """Printed in a console of any width, a report is what the command prints."""
     stream = io.StringIO()
-    Console(file=stream, width=width).print(report(ac.load("vgg19")))
+    Console(file=stream, width=width).print(report("vgg19"))
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert lines == printed("vgg19", columns=width).splitlines()

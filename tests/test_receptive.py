@@ -308,7 +308,7 @@ VGG19 = [
 @pytest.mark.parametrize("size", ["224x224x3", "HxWx3"])
 def test_vgg19(size):
     """VGG19's receptive fields are the published ones, whatever the size of the input."""
-    rows = {row.name: row.seen.fields for row in report(load("vgg19"), size).rows}
+    rows = {row.name: row.seen.fields for row in report("vgg19", size).rows}
     for name, field, stride in VGG19:
         assert [(axis.size, axis.stride) for axis in rows[name]] == [(field, stride)] * 2
     if size != "HxWx3":
@@ -326,7 +326,7 @@ def test_vgg19(size):
 )
 def test_fields_of_the_zoo(name, row, size, stride, padding):
     """Size, stride and padding of well known layers are what others publish."""
-    seen = {row.name: row.seen for row in report(load(name)).rows}
+    seen = {row.name: row.seen for row in report(name).rows}
     for field in seen[row].fields:
         assert (field.size, field.stride, field.padding) == (size, stride, padding)
 

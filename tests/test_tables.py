@@ -121,7 +121,7 @@ def test_the_verification_has_every_network_and_leaves_nothing_unexplained():
             found[name, row[2], row[3]] = row[4], row[5]
     assert {network for network, *_ in found} == set(zoo.NAMES)
     for network in zoo.NAMES:
-        report = report(load(network))
+        report = report(network)
         for tool, quantity in (("torch", "FLOPs"), ("fvcore", "flops"), ("torchinfo", "mult-adds")):
             rule = CONVENTIONS[tool]
             ours, theirs = found[network, tool, quantity]

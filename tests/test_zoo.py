@@ -15,7 +15,7 @@ from archcalc.zoo.inception import Widths, pair
 
 def rows_of(name, **options):
     """The rows of a network's report by name."""
-    return {row.name: row for row in report(load(name), **options).rows}
+    return {row.name: row for row in report(name, **options).rows}
 
 
 # ---------------------------------------------------------------------------------- the index
@@ -132,19 +132,19 @@ TOTALS = [
 @pytest.mark.parametrize(("name", "quantity", "total"), TOTALS)
 def test_totals(name, quantity, total):
     """The totals of well known networks are the known ones, to the unit."""
-    assert report(load(name)).totals[quantity] == total
+    assert report(name).totals[quantity] == total
 
 
 def test_without_biases():
     """VGG19 without biases has its weights alone, as the assignment's table counts."""
-    report = report(load("vgg19"), bias=False)
+    report = report("vgg19", bias=False)
     assert report.totals["parameters"] == 143_652_544
     assert report.totals["macs"] == 19_632_062_464
 
 
 def test_minigooglenet_on_one_channel():
     """Fashion-MNIST's one channel takes two channels' filters off MiniGoogLeNet's first layer."""
-    report = report(load("minigooglenet"), "32x32x1")
+    report = report("minigooglenet", "32x32x1")
     assert report.totals["parameters"] == 1_651_098 == 1_652_826 - 2 * 3 * 3 * 96
 
 
@@ -251,7 +251,7 @@ def test_googlenet_outputs():
 
 def test_googlenet_cells():
     """Of the paper's cells, 5 of 12 for parameters and 10 of 12 for operations are reproduced."""
-    found = report(load("googlenet")).comparisons()
+    found = report("googlenet").comparisons()
     weights = {c.published.row: c for c in found if c.published.quantity == "weights"}
     macs = {c.published.row: c for c in found if c.published.quantity == "macs"}
     assert len(weights) == len(macs) == 12
@@ -318,7 +318,7 @@ def test_lenet5():
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_not_reproduced_has_a_reason(name):
     """A published figure that archcalc does not reproduce comes with the reason why."""
-    report = report(load(name))
+    report = report(name)
     comparisons = report.comparisons()
     assert len(comparisons) == len(report.network.published)
     for published, ours, reproduced in comparisons:
@@ -349,7 +349,7 @@ def test_printed_digits(figure, smallest, largest):
 )
 def test_only_what_was_published_is_compared(options, compared):
     """Figures are compared on the published input, biases included, and nowhere else."""
-    assert bool(report(load("vgg19"), **options).comparisons()) == compared
+    assert bool(report("vgg19", **options).comparisons()) == compared
 
 
 STATEMENT = re.compile(r"(?<![\d.,])([\d,]+(?: ?[*+] ?[\d,]+)+) = ([\d,]*\d)")
@@ -409,6 +409,6 @@ def test_torchvision(name, theirs):
     weights, biases = [], []
     for key, tensor in model.named_parameters():
         (biases if key.endswith("bias") else weights).append(tensor.numel())
-    costs = [row.cost for row in report(load(name)).rows]
+    costs = [row.cost for row in report(name).rows]
     assert sorted(weights) == sorted(c.weights.value for c in costs if c.weights.value)
     assert sorted(biases) == sorted(c.biases.value for c in costs if c.biases.value)

@@ -91,7 +91,7 @@ def say(what: str, measured: float, bound: float, unit: str) -> bool:
 def main() -> int:
     """Run everything; 1 if a bound is broken."""
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
-    table = views.table1(report(ac.load("vgg19")))[0]
+    table = views.table1(report("vgg19"))[0]
     rows = [[cell.text for cell in row] for row in (*table.rows, *table.footer)]
     ours = [sys.executable, "-m", "archcalc", "vgg19", "--table"]
     good = []
@@ -112,7 +112,7 @@ def main() -> int:
         else:
             print("     against torchinfo: not run, needs pip install '.[verify]'")
     good.append(
-        say("load and report vgg19", 1e3 * best(lambda: report(ac.load("vgg19")), 50), 2, "ms")
+        say("load and report vgg19", 1e3 * best(lambda: report("vgg19"), 50), 2, "ms")
     )
     chain = "64x64x8 " + "conv3-8 relu " * 5_000
     twice = chain + "conv3-8 relu " * 5_000

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from archcalc import load
+from archcalc import profile
+from archcalc.api import network_of
+from archcalc.case import Case
 from archcalc.costs import backward, cost
 from archcalc.count import integer
-from archcalc.infer import infer
+from archcalc.measure.twin import tensors
 from archcalc.memory import memory
-from archcalc.profiling import profile
 from training.engine import losses
 from training.engine.cohort import Cohort, Member
 from training.engine.networks import Net
@@ -40,15 +41,13 @@ def predicted(
         ``parameters``; ``forward`` and ``training``: FLOPs for one example, the second of forward
         and backward pass; ``memory``: the most bytes of a training step, in ``step_batch``.
     """
-    network = load(text)
-    assert network.input is not None
-    steps = infer(network, network.input)
-    costs = [cost(step) for step in steps]
-    forward = sum(integer(one.flops.value) for one in costs)
-    back = sum(integer(one.weights.value + one.inputs.value) for one in backward(steps))
-    held = memory(steps, batch, precision, train=True, optimizer=optimizer, device=device)
+    case = Case.of(network_of(text), batch=batch, dtype=precision)
+    costs = [cost(step) for step in case.steps]
+    forward = sum(integer(each.flops.value) for each in costs)
+    back = sum(integer(each.weights.value + each.inputs.value) for each in backward(case))
+    held = memory(case, train=True, optimizer=optimizer, device=device)
     return {
-        "parameters": sum(integer(one.parameters.value) for one in costs),
+        "parameters": sum(integer(each.parameters.value) for each in costs),
         "forward": forward,
         "training": forward + 2 * back,
         "memory": held.peak,
@@ -71,16 +70,14 @@ def measured(text: str, batch: int, precision: str, device: str) -> dict[str, An
     rule = SGD(momentum=0.9)
     given: Any = {"loss": losses.cross_entropy, "rule": rule, "precision": precision}
     cohort = Cohort.born(model, [Member(0, "torch")], 0, device=device, **given)
-    network = load(text)
-    assert network.input is not None
-    sizes = map(integer, network.input.sizes)
-    x = torch.zeros(1, batch, integer(network.input.channels), *sizes, device=device)
+    case = Case.of(network_of(text), batch=batch)
+    (x,) = (x.unsqueeze(0) for x in tensors(case, device=device))
     y = torch.zeros(1, batch, dtype=torch.int64, device=device)
     with FlopCounterMode(display=False) as counter:
         cohort.advance(x, y)
     allocated = torch.cuda.max_memory_allocated() if device == "cuda" else None
     found = profile(
-        network,
+        text,
         train=True,
         batch=batch,
         dtype=precision,

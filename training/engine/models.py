@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import torch
 from torch.profiler import record_function
 
-from archcalc import load
-from archcalc.layers import Activation, Dropout, Flatten, Linear
+from archcalc import load, report
+from archcalc.layers.activation import Activation
+from archcalc.layers.dropout import Dropout
+from archcalc.layers.flatten import Flatten
+from archcalc.layers.linear import Linear
 from training.engine import streams
 from training.engine.activations import Activations, places_of, slope
 from training.engine.initializers import initializer
@@ -154,7 +157,7 @@ class Mlp(Layered):
         network = load(text)
         if network.input is None:
             raise TrainingError(f"{text!r} does not begin with its input's size", hint="1x1x10 ...")
-        steps = network.report().rows
+        steps = report(network).rows
         size = _number(network.input.units.value)
         layers: list[Dense] = []
         dropout = 0.0

@@ -16,22 +16,17 @@ import torch
 from torch.nn import functional
 
 from archcalc import load
-from archcalc.bridge.twin import join, module
+from archcalc.case import Case
 from archcalc.count import integer
-from archcalc.infer import infer
-from archcalc.layers import (
-    Activation,
-    AdaptivePool,
-    BatchNorm,
-    Convolution,
-    Dropout,
-    Flatten,
-    GlobalPool,
-    Join,
-    Linear,
-    LocalResponseNorm,
-    Pool,
-)
+from archcalc.layers.activation import Activation
+from archcalc.layers.adaptive import AdaptivePool, GlobalPool
+from archcalc.layers.convolution import Convolution
+from archcalc.layers.dropout import Dropout
+from archcalc.layers.flatten import Flatten
+from archcalc.layers.linear import Linear
+from archcalc.layers.normalization import BatchNorm, LocalResponseNorm
+from archcalc.layers.pooling import Pool
+from archcalc.measure.twin import module
 from archcalc.network import INPUT
 from training.engine import streams
 from training.engine.models import Layered, Leaf
@@ -42,7 +37,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from archcalc.layers import Layer
+    from archcalc.layers.base import Layer
 
     Watch: TypeAlias = Callable[[str, Tensor], None]
     Buffers: TypeAlias = dict[str, Tensor]
@@ -69,7 +64,7 @@ class Move(NamedTuple):
     """
 
     name: str
-    layer: Layer | Join
+    layer: Layer
     inputs: tuple[str, ...]
     freed: tuple[str, ...]
     channels: tuple[int, ...]
@@ -111,28 +106,31 @@ class Net(Layered):
         if network.input is None:
             fact = f"{text!r} does not begin with its input's size"
             raise TrainingError(fact, hint="28x28x1 ...")
-        last = {name: node.name for node in network.nodes for name in node.inputs}
+        steps = Case.of(network).steps
+        last = {value.name: step.name for step in steps for value in step.inputs}
         moves, leaves, norms = [], [], {}
-        for step in infer(network, network.input):
-            name, layer, inputs = step.node
-            freed = tuple(dict.fromkeys(one for one in inputs if last[one] == name))
-            found, one_window = None, False
-            if not isinstance(layer, Join):
-                shape = step.inputs[0]
-                if not isinstance(layer, KNOWN):
-                    fact = f"{name}: no population has a layer of kind {layer.kind} yet"
-                    raise TrainingError(fact)
-                with torch.device("meta"):
-                    found = module(layer, shape)
+        for step in steps:
+            name, layer = step.name, step.layer
+            inputs = tuple(value.name for value in step.inputs)
+            freed = tuple(dict.fromkeys(read for read in inputs if last[read] == name))
+            if not layer.sign and not isinstance(layer, KNOWN):
+                fact = f"{name}: no population has a layer of kind {layer.kind} yet"
+                raise TrainingError(fact)
+            if step.parameters and not step.own:
+                raise TrainingError(f"{name}: no population shares weights between layers yet")
+            with torch.device("meta"):
+                found, one_window = module(layer, step.shapes), False
+            if found is not None:
+                shape = step.shapes[0]
                 if isinstance(layer, BatchNorm):
                     count = integer(shape.units.value if name in per_unit else shape.channels)
                     norms[name] = count
                     leaves += [Leaf(name, (count,), bias=True)] if layer.affine else []
                 elif (weight := getattr(found, "weight", None)) is not None:
-                    leaves.append(Leaf(name, tuple(weight.shape), layer.bias))  # type: ignore[union-attr]
+                    leaves.append(Leaf(name, tuple(weight.shape), layer.bias))  # type: ignore[attr-defined]
                 if isinstance(layer, Convolution):
                     one_window = _covers(found, tuple(map(integer, shape.sizes)))
-            channels = tuple(integer(shape.channels) for shape in step.inputs)
+            channels = tuple(integer(shape.channels) for shape in step.shapes)
             out = integer(step.output.channels)
             moves.append(Move(name, layer, inputs, freed, channels, out, found, one_window))
         strangers = set(per_unit) - set(norms)
@@ -189,10 +187,10 @@ class Net(Layered):
         for move in self.moves:
             h = values[move.inputs[0]]
             match move.layer:
-                case Join():
+                case layer if layer.sign:  # branches meet
                     read = zip(move.inputs, move.channels, strict=True)
                     rows = [_rows(_own(values[one], c, members), c) for one, c in read]
-                    joined = join(move.layer, rows)
+                    joined = layer.run(None, *rows)
                     h = joined.reshape(len(h), -1, *joined.shape[2:])
                 case Linear():
                     h = _product(h, members, *weights[move.name])
@@ -314,13 +312,11 @@ def _plain(h: Tensor, move: Move) -> Tensor:
         return y
     flat = _rows(h, move.channels[0])
     shape = flat.shape
-    if isinstance(move.layer, LocalResponseNorm) and len(shape) == 2:  # noqa: PLR2004 - a vector
-        flat = flat.unsqueeze(2)
-    y = own(flat).view(shape).reshape(h.shape)
+    y = move.layer.run(own, flat).view(shape).reshape(h.shape)
     return y
 
 
-def _mixes(layer: Layer | Join) -> bool:
+def _mixes(layer: Layer) -> bool:
     """Whether an output depends on several channels, so that members must be told apart."""
     if isinstance(layer, Activation):
         return layer.function in {"softmax", "logsoftmax"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import torch
 from torch.nn import functional
 
-from archcalc.layers import BatchNorm
+from archcalc.layers.normalization import BatchNorm
 from training.engine import streams
 
 if TYPE_CHECKING:

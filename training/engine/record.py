@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 import training
-from archcalc.machine import processor
+from archcalc.measure.machine import processor
 from archcalc.render.deliver import replace
 from training.errors import TrainingError
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import archcalc as ac
 from archcalc.count import count, exact, integer, latex, letter, product, substitute, total
-from archcalc.layers import Concat, Convolution, Linear, Pool, Window
+from archcalc.layers.convolution import Convolution
+from archcalc.layers.joins import Concat
+from archcalc.layers.linear import Linear
+from archcalc.layers.pooling import Pool
+from archcalc.layers.window import Window
 from archcalc.notation import parse
 from archcalc.receptive import PIXEL, stacking
 from archcalc.render import views
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
     from archcalc.count import Count, Number
     from archcalc.render.table import Block
-    from archcalc.report import Report, Row
+    from archcalc.reports import Report, Row
     from training.experiments.words import Named
 
 # What prints a block's numbers, or those that a figure draws.
@@ -74,17 +78,17 @@ def _columns(*headings: str) -> tuple[Column, ...]:
 
 
 def _alexnet() -> Iterator[Named]:
-    report = ac.load("alexnet").report()
+    report = ac.report("alexnet")
     # What the first layer would make of the size that the paper prints.
-    ((_, printed),) = output_sizes(ac.load("alexnet").report("224x224x3").rows[1])
+    ((_, printed),) = output_sizes(ac.report("alexnet", "224x224x3").rows[1])
     notes = (*report.network.notes, f"From 224 it would be {printed.text}.")
     title = f"AlexNet's filters and the sizes of its layers, input {report.input}"
     yield "alexnet-sizes", _filters(report, title, notes)
     yield "alexnet", _parameters(report)
     yield "alexnet-published", views.summary(report)[-1]
     yield "alexnet-where", _where_parameters(report)
-    yield "alexnet-groups", _groups(report, ac.load("alexnet-ungrouped").report())
-    theirs = ac.load("alexnet-torchvision").report().totals["parameters"]
+    yield "alexnet-groups", _groups(report, ac.report("alexnet-ungrouped"))
+    theirs = ac.report("alexnet-torchvision").totals["parameters"]
     yield (
         "alexnet-groups",
         "The alexnet of torchvision is another network, of a later paper and on one GPU; it has "
@@ -191,12 +195,12 @@ def _groups(grouped: Report, ungrouped: Report) -> Table:
 
 
 def _vgg19() -> Iterator[Named]:
-    report = ac.load("vgg19").report(bias=False)
+    report = ac.report("vgg19", bias=False)
     yield from under("vgg19", views.table1(report))
     yield "vgg19-totals", _memory(report)
     yield "vgg19-stages", _stages(report)
     yield "vgg19-where", _where(report)
-    yield "vgg19-published", views.summary(ac.load("vgg19").report())[-1]
+    yield "vgg19-published", views.summary(ac.report("vgg19"))[-1]
 
 
 def _memory(report: Report) -> str:
@@ -278,7 +282,7 @@ def _most(found: list[list[Row]], name: str) -> list[list[Row]]:
 
 def stack() -> Report:
     """Three 5x5 convolutions, one behind another."""
-    return parse("5x5 5x5 5x5", "stack", stack=True).report("HxWx1")
+    return ac.report(parse("5x5 5x5 5x5", "stack", stack=True), "HxWx1")
 
 
 def _field() -> Iterator[Named]:
@@ -330,13 +334,13 @@ def rivals(layers: int, kernel: int) -> Rivals:
     """So many convolutions, and the one."""
     size = stacking().closed.substitute({"N": layers, "F": kernel}).value
     words = (f"HxWxC conv{kernel}-C x{layers}", f"HxWxC conv{size}-C")
-    stacked, single = (ac.load(word).report(bias=False) for word in words)
+    stacked, single = (ac.report(word, bias=False) for word in words)
     return Rivals(layers, kernel, stacked, single)
 
 
 def vgg_stacks() -> list[int]:
     """How many convolutions VGG16 and VGG19 have between two pools."""
-    found = [stage for name in ("vgg16", "vgg19") for stage in stages(ac.load(name).report())]
+    found = [stage for name in ("vgg16", "vgg19") for stage in stages(ac.report(name))]
     counts = {sum(isinstance(row.layer, Convolution) for row in stage) for stage in found}
     return sorted(counts - {0})
 
@@ -384,7 +388,7 @@ def _cheaper(found: Sequence[Rivals]) -> str:
 def modules(width: str = inception.INPUT) -> tuple[Report, Report]:
     """The naive module and the one with dimension reduction, on an input."""
     naive, reduced = inception.pair(input=width)
-    return naive.report(), reduced.report()
+    return ac.report(naive), ac.report(reduced)
 
 
 def _inception() -> Iterator[Named]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import archcalc as ac
 from archcalc.count import exact, integer
-from archcalc.layers import Concat, Convolution, Linear
+from archcalc.layers.convolution import Convolution
+from archcalc.layers.joins import Concat
+from archcalc.layers.linear import Linear
 from archcalc.render.style import COLOURS, drawn
 from archcalc.render.views.working import geometry
 from archcalc.units import rounded, share
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from archcalc.report import Report, Row
+    from archcalc.reports import Report, Row
     from training.experiments.style import Drawings
 
 SHADES: Final = ("#999999", "#CC79A7", "#56B4E9", "#E69F00")  # of branches, none of them a module's
@@ -34,7 +36,11 @@ KINDS: Final = {
 
 def figures() -> Drawings:
     """Names and PNGs."""
-    alexnet, vgg, field = ac.load("alexnet").report(), ac.load("vgg19").report(bias=False), stack()
+    alexnet, vgg, field = (
+        ac.report("alexnet"),
+        ac.report("vgg19", bias=False),
+        stack(),
+    )
     title = "AlexNet: parameters by layer"
     said = f"{exact(alexnet.totals['parameters'])} weights and biases, with the paper's groups"
     yield "alexnet-layers", drawn(8, 3.3, title, said, lambda f: _alexnet(f, alexnet))

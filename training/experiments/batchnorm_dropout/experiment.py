@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from archcalc.layers import Activation
+from archcalc.layers.activation import Activation
 from training.engine import datasets, losses, probes, schedules, streams
 from training.engine.cohort import Cohort, Member
 from training.engine.data import Augmentation, Data

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from archcalc import load
-from archcalc.layers import Activation, Convolution, Layer, Linear
+from archcalc.layers.activation import Activation
+from archcalc.layers.convolution import Convolution
+from archcalc.layers.linear import Linear
 from archcalc.notation.words import write_word
 from training.engine import datasets
 from training.engine.data import Augmentation
@@ -217,7 +219,6 @@ def text(group: Group, channels: int | str, classes: int | str) -> str:
     learnt = ""  # the last layer with weights
     for node in nodes:
         layer = node.layer
-        assert isinstance(layer, Layer), "LeNet-5 has no branches"
         if isinstance(layer, Activation):
             drop = learnt in DROPPED.get(place, ())
             if drop and place == "before":

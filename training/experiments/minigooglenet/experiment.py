@@ -11,7 +11,9 @@ import torch
 
 from archcalc import load
 from archcalc.count import integer
-from archcalc.layers import Convolution, Linear
+from archcalc.layers.convolution import Convolution
+from archcalc.layers.linear import Linear
+from archcalc.network import Input
 from archcalc.notation import write
 from archcalc.shape import Shape
 from training.engine import costs, datasets, losses, probes, statistics, streams
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from archcalc.layers.base import Layer
     from training.engine.record import Array
 
 SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
@@ -338,15 +341,14 @@ def text(width: float, size: int, channels: int, classes: int) -> str:
     """
     network = load("minigooglenet")
 
-    def narrow(layer: Any) -> Any:  # noqa: ANN401 - a layer or join
+    def narrow(layer: Layer) -> Layer:
         if isinstance(layer, Convolution):
-            return layer.replace(out_channels=max(1, round(width * integer(layer.out_channels))))
-        if isinstance(layer, Linear):
-            return layer.replace(out_features=classes)
-        return layer
+            narrower = max(1, round(width * integer(layer.out_channels)))
+            return replace(layer, out_channels=narrower)
+        return replace(layer, out_features=classes) if isinstance(layer, Linear) else layer
 
-    nodes = tuple(node._replace(layer=narrow(node.layer)) for node in network.nodes)
-    return write(replace(network, nodes=nodes, input=Shape((size, size), channels)))
+    inputs = (Input(shape=Shape((size, size), channels)),)
+    return write(replace(network.mapped(narrow), inputs=inputs))
 
 
 def ladder(least: int, most: int) -> list[int]:
