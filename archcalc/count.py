@@ -276,12 +276,19 @@ def substitute(number: Number, values: Mapping[str, Number]) -> Number:
 
 def add_up(numbers: Iterable[Number]) -> Number:
     """The sum of all of them, in time linear in their terms; one ``+`` after the other is not."""
-    terms: Terms = {}
-    divisions: set[Division] = set()
+    constant = 0
+    formulas = []
     for number in numbers:
-        _accumulate(terms, _terms(number))
-        divisions |= _divisions(number)
-    return Formula.of(terms, frozenset(divisions))
+        if isinstance(number, int):
+            constant += number
+        else:
+            formulas.append(number)
+    if not formulas:
+        return constant
+    terms: Terms = {(): constant}
+    for formula in formulas:
+        _accumulate(terms, formula.terms)
+    return Formula.of(terms, frozenset().union(*(formula.divisions for formula in formulas)))
 
 
 def evenly(number: Number, divisor: int) -> Number:
