@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from strategies import tangles
 
 from archcalc import load, parse, verify
-from archcalc.cli import run
 from archcalc.conventions import CONVENTIONS, MACS, Term, convention, macs
 from archcalc.costs import backward, cost, graded
 from archcalc.count import count, integer
 from archcalc.errors import ArchitectureError
 from archcalc.infer import infer
+from archcalc.main import run
 from archcalc.network import INPUT
 from archcalc.render.views.counted import counted_data
 from archcalc.verification import _unknown
@@ -71,7 +71,7 @@ def test_totals_grow_with_the_batch():
 def test_a_convention_needs_no_torch():
     """`archcalc vgg19 --convention torchinfo` says torchinfo's number without loading torch."""
     program = (
-        "import sys; from archcalc.cli import run; status = run(sys.argv[1:]); "
+        "import sys; from archcalc.main import run; status = run(sys.argv[1:]); "
         "assert not {'torch', 'torchinfo', 'fvcore', 'numpy', 'ptflops'} & set(sys.modules); "
         "sys.exit(status)"
     )

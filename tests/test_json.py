@@ -8,7 +8,7 @@ import pytest
 
 import archcalc
 from archcalc import zoo
-from archcalc.cli import run
+from archcalc.main import run
 from archcalc.report import SCHEMA
 
 GOLDEN = Path(__file__).parent / "golden"

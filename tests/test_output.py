@@ -19,7 +19,7 @@ from rich.console import Console
 
 import archcalc as ac
 from archcalc import zoo
-from archcalc.cli import run
+from archcalc.main import run
 from archcalc.render import FORMATS, render, views
 from archcalc.render.table import Cell, Column, Table
 from archcalc.zoo.inception import pair
@@ -742,7 +742,7 @@ def test_a_real_limit_leaves_the_old_file(tmp_path, old):
         path.write_text(old)
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
-        "from archcalc.cli import run; sys.exit(run(sys.argv[1:]))"
+        "from archcalc.main import run; sys.exit(run(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", limited, "vgg19", "--output", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)

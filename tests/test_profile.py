@@ -27,10 +27,10 @@ from torch import nn
 import archcalc as ac
 from archcalc import ArchitectureError, machine, profiling, roofline, zoo
 from archcalc.bridge import twin as bridge
-from archcalc.cli import run
 from archcalc.costs import backward
 from archcalc.errors import MeasurementError
 from archcalc.infer import infer
+from archcalc.main import run
 from archcalc.memory import memory, saved
 from archcalc.notation import write_word
 from archcalc.profiling import Ceilings, Pass, Profile, Row, Spread

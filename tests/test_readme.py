@@ -10,8 +10,8 @@ from statistics import fmean
 import pytest
 
 import archcalc
-from archcalc.cli import run
 from archcalc.conventions import CONVENTIONS
+from archcalc.main import run
 from archcalc.notation import parse
 from archcalc.render.views.counted import counted_data
 from training import chain

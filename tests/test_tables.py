@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from archcalc import load, zoo
-from archcalc.cli import SUFFIXES, TABLES, run
+from archcalc.commands.tables import SUFFIXES, TABLES
 from archcalc.conventions import CONVENTIONS
+from archcalc.main import run
 from archcalc.render.views.counted import counted_data
 
 ROOT = Path(__file__).parent.parent

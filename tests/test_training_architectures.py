@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import archcalc as ac
-from archcalc.cli import run
 from archcalc.count import letter
+from archcalc.main import run
 from archcalc.render.formats import markdown_of
 from training import report
 from training.answers import architectures

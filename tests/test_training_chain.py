@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import chain, cli, progress, ranks, report, runner
 from training.errors import StoppedError, TrainingError
 from training.experiments import batchnorm_dropout, experiment

@@ -19,7 +19,7 @@ import pytest
 from matplotlib.image import imread
 
 import training
-from archcalc.cli import run
+from archcalc.main import run
 from training import chain, cli, datasets, runner
 from training.experiments import EXPERIMENTS, experiment
 from training.options import heading

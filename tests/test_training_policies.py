@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from archcalc import load
-from archcalc.cli import run
 from archcalc.layers import Convolution, Linear
+from archcalc.main import run
 from training import datasets, losses, probes, rules, runner, schedules, streams
 from training.cohort import Cohort, Member
 from training.data import Augmentation, Data

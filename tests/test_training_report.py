@@ -21,7 +21,7 @@ import pytest
 from jinja2 import FileSystemLoader
 from PIL import Image
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import answers, chain, cli, parts, report, runner, statistics
 from training.answers import (
     claims,

@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 import torch
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import kernel, losses, runner, streams
 from training.cohort import Cohort, Member
 from training.errors import StoppedError, TrainingError

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import cli, parts
 from training.errors import TrainingError
 from training.experiments import EXPERIMENTS, experiment

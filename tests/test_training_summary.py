@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import cli, datasets, runner
 from training.answers.dataset import blocks
 from training.datasets import Normalization

@@ -13,10 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
 from archcalc import ArchitectureError, Shape, conventions, load, machine, parse, twin, verify, zoo
-from archcalc.cli import run
 from archcalc.errors import MeasurementError
 from archcalc.infer import infer
 from archcalc.layers import Convolution, Linear
+from archcalc.main import run
 from archcalc.receptive import Field
 from archcalc.verification import AGAINST, WITNESSES, Cause, Check, Line, Verification, installed
 from archcalc.witnesses import FILES, flop_counter, gradient, torchinfo, witness
@@ -690,7 +690,7 @@ def test_without_torch(tmp_path):
         "import sys, importlib.util as u; real = u.find_spec; "
         "u.find_spec = lambda n, *a: None if n == 'torch' else real(n, *a); "
         "sys.modules['torch'] = None; "
-        "from archcalc.cli import run; a = run(['verify', 'lenet5']); "
+        "from archcalc.main import run; a = run(['verify', 'lenet5']); "
         "b = run(['lenet5', '--convention', 'fvcore']); sys.exit(10 * a + b)"
     )
     command = [sys.executable, "-c", program]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from archcalc.cli import run
 from archcalc.load import LARGEST_FILE
+from archcalc.main import run
 
 LONG = 99_999
 BINARY = b"\xff\xfe8x8x3 conv3-64"
@@ -656,7 +656,7 @@ def test_what_may_not_be_read_or_written_gives_one_line(capsys, tmp_path):
 )
 def test_no_network_takes_for_ever(network):
     """However large its numbers, a network of one line is counted or refused within seconds."""
-    program = "import sys; from archcalc.cli import run; sys.exit(run([sys.stdin.read()]))"
+    program = "import sys; from archcalc.main import run; sys.exit(run([sys.stdin.read()]))"
     command = [sys.executable, "-c", program]
     try:
         done = subprocess.run(
@@ -675,7 +675,7 @@ def test_an_interrupt_is_no_traceback(capsys, monkeypatch):
     def interrupted(_name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("archcalc.cli.load", interrupted)
+    monkeypatch.setattr("archcalc.options.load", interrupted)
     assert run(["vgg19"]) == 130
     out, err = capsys.readouterr()
     assert not out
