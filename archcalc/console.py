@@ -128,8 +128,9 @@ def invoke(application: typer.Typer, args: Sequence[str], name: str) -> int:
     except KeyboardInterrupt:
         return 130
     except SystemExit as end:
-        if isinstance(end.__context__, OSError):  # typer's, of a pipe that closes under its help
-            return complain(str(undelivered(end.__context__)))
+        reason = end.__context__
+        if isinstance(reason, BrokenPipeError):  # typer's, of a pipe that closes under its help
+            return complain(str(undelivered(reason)))
         status = end.code
     except OSError as error:
         if error.filename is not None:

@@ -117,7 +117,9 @@ def _guest(name: str) -> Guest:
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit status. What goes wrong is one line on standard error."""
     word = args[0] if args else ""
-    if not args or word in OPTIONS or COMPLETION in os.environ:
+    if COMPLETION in os.environ:
+        return invoke(app, args, "archcalc")
+    if not args or word in OPTIONS:
         return execute(app, args, "archcalc")
     # A word that is nothing else may be a command of another package, or a slip of the finger.
     plain = re.fullmatch(r"[a-z][\w-]*", word) and word not in NAMES

@@ -100,6 +100,21 @@ def test_the_check_of_what_is_loaded_can_fail(decoys, tmp_path):
     assert heavy(modules) == set(HEAVY)
 
 
+@pytest.mark.parametrize("args", ANALYTIC[:-1], ids=" ".join)
+def test_a_command_knows_no_other(decoys, args):
+    """A command loads no other command, no other package's, and none of what looks for those."""
+    modules = loaded(decoys, PROBE, *args)
+    commands = {name for name in modules if name.startswith("archcalc.commands.")}
+    assert len(commands) == 1
+    assert not {"importlib.metadata", "typer.completion", "training"} & modules
+
+
+def test_other_packages_are_looked_up_for_help(decoys):
+    """The help loads every command, and those of other packages."""
+    modules = loaded(decoys, PROBE, "--help")
+    assert {"archcalc.commands.show", "archcalc.commands.profile", "training.cli"} <= modules
+
+
 @pytest.mark.parametrize("args", ANALYTIC[:8], ids=" ".join)
 def test_only_text_loads_the_terminal(decoys, args):
     """The module that draws with rich is loaded for text, and for text alone."""

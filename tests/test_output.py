@@ -30,6 +30,7 @@ COMMANDS = {
     "summary": ["vgg19"],
     "long": ["resnet34"],
     "nested": ["googlenet", "--depth", "1"],
+    "nested letters": ["HxWx3 a: (b: conv3-K c: (d: relu e: conv3-4)) fc-3", "--depth", "1"],
     "published": ["alexnet"],
     "letters": ["vgg19", "--input", "HxWx3"],
     "channels": ["HxWxC [conv3-K | (id * gap) | (id + conv1-C relu)]"],
@@ -389,6 +390,37 @@ def test_csv_and_json_tell_the_same(printed):
     assert [row[:11] for row in table[1:-1]] == rows
 
 
+DEEP = "8x8x3 s: conv3-4 a: (b: conv3-4 c: (d: relu [e: conv1-4 | @s])) fc-3"
+
+
+@pytest.mark.parametrize("depth", ["1", "2"])
+@pytest.mark.parametrize("network", ["googlenet", "resnet34", DEEP])
+def test_what_is_nested_is_summed_up_everywhere(printed, network, depth):
+    """--depth gives CSV and JSON the rows that it gives text, their totals, what was published."""
+    line = (network, "--depth", depth)
+    (table,) = sheets(printed(*line, "--format", "csv"))
+    data = json.loads(printed(*line, "--format", "json"))
+    heading, *rows, totals = table
+    assert [row[0] for row in rows] == [row["name"] for row in data["rows"]]
+    assert all(row[0].count("/") < int(depth) for row in rows)
+    shown = {row[0] for row in rows if row[1] == "..."}
+    assert shown == set(re.findall(r"^(\S+) +\.\.\. ", printed(*line), re.MULTILINE))
+    every = json.loads(printed(network, "--format", "json"))
+    assert {**data, "rows": every["rows"]} == every
+    for column in ("parameters", "macs", "activations"):
+        place = heading.index(column)
+        assert sum(int(row[place]) for row in rows) == int(totals[place])
+        assert sum(row[column] for row in data["rows"]) == every["totals"][column]
+
+
+def test_a_sum_says_what_goes_in_and_what_comes_out(printed):
+    """A summed row has what enters it from outside, each source once, and its last output."""
+    rows = json.loads(printed(DEEP, "--depth", "1", "--format", "json"))["rows"]
+    (a,) = [row for row in rows if row["name"] == "a"]
+    assert (a["layer"], a["input"], a["output"]) == ("...", "8x8x4", "8x8x8")
+    assert a["receptive_field"]["size"] == [5, 5]
+
+
 # ------------------------------------------------------------------------------------- it adds up
 
 
@@ -666,6 +698,22 @@ def test_output_is_what_would_be_printed(printed, tmp_path, form):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "tmp"))] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        *(("l.csv", "csv"), ("l.json", "json"), ("l.tex", "latex"), ("l.md", "markdown")),
+        *(("l.html", "html"), ("l.HTM", "html"), ("l.txt", "text"), ("l", "text"), ("l.x", "text")),
+    ],
+)
+@pytest.mark.parametrize("command", [["lenet5"], ["networks"]])
+def test_the_format_follows_the_name(printed, tmp_path, command, name, form):
+    """A file gets the format that its name asks for, unless another one is said."""
+    assert printed(*command, "--output", name) == ""
+    assert (tmp_path / name).read_text() == printed(*command, "--format", form)
+    assert printed(*command, "--output", name, "--format", "html") == ""
+    assert (tmp_path / name).read_text() == printed(*command, "--format", "html")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_ascii_stream_gets_ascii(form):
     """Where standard output takes ASCII alone, every format goes through."""
@@ -868,6 +916,69 @@ def test_nothing_asked_for_shows_the_help(capsys):
     out, err = capsys.readouterr()
     assert "Usage" in out
     assert not err
+
+
+# ----------------------------------------------------------------------------------- completion
+
+
+@pytest.mark.parametrize(
+    ("line", "complete"),
+    [
+        ("vgg1", "vgg11 vgg13 vgg16-c vgg16 vgg19"),
+        ("re", "receptive-field " + " ".join(name for name in zoo.NAMES if name[:2] == "re")),
+        ("train", "training"),
+        ("--ta", "--table"),
+        ("--install", "--install-completion"),
+        ("vgg19 --no", "--no-bias"),
+        ("show vgg19 --format ma", "markdown"),
+        ("vgg19 --dtype b", "bf16"),
+        ("lenet5 --convention th", "thop"),
+        ("compare vgg19 alexnet-", "alexnet-ungrouped alexnet-torchvision"),
+        ("verify lenet5 --ag", "--against"),
+        ("training dying", "dying-relu"),
+        ("training dying-relu --hid", "--hidden-layers"),
+        ("8x8x3 conv3-8 [", ""),
+        ("no(such --tab", "--table"),
+    ],
+)
+def test_shells_complete(capsys, monkeypatch, line, complete):
+    """A shell gets names of networks, commands and options, those of other packages too."""
+    words = ["archcalc", *line.split()]
+    monkeypatch.setenv("_ARCHCALC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    assert run([]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == complete.split()
+    assert not err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_a_script(capsys, monkeypatch, shell):
+    """Each shell gets a script that asks archcalc, to show or to install in a home."""
+    monkeypatch.setenv("_ARCHCALC_COMPLETE", f"source_{shell}")
+    assert run([]) == 0
+    out, err = capsys.readouterr()
+    assert f"_ARCHCALC_COMPLETE=complete_{shell}" in out
+    assert not err
+
+
+def test_completion_is_installed(capsys, monkeypatch, tmp_path):
+    """`--install-completion` writes the script into the home; where it cannot, one line says so."""
+    monkeypatch.setattr("shellingham.detect_shell", lambda *_: ("bash", "/bin/bash"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert run(["--show-completion"]) == 0
+    script = capsys.readouterr().out
+    assert run(["--install-completion"]) == 0
+    assert (tmp_path / ".bash_completions" / "archcalc.sh").read_text() == script.strip()
+    assert ".bash_completions/archcalc.sh" in (tmp_path / ".bashrc").read_text()
+    assert str(tmp_path) in capsys.readouterr().out
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    assert run(["--install-completion"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert re.fullmatch(r"archcalc: .*/file.*: [\w ]+\n", err)
 
 
 # ------------------------------------------------------------------------------------ as a library
