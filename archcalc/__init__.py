@@ -12,9 +12,9 @@ channels.
 
 from archcalc.api import profile, report, twin, verify
 from archcalc.errors import ArchitectureError
-from archcalc.load import load
 from archcalc.network import Network, Node
 from archcalc.notation import parse, write
+from archcalc.open import load
 from archcalc.reports import Report, Row
 from archcalc.shape import Shape
 

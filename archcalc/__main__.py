@@ -1,5 +1,5 @@
 """``python -m archcalc`` is the command ``archcalc``."""
 
-from archcalc.cli import main
+from archcalc.main import main
 
 main()

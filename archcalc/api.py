@@ -5,12 +5,10 @@ What loads torch is imported when it is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from archcalc.case import Case
-from archcalc.errors import ArchitectureError
-from archcalc.load import load
-from archcalc.network import Network
+from archcalc.open import load
 from archcalc.reports import Report, report_on
 from archcalc.results import Result
 
@@ -22,48 +20,20 @@ if TYPE_CHECKING:
     from archcalc.case import SizesOfInput, Values
     from archcalc.checks import Verification
     from archcalc.measure.twin import Twin
+    from archcalc.network import Network
     from archcalc.timings import Profile
 
 Sizes: TypeAlias = "SizesOfInput | Mapping[str, SizesOfInput] | None"
 
 
-def network_of(what: Network | str) -> Network:
-    """A network as it is, or by its name in the zoo, a text file, or its notation.
-
-    Raises:
-        ArchitectureError: none of these.
-    """
-    if isinstance(what, Network):
-        return what
-    if isinstance(what, str):
-        return load(what)
-    kind = type(what)
-    fact = (
-        f"archcalc reads networks in its notation, not objects of {kind.__module__}.{kind.__name__}"
-    )
-    raise ArchitectureError(fact, hint='e.g. "32x32x3 conv3-64 x2 pool2 fc-10", or a Network')
-
-
-class Options(TypedDict, total=False):
-    """What :func:`report` takes besides the input.
-
-    Attributes:
-        batch: examples at once, for memory.
-        dtype: ``fp64``, ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8`` or ``int8``.
-        bias: False leaves out the biases of convolutions and linear layers.
-        at: values for letters, ``"H=448,W=448"`` or a dict.
-    """
-
-    batch: int
-    dtype: str
-    bias: bool
-    at: Values | None
-
-
 def report(
     network: Network | str,
     input: Sizes = None,  # noqa: A002 - the command line's own word
-    **options: Unpack[Options],
+    *,
+    batch: int = 1,
+    dtype: str = "fp32",
+    bias: bool = True,
+    at: Values | None = None,
 ) -> Report:
     """Count a network.
 
@@ -71,12 +41,15 @@ def report(
         network: what to count: a network, its name, a text file, or its notation.
         input: its input for one example, ``"224x224x3"`` or ``"HxWx3"``, of several inputs a dict
             by their names; the network's own if None.
-        options: see :class:`Options`.
+        batch: examples at once, for memory.
+        dtype: ``fp64``, ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8`` or ``int8``.
+        bias: False leaves out the biases of convolutions and linear layers.
+        at: values for letters, ``"H=448,W=448"`` or a dict.
 
     Raises:
         ArchitectureError: an input that the network cannot take, an option that cannot be.
     """
-    return report_on(Case.of(network_of(network), input, **options))
+    return report_on(Case.of(load(network), input, batch=batch, dtype=dtype, bias=bias, at=at))
 
 
 def verify(
@@ -108,7 +81,7 @@ def verify(
     """
     from archcalc.measure import verification  # noqa: PLC0415 - loads torch
 
-    case = Case.of(network_of(network), input, batch=batch, dtype=dtype, at=at)
+    case = Case.of(load(network), input, batch=batch, dtype=dtype, at=at)
     return verification.verify(case, against or verification.AGAINST, device)
 
 
@@ -147,7 +120,7 @@ def profile(
     """
     from archcalc.measure import profiling  # noqa: PLC0415 - loads torch
 
-    case = Case.of(network_of(network), input, batch=batch, dtype=dtype, at=at)
+    case = Case.of(load(network), input, batch=batch, dtype=dtype, at=at)
     return profiling.profile(
         case, train=train, device=device, optimizer=optimizer, repeats=repeats, calibrate=calibrate
     )
@@ -175,7 +148,7 @@ def twin(
     """
     from archcalc.measure import twin as built  # noqa: PLC0415 - loads torch
 
-    return built.twin(Case.of(network_of(network), input, at=at), device=device, dtype=dtype)
+    return built.twin(Case.of(load(network), input, at=at), device=device, dtype=dtype)
 
 
 def _drawn(result: Any) -> object:  # noqa: ANN401 - any result

@@ -40,7 +40,7 @@ class Node(NamedTuple):
     """A layer in its place.
 
     Attributes:
-        name: unique; what stands before the last ``/`` is its scope.
+        name: unique, and a path: what stands before its last ``/`` is its scope.
         layer: what it does.
         inputs: the outputs and the network's inputs that it takes.
         shares: the earlier node whose parameters it uses; empty if they are its own.
@@ -176,9 +176,9 @@ def node_of(reference: Reference) -> str:
     return reference if isinstance(reference, str) else reference.node
 
 
-def scope(name: str) -> tuple[str, ...]:
-    """The brackets in which a node stands, the outermost first: ``("3a",)`` for ``3a/1x1``."""
-    return tuple(name.split("/")[:-1])
+def path(name: str) -> tuple[str, ...]:
+    """The brackets in which a node stands and its own name: ``("3a", "1x1")`` for ``3a/1x1``."""
+    return tuple(name.split("/"))
 
 
 def _check_name(name: str, *, taken: bool) -> None:

@@ -6,13 +6,14 @@ The schema of :meth:`Report.to_dict` is ``archcalc/report.schema.json``; its ver
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.costs import Cost, cost
-from archcalc.count import ZERO, Number
+from archcalc.count import ZERO, Number, total
 from archcalc.errors import ArchitectureError, nearest, quoted
-from archcalc.network import scope
+from archcalc.network import path
 from archcalc.notation import write_word
 from archcalc.receptive import PIXEL, Seen, fields
 from archcalc.results import Result
@@ -37,8 +38,10 @@ class Row(NamedTuple):
 
     Attributes:
         name: unique in the network.
-        word: the layer in the notation; ``input``, ``concat``, ``add`` or ``mul`` without one.
-        step: the layer at work; None for an input.
+        word: the layer in the notation; ``input``, ``concat``, ``add`` or ``mul`` without one;
+            ``...`` of many layers.
+        step: the layer at work; None for an input, and for many layers in one row.
+        inputs: the shapes that reach it.
         outputs: the shapes that leave it.
         cost: its counts, each with its working.
         fields: its receptive field in every input that it sees, by the input's name.
@@ -47,6 +50,7 @@ class Row(NamedTuple):
     name: str
     word: str
     step: Step | None
+    inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     cost: Cost
     fields: Mapping[str, Seen]
@@ -55,11 +59,6 @@ class Row(NamedTuple):
     def layer(self) -> Layer | None:
         """The layer; None for an input."""
         return None if self.step is None else self.step.layer
-
-    @property
-    def inputs(self) -> tuple[Shape, ...]:
-        """The shapes that reach it."""
-        return () if self.step is None else self.step.shapes
 
     @property
     def output(self) -> Shape:
@@ -72,9 +71,9 @@ class Row(NamedTuple):
         return self.step is not None and self.step.layer.in_place
 
     @property
-    def scope(self) -> tuple[str, ...]:
-        """The brackets in which it stands, the outermost first."""
-        return scope(self.name)
+    def path(self) -> tuple[str, ...]:
+        """The names of the brackets in which it stands, the outermost first, and its own."""
+        return path(self.name)
 
     @property
     def seen(self) -> Seen:
@@ -141,11 +140,13 @@ class Report(Result):
         case: the network on its input.
         rows: the inputs, then every layer, in order.
         totals: sums of the columns over all rows, by name.
+        compared: the report whose rows are compared with what was published, if not this one.
     """
 
     case: Case
     rows: tuple[Row, ...]
     totals: dict[str, Number]
+    compared: Report | None = field(default=None, compare=False)
 
     @property
     def network(self) -> Network:
@@ -196,6 +197,28 @@ class Report(Result):
             raise ArchitectureError(f"no row {quoted(row)}", hint=hint)
         return _sums(rows)
 
+    def summed(self, depth: int) -> Report:
+        """With one row for everything that is nested deeper than so many names; 0 sums nothing up.
+
+        What was published is compared with the report itself, whose rows may be gone.
+        """
+        if not depth:
+            return self
+        rows: list[Row] = []
+        for name, inside in groupby(self.rows, lambda row: "/".join(row.path[:depth])):
+            parts = {row.name: row for row in inside}
+            *_, last = parts.values()
+            if [*parts] == [name]:
+                rows.append(last)
+                continue
+            steps = [row.step for row in parts.values() if row.step is not None]
+            entering = {value: None for step in steps for value in step.inputs}  # each once
+            inputs = tuple(value.shape for value in entering if value.name not in parts)
+            costs = zip(*(row.cost for row in parts.values()), strict=True)
+            cost = Cost(*(total(counts) for counts in costs))
+            rows.append(Row(name, "...", None, inputs, last.outputs, cost, last.fields))
+        return replace(self, rows=tuple(rows), compared=self.compared or self)
+
     def comparisons(self) -> list[Comparison]:
         """Every published figure of the network beside ours, in the source's order.
 
@@ -206,7 +229,7 @@ class Report(Result):
         return [
             Comparison(figure, ours, reproduces(ours, figure))
             for figure in self.network.published
-            for ours in (self.part(figure.row)[figure.quantity],)
+            for ours in ((self.compared or self).part(figure.row)[figure.quantity],)
         ]
 
     def to_dict(self, *, working: bool = False) -> dict[str, Any]:
@@ -269,6 +292,7 @@ def report_on(case: Case) -> Report:
             value.name,
             "input",
             None,
+            (),
             (value.shape,),
             Cost(ZERO, ZERO, ZERO, ZERO, ZERO, value.shape.units),
             {value.name: Seen((PIXEL,) * len(value.shape.sizes))},
@@ -278,7 +302,7 @@ def report_on(case: Case) -> Report:
     for step, seen, node in zip(case.steps, fields(case), case.network.nodes, strict=True):
         word = f"={node.shares}" if node.shares else write_word(step.layer)
         shapes = tuple(value.shape for value in step.outputs)
-        rows.append(Row(step.name, word, step, shapes, cost(step), seen))
+        rows.append(Row(step.name, word, step, step.shapes, shapes, cost(step), seen))
     return Report(case, tuple(rows), _sums(rows))
 
 

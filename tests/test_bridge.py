@@ -8,18 +8,19 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 import torch
+from archcalc.bridge.twin import Scope, Twin, blank, join, module
+from archcalc.witnesses import FILES, flop_counter, witness
+from archcalc.witnesses.base import leaves, untouched
+from archcalc.witnesses.torchvision import MODELS
 from torch import nn
 from torch.nn import functional
 
+import archcalc as ac
 from archcalc import ArchitectureError, Network, Node, Shape, load, parse, twin, verify
-from archcalc.bridge.twin import Scope, Twin, blank, join, module
 from archcalc.errors import MeasurementError
 from archcalc.layers import Activation, Convolution, Join, Layer
 from archcalc.layers.activation import ACTIVATIONS
 from archcalc.network import INPUT
-from archcalc.witnesses import FILES, flop_counter, witness
-from archcalc.witnesses.base import leaves, untouched
-from archcalc.witnesses.torchvision import MODELS
 
 # ------------------------------------------------------------------------------------ modules
 
@@ -112,7 +113,7 @@ def test_modules(text, expected):
     *_, leaf = leaves(model).values()
     assert _plain(repr(leaf)) == _plain(expected)
     y = model.eval()(torch.zeros(2, model.input.channels, *model.input.sizes))
-    out = report(parse(text)).rows[-1].output
+    out = ac.report(parse(text)).rows[-1].output
     assert tuple(y.shape) == (2, out.channels, *out.sizes)
 
 
@@ -411,7 +412,7 @@ def test_a_blank_is_full_of_zeros():
     model = blank(network, network.input, "cpu", torch.float32)
     assert all(not tensor.any() for tensor in (*model.parameters(), *model.buffers()))
     counted = sum(parameter.numel() for parameter in model.parameters())
-    assert counted == report(network).totals["parameters"]
+    assert counted == ac.report(network).totals["parameters"]
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
@@ -452,11 +453,11 @@ def test_torchvision(name):
     found = verify(network, against=["torchvision"])
     assert found.explained, found.complaint()
     flops, parameters = found.checks[2:]
-    totals = report(network).totals
+    totals = ac.report(network).totals
     assert (flops.quantity, parameters.quantity) == ("flops", "parameters")
     assert flops.theirs == 2 * totals["macs"]
     assert parameters.theirs == totals["parameters"]
-    own = [row for row in report(network).rows if row.cost and row.cost.parameters.value]
+    own = [row for row in ac.report(network).rows if row.cost and row.cost.parameters.value]
     assert parameters.note.count(" = ") == len(own) == len(parameters.lines)
     assert {line.name for line in parameters.lines} == {row.name for row in own}
 

@@ -4,21 +4,22 @@ import sys
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
-from strategies import tangles
-
-from archcalc import load, parse, verify
-from archcalc.cli import run
 from archcalc.conventions import CONVENTIONS, MACS, Term, convention, macs
-from archcalc.costs import backward, cost, graded
-from archcalc.count import count, integer
-from archcalc.errors import ArchitectureError
 from archcalc.infer import infer
-from archcalc.network import INPUT
-from archcalc.render.views.counted import counted_data
 from archcalc.verification import _unknown
 from archcalc.witnesses import FILES
 from archcalc.witnesses.base import Reading
+from hypothesis import given, settings
+from strategies import tangles
+
+import archcalc as ac
+from archcalc import load, parse, verify
+from archcalc.costs import backward, cost, graded
+from archcalc.count import count, integer
+from archcalc.errors import ArchitectureError
+from archcalc.main import run
+from archcalc.network import INPUT
+from archcalc.render.views.counted import counted_data
 
 VGG19 = "(conv3-64 relu) x2 pool2 (conv3-128 relu) x2 pool2 (conv3-256 relu) x4 pool2 "
 VGG19 += "((conv3-512 relu) x4 pool2) x2 {} fc-4096 relu fc-4096 relu fc-1000"
@@ -29,7 +30,7 @@ EVERYTHING += "conv1-6 nobias relu6 fc-5 bn relu"
 
 def total(name, network, input=None, batch=1):  # noqa: A002 - as everywhere
     """What a convention makes of a network."""
-    steps = infer(network, report(network, input).input)
+    steps = infer(network, ac.report(network, input).input)
     rule = convention(name)
     return sum(term.amount.value for step in steps for term in rule.terms(step, batch))
 
@@ -71,7 +72,7 @@ def test_totals_grow_with_the_batch():
 def test_a_convention_needs_no_torch():
     """`archcalc vgg19 --convention torchinfo` says torchinfo's number without loading torch."""
     program = (
-        "import sys; from archcalc.cli import run; status = run(sys.argv[1:]); "
+        "import sys; from archcalc.main import run; status = run(sys.argv[1:]); "
         "assert not {'torch', 'torchinfo', 'fvcore', 'numpy', 'ptflops'} & set(sys.modules); "
         "sys.exit(status)"
     )
@@ -186,7 +187,7 @@ def test_json_adds_up(capsys, name, batch):
 
 def test_json_has_formulas_as_text():
     """Where a size is a letter, counts are formulas as text."""
-    data = counted_data(report(parse("HxWx3 conv3-4")), convention("torchinfo"))
+    data = counted_data(ac.report(parse("HxWx3 conv3-4")), convention("torchinfo"))
     assert data["layers"] == [
         {
             "name": "conv1",

@@ -6,6 +6,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from strategies import evaluated, networks
 
+import archcalc as ac
 from archcalc import ArchitectureError, Network, Shape, load, parse
 from archcalc.count import letter, substitute
 from archcalc.layers import Convolution, Join, Linear, TransposedConvolution, Window
@@ -31,9 +32,9 @@ def in_letters(network):
     """
     *sizes, channels = (letter(name) for name in values_of(network.input))
     try:
-        return report(network, Shape(tuple(sizes), channels))
+        return ac.report(network, Shape(tuple(sizes), channels))
     except ArchitectureError:
-        return report(network, Shape(tuple(sizes), network.input.channels))
+        return ac.report(network, Shape(tuple(sizes), network.input.channels))
 
 
 def workings(row):
@@ -79,14 +80,14 @@ def agree(formulas, numbers, values):
 @example(parse("12x12x8 convt2-8/2 conv3-8 fc-10"))
 def test_formulas_give_the_numbers(network):
     """A report in letters, its letters replaced, is the report in numbers: totals and rows."""
-    agree(in_letters(network), report(network), values_of(network.input))
+    agree(in_letters(network), ac.report(network), values_of(network.input))
 
 
 @given(networks(), st.integers(1, 9))
 def test_formulas_hold_at_other_sizes(network, more):
     """A formula found once holds at every size that the network can take."""
     larger = Shape(tuple(size + more for size in network.input.sizes), network.input.channels)
-    agree(in_letters(network), report(network, larger), values_of(larger))
+    agree(in_letters(network), ac.report(network, larger), values_of(larger))
 
 
 @given(networks())
@@ -94,17 +95,17 @@ def test_at_is_the_report_in_numbers(network):
     """Letters and their values, as text or as a dict, are the numbers typed in at once."""
     values = values_of(network.input)
     text = ",".join(f"{name}={value}" for name, value in values.items())
-    expected = report(network)
+    expected = ac.report(network)
     for at in (text, values):
-        found = report(network, "x".join(values), at=at)
+        found = ac.report(network, "x".join(values), at=at)
         assert found.totals == expected.totals
         assert found.rows == expected.rows
 
 
 def test_at_fills_in_channels():
     """Values go to the letters among the channels as to those among the sizes."""
-    found = report(parse("HxWx3 conv3-K fc-N"), at="H=8,W=9,K=4,N=10")
-    assert found.rows == report(parse("8x9x3 conv3-4 fc-10")).rows
+    found = ac.report(parse("HxWx3 conv3-K fc-N"), at="H=8,W=9,K=4,N=10")
+    assert found.rows == ac.report(parse("8x9x3 conv3-4 fc-10")).rows
 
 
 @given(networks())
@@ -129,17 +130,17 @@ def test_letters_among_the_channels(network):
     known = Network(tuple(nodes))
     assert known.substitute({"K": number}).nodes == network.nodes
     try:
-        formulas = report(known, Shape(network.input.sizes, replaced(network.input.channels)))
+        formulas = ac.report(known, Shape(network.input.sizes, replaced(network.input.channels)))
     except ArchitectureError:  # branches whose channels agree in numbers alone
         assume(condition=False)
-    agree(formulas, report(network), {"K": number})
+    agree(formulas, ac.report(network), {"K": number})
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_zoo_in_letters(name):
     """Every network of the zoo is counted in letters as it is in numbers."""
     network = load(name)
-    agree(in_letters(network), report(network), values_of(network.input))
+    agree(in_letters(network), ac.report(network), values_of(network.input))
 
 
 FORMULAS = [
@@ -165,7 +166,7 @@ FORMULAS = [
 @pytest.mark.parametrize(("text", "quantity", "formula"), FORMULAS)
 def test_formulas(text, quantity, formula):
     """The totals of a network in letters read as a textbook writes them."""
-    assert str(report(parse(text)).totals[quantity]) == formula
+    assert str(ac.report(parse(text)).totals[quantity]) == formula
 
 
 @pytest.mark.parametrize(
@@ -174,10 +175,10 @@ def test_formulas(text, quantity, formula):
 def test_branches_of_one_size_meet_in_letters(text):
     """Branches that are as large as one another at every size meet where the size is a letter."""
     network = parse(text)
-    found = report(network, "HxWx3").rows[-1].output
+    found = ac.report(network, "HxWx3").rows[-1].output
     for size in range(2, 12):
         values = {"H": size, "W": size + 1}
-        numbers = report(network, f"{size}x{size + 1}x3")
+        numbers = ac.report(network, f"{size}x{size + 1}x3")
         assert found.substitute(values) == numbers.rows[-1].output
 
 
@@ -272,7 +273,7 @@ def test_fields_in_letters_are_told_apart(text, size, stride):
 def test_values_that_cannot_be(at, fact):
     """Values for letters that are none, or that are no sizes, are refused."""
     with pytest.raises(ArchitectureError, match=fact):
-        report(parse("HxWx3 conv3-8"), at=at)
+        ac.report(parse("HxWx3 conv3-8"), at=at)
 
 
 # ---------------------------------------------------------------------------------- adding up
@@ -281,7 +282,7 @@ def test_values_that_cannot_be(at, fact):
 @given(networks())
 def test_rows_add_up_to_totals(network):
     """Every total is the sum of its column."""
-    report = report(network)
+    report = ac.report(network)
     for name in QUANTITIES:
         assert report.totals[name] == sum(row.counts()[name] for row in report.rows)
     assert set(report.totals) == set(QUANTITIES)
@@ -290,7 +291,7 @@ def test_rows_add_up_to_totals(network):
 @given(networks())
 def test_scopes_add_up_to_totals(network):
     """Every row is in one outermost scope, and the scopes add up to the totals."""
-    report = report(network)
+    report = ac.report(network)
     scopes = {row.name.partition("/")[0] for row in report.rows}
     parts = [report.part(scope) for scope in scopes]
     for name in QUANTITIES:
@@ -304,7 +305,7 @@ def test_scopes_add_up_to_totals(network):
 @given(networks())
 def test_rows_hold_together(network):
     """In every row two FLOPs are one MAC, and parameters are weights and biases."""
-    for row in report(network).rows:
+    for row in ac.report(network).rows:
         counts = row.counts()
         assert counts["flops"] == 2 * counts["macs"]
         assert counts["parameters"] == counts["weights"] + counts["biases"]
@@ -317,7 +318,7 @@ def test_rows_hold_together(network):
 def test_every_working_evaluates(network):
     """Every working of every row, read by Python, is the number beside it, in letters as well."""
     values = values_of(network.input)
-    for report in (report(network), in_letters(network)):
+    for report in (ac.report(network), in_letters(network)):
         for row in report.rows:
             for working in workings(row):
                 assert evaluated(str(working), values) == substitute(working.value, values)
@@ -326,7 +327,7 @@ def test_every_working_evaluates(network):
 @given(networks())
 def test_shapes_follow_the_edges(network):
     """What reaches a row is what left the rows it takes, and the first row is the input."""
-    report = report(network)
+    report = ac.report(network)
     left = {row.name: row.output for row in report.rows}
     assert left["input"] == network.input
     for node, row in zip(network.nodes, report.rows[1:], strict=True):
@@ -338,7 +339,7 @@ def test_shapes_follow_the_edges(network):
 @given(networks())
 def test_without_biases(network):
     """Without biases, those of convolutions and linear layers are gone and nothing else is."""
-    report, bare = report(network), report(network, bias=False)
+    report, bare = ac.report(network), ac.report(network, bias=False)
     for row, less in zip(report.rows, bare.rows, strict=True):
         before, after = row.counts(), less.counts()
         gone = before["biases"] if isinstance(row.layer, BIASED) else 0
@@ -346,7 +347,7 @@ def test_without_biases(network):
         assert before["parameters"] - after["parameters"] == gone
         for name in ("weights", "macs", "flops", "activations", "neurons"):
             assert before[name] == after[name]
-    assert bare.totals == report(network.without_biases()).totals
+    assert bare.totals == ac.report(network.without_biases()).totals
 
 
 @given(
@@ -357,9 +358,9 @@ def test_without_biases(network):
 def test_memory(network, batch, dtype):
     """Memory is units times bytes, activations times the batch, parameters once."""
     name, size = dtype
-    report = report(network, batch=batch, dtype=name)
+    report = ac.report(network, batch=batch, dtype=name)
     totals = report.to_dict()["totals"]
-    assert report.totals == report(network).totals
+    assert report.totals == ac.report(network).totals
     assert totals["parameter_bytes"] == report.totals["parameters"] * size
     assert totals["activation_bytes"] == report.totals["activations"] * size * batch
 
@@ -379,23 +380,23 @@ def test_options_that_cannot_be(named, fact):
     """An option or an input that cannot be is refused, and said."""
     network = parse("32x32x3 conv3-8 p0 pool2")
     with pytest.raises(ArchitectureError, match=fact):
-        report(network, **named)
+        ac.report(network, **named)
 
 
 def test_a_network_without_an_input():
     """A network that does not say what goes in takes what it is given, else asks."""
     network = parse("conv3-8")
-    assert report(network, "5x5x2").totals["parameters"] == 152
-    assert report(network, "7x2").totals["parameters"] == 56
+    assert ac.report(network, "5x5x2").totals["parameters"] == 152
+    assert ac.report(network, "7x2").totals["parameters"] == 56
     with pytest.raises(ArchitectureError, match="does not say what goes in"):
-        report(network)
+        ac.report(network)
 
 
 def test_errors_name_the_layer():
     """A layer that cannot take the shape that reaches it is named, and so is the shape."""
     with pytest.raises(ArchitectureError, match="pool3, input 1x1x8: a kernel of extent 2"):
-        report(parse("4x4x8 pool2 x3"))
+        ac.report(parse("4x4x8 pool2 x3"))
     with pytest.raises(ArchitectureError, match=r"add1 \(input \| conv1\): branches need"):
-        report(parse("4x4x8 (id + conv3-4)"))
+        ac.report(parse("4x4x8 (id + conv3-4)"))
     with pytest.raises(ArchitectureError, match=r"no row 'conv2'.*did you mean conv1"):
-        report(parse("4x4x8 conv3-4")).part("conv2")
+        ac.report(parse("4x4x8 conv3-4")).part("conv2")

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import fuzz
 import pytest
+from archcalc.verification import verify
 from hypothesis import given, settings
 from strategies import tangles
 
 from archcalc import load
 from archcalc.count import product
 from archcalc.layers import Convolution, Join
-from archcalc.verification import verify
 
 NETWORKS = 300
 KINDS = set()  # of what the networks below were made of, and their axes

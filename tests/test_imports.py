@@ -38,7 +38,7 @@ ANALYTIC = [
 
 PROBE = f"""
 import sys
-from archcalc.cli import run
+from archcalc.main import run
 sys.stdout = sys.stderr = open({os.devnull!r}, "w", encoding="utf-8")
 status = run(sys.argv[1:])
 sys.__stdout__.write(" ".join(["status", str(status), *sorted(sys.modules)]))
@@ -100,6 +100,21 @@ def test_the_check_of_what_is_loaded_can_fail(decoys, tmp_path):
     assert heavy(modules) == set(HEAVY)
 
 
+@pytest.mark.parametrize("args", ANALYTIC[:-1], ids=" ".join)
+def test_a_command_knows_no_other(decoys, args):
+    """A command loads no other command, no other package's, and none of what looks for those."""
+    modules = loaded(decoys, PROBE, *args)
+    commands = {name for name in modules if name.startswith("archcalc.commands.")}
+    assert len(commands) == 1
+    assert not {"importlib.metadata", "typer.completion", "training"} & modules
+
+
+def test_other_packages_are_looked_up_for_help(decoys):
+    """The help loads every command, and those of other packages."""
+    modules = loaded(decoys, PROBE, "--help")
+    assert {"archcalc.commands.show", "archcalc.commands.profile", "training.cli"} <= modules
+
+
 @pytest.mark.parametrize("args", ANALYTIC[:8], ids=" ".join)
 def test_only_text_loads_the_terminal(decoys, args):
     """The module that draws with rich is loaded for text, and for text alone."""
@@ -144,9 +159,11 @@ FLOORS = {
     "archcalc.verification": 9,
     "archcalc.profiling": 9,
     "archcalc": 9,
-    "archcalc.cli": 10,
-    "archcalc.proof": 11,
-    "archcalc.__main__": 11,
+    "archcalc.console": 10,
+    "archcalc.options": 10,
+    "archcalc.commands": 11,
+    "archcalc.main": 12,
+    "archcalc.__main__": 12,
     "training": 20,
     "training.errors": 20,
     "training.engine": 20,
@@ -194,21 +211,26 @@ FLOORS = {
     "training.__main__": 46,
 }
 
-# A network reports on itself and writes itself, a report draws itself, the commands that measure
-# and the experiments are mounted among the commands: the only ways up.
+# A network reports on itself and writes itself, a report draws itself: the only ways up.
 DOORS = {
     ("archcalc.network", "archcalc.report"),
     ("archcalc.network", "archcalc.notation"),
     ("archcalc.report", "archcalc.render"),
     ("archcalc.report", "archcalc.render.views"),
-    ("archcalc.cli", "training.cli"),
-    ("archcalc.cli", "archcalc.proof"),
 }
 
 # Which module may import what from outside of Python's own library.
 GUESTS = {
-    ("archcalc.cli", "typer"),
-    ("archcalc.proof", "typer"),
+    ("archcalc.console", "typer"),
+    ("archcalc.options", "typer"),
+    ("archcalc.commands", "typer"),
+    ("archcalc.commands.show", "typer"),
+    ("archcalc.commands.inception", "typer"),
+    ("archcalc.commands.receptive_field", "typer"),
+    ("archcalc.commands.compare", "typer"),
+    ("archcalc.commands.tables", "typer"),
+    ("archcalc.commands.profile", "typer"),
+    ("archcalc.main", "typer"),
     ("archcalc.render.terminal", "rich"),
     ("archcalc.witnesses.fvcore", "fvcore"),
     ("archcalc.witnesses.torchinfo", "torchinfo"),
@@ -387,18 +409,18 @@ def test_guests_are_where_they_belong():
         ("archcalc.shape", "import archcalc", False),
         ("archcalc.shape", "def f():\n    from archcalc.layers import Layer", False),
         ("archcalc.shape", "class A:\n    def f(self):\n        import archcalc.report", False),
-        ("archcalc.shape", "try:\n    import archcalc.cli\nexcept ImportError:\n    pass", False),
+        ("archcalc.shape", "try:\n    import archcalc.main\nexcept ImportError:\n    pass", False),
         ("archcalc.shape", "if TYPE_CHECKING:\n    from archcalc.layers import Layer", True),
         ("archcalc.shape", "if not TYPE_CHECKING:\n    from archcalc.layers import Layer", False),
-        ("archcalc.shape", "if TYPE_CHECKING:\n    pass\nelse:\n    import archcalc.cli", False),
+        ("archcalc.shape", "if TYPE_CHECKING:\n    pass\nelse:\n    import archcalc.main", False),
         ("archcalc.network", "def f():\n    from archcalc.report import report", True),
         ("archcalc.network", "from archcalc.report import report", False),
         ("archcalc.network", "def f():\n    from archcalc.render import drawing", False),
         ("archcalc.render.views", "from archcalc import zoo", True),
         ("archcalc.render.views", "from archcalc import __version__", False),
-        ("training.cli", "from archcalc.cli import deliver", True),
-        ("archcalc.cli", "def f():\n    from training import cli", True),
-        ("archcalc.cli", "from training import cli", False),
+        ("training.cli", "from archcalc.console import deliver", True),
+        ("archcalc.main", "def f():\n    from training import cli", False),
+        ("archcalc.console", "from archcalc.commands import NAMES", False),
         ("archcalc.report", "def f():\n    from training import cli", False),
         ("training.engine.cohort", "from training.engine.loop import Loop", False),
         ("training.engine.record", "from training.experiments.base import rows", False),
@@ -431,7 +453,7 @@ def test_the_check_of_circles_can_fail():
         ("archcalc.bridge.twin", "import torch", True),
         ("archcalc.bridge.twin", "import numpy", False),
         ("archcalc.memory", "import torch", False),
-        ("archcalc.proof", "def f():\n    import torch", False),
+        ("archcalc.commands.verify", "def f():\n    import torch", False),
         ("archcalc.witnesses.thop", "import fvcore", False),
         ("training.cli", "import typer", True),
         ("training.cli", "def f():\n    import torch", False),
@@ -443,7 +465,7 @@ def test_the_check_of_circles_can_fail():
         ("training.engine.kernel", "def f():\n    import numba", True),
         ("training.engine.cohort", "import numba", False),
         ("archcalc.render.views", "import numpy", False),
-        ("archcalc.cli", "import typer", True),
+        ("archcalc.options", "import typer", True),
         ("archcalc.load", "import typer", False),
         ("archcalc.count", "import math", True),
         ("archcalc.count", "import numpy", False),

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from archcalc.report import SCHEMA
 
 import archcalc
+import archcalc as ac
 from archcalc import zoo
-from archcalc.cli import run
-from archcalc.report import SCHEMA
+from archcalc.main import run
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMA_FILE = Path(archcalc.__file__).with_name("report.schema.json")
@@ -34,7 +35,7 @@ def test_golden(capsys, name):
 
 def test_promised_fields_are_there():
     """Rows and totals have the fields that the interface promises, under those names."""
-    data = report(archcalc.load("vgg19")).to_dict()
+    data = ac.report(archcalc.load("vgg19")).to_dict()
     promised = {"name", "layer", "input", "output", "weights", "biases", "parameters"}
     promised |= {"macs", "flops", "activations", "receptive_field"}
     for row in data["rows"]:
@@ -49,18 +50,18 @@ def test_promised_fields_are_there():
 @pytest.mark.parametrize("working", [False, True])
 def test_reports_fit_the_schema(name, working):
     """Every network's report validates against the schema, with workings and without."""
-    jsonschema.validate(report(archcalc.load(name)).to_dict(working=working), DESCRIBED)
+    jsonschema.validate(ac.report(archcalc.load(name)).to_dict(working=working), DESCRIBED)
 
 
 def test_formulas_fit_the_schema():
     """Formulas, unknown fields and misaligned branches validate too."""
     for text in ("HxWx3 conv3-K fc-10", "HxWxC adaptiveavgpool6 fc-2", "8x8x2 [conv3-2/2 | pool2]"):
-        jsonschema.validate(report(archcalc.parse(text)).to_dict(), DESCRIBED)
+        jsonschema.validate(ac.report(archcalc.parse(text)).to_dict(), DESCRIBED)
 
 
 def test_the_schema_can_fail():
     """A count that is negative, missing or unknown does not validate."""
-    good = report(archcalc.load("lenet5")).to_dict()
+    good = ac.report(archcalc.load("lenet5")).to_dict()
     for spoil in (
         lambda row: row.update(macs=-1),
         lambda row: row.pop("weights"),

@@ -3,13 +3,14 @@
 
 import pytest
 import torch
+from archcalc.bridge.twin import twin
+from archcalc.infer import infer
+from archcalc.witnesses import allocations
 from hypothesis import assume, given, settings
 from strategies import tangles
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from archcalc import ArchitectureError, Network, Node, Shape, parse, zoo
-from archcalc.bridge.twin import twin
-from archcalc.infer import infer
 from archcalc.layers import (
     Activation,
     Add,
@@ -26,7 +27,6 @@ from archcalc.layers import (
 from archcalc.layers.activation import ACTIVATIONS
 from archcalc.memory import Held, Kept, first_kept, memory, saved, storages
 from archcalc.units import BYTES_OF
-from archcalc.witnesses import allocations
 
 DTYPES = {
     "fp64": torch.float64,

@@ -19,7 +19,7 @@ from rich.console import Console
 
 import archcalc as ac
 from archcalc import zoo
-from archcalc.cli import run
+from archcalc.main import run
 from archcalc.render import FORMATS, render, views
 from archcalc.render.table import Cell, Column, Table
 from archcalc.zoo.inception import pair
@@ -30,6 +30,7 @@ COMMANDS = {
     "summary": ["vgg19"],
     "long": ["resnet34"],
     "nested": ["googlenet", "--depth", "1"],
+    "nested letters": ["HxWx3 a: (b: conv3-K c: (d: relu e: conv3-4)) fc-3", "--depth", "1"],
     "published": ["alexnet"],
     "letters": ["vgg19", "--input", "HxWx3"],
     "channels": ["HxWxC [conv3-K | (id * gap) | (id + conv1-C relu)]"],
@@ -372,7 +373,7 @@ def test_the_schema_can_fail(spoil):
     """The schema refuses no rows, an empty batch, surplus fields and another version."""
     schema = json.loads((Path(ac.__file__).parent / "report.schema.json").read_text())
     validator = Draft202012Validator(schema)
-    data = report("lenet5").to_dict()
+    data = ac.report("lenet5").to_dict()
     assert validator.is_valid(data)
     assert not validator.is_valid({**data, **spoil})
 
@@ -387,6 +388,37 @@ def test_csv_and_json_tell_the_same(printed):
     ]
     rows[0][names.index("input")] = ""
     assert [row[:11] for row in table[1:-1]] == rows
+
+
+DEEP = "8x8x3 s: conv3-4 a: (b: conv3-4 c: (d: relu [e: conv1-4 | @s])) fc-3"
+
+
+@pytest.mark.parametrize("depth", ["1", "2"])
+@pytest.mark.parametrize("network", ["googlenet", "resnet34", DEEP])
+def test_what_is_nested_is_summed_up_everywhere(printed, network, depth):
+    """--depth gives CSV and JSON the rows that it gives text, their totals, what was published."""
+    line = (network, "--depth", depth)
+    (table,) = sheets(printed(*line, "--format", "csv"))
+    data = json.loads(printed(*line, "--format", "json"))
+    heading, *rows, totals = table
+    assert [row[0] for row in rows] == [row["name"] for row in data["rows"]]
+    assert all(row[0].count("/") < int(depth) for row in rows)
+    shown = {row[0] for row in rows if row[1] == "..."}
+    assert shown == set(re.findall(r"^(\S+) +\.\.\. ", printed(*line), re.MULTILINE))
+    every = json.loads(printed(network, "--format", "json"))
+    assert {**data, "rows": every["rows"]} == every
+    for column in ("parameters", "macs", "activations"):
+        place = heading.index(column)
+        assert sum(int(row[place]) for row in rows) == int(totals[place])
+        assert sum(row[column] for row in data["rows"]) == every["totals"][column]
+
+
+def test_a_sum_says_what_goes_in_and_what_comes_out(printed):
+    """A summed row has what enters it from outside, each source once, and its last output."""
+    rows = json.loads(printed(DEEP, "--depth", "1", "--format", "json"))["rows"]
+    (a,) = [row for row in rows if row["name"] == "a"]
+    assert (a["layer"], a["input"], a["output"]) == ("...", "8x8x4", "8x8x8")
+    assert a["receptive_field"]["size"] == [5, 5]
 
 
 # ------------------------------------------------------------------------------------- it adds up
@@ -483,28 +515,28 @@ def test_table_1_is_the_assignments(printed, form):
 
 # ---------------------------------------------------------------------------------------- it fits
 
-REPORT = {name: report(name) for name in ("lenet5", "alexnet", "vgg19", "googlenet")}
-LETTERS = report("vgg19", "HxWx3")
+REPORT = {name: ac.report(name) for name in ("lenet5", "alexnet", "vgg19", "googlenet")}
+LETTERS = ac.report("vgg19", "HxWx3")
 PAGES = {
     "summary": lambda: views.summary(REPORT["vgg19"]),
     "published": lambda: views.summary(REPORT["alexnet"]),
     "branches": lambda: views.summary(REPORT["googlenet"]),
     "nested": lambda: views.summary(REPORT["googlenet"], 1),
-    "shortcuts": lambda: views.summary(report("resnet50")),
+    "shortcuts": lambda: views.summary(ac.report("resnet50")),
     "letters": lambda: views.summary(LETTERS),
-    "batch": lambda: views.summary(report("vgg19", batch=4096)),
+    "batch": lambda: views.summary(ac.report("vgg19", batch=4096)),
     "table": lambda: views.table1(REPORT["vgg19"]),
     "table of letters": lambda: views.table1(LETTERS),
     "working": lambda: views.workings(REPORT["vgg19"]),
     "working of branches": lambda: views.workings(REPORT["googlenet"]),
-    "inception": lambda: views.inception(*(report(net) for net in pair()), explain=True),
-    "inception of letters": lambda: views.inception(*(report(net, "HxWxC") for net in pair())),
+    "inception": lambda: views.inception(*(ac.report(net) for net in pair()), explain=True),
+    "inception of letters": lambda: views.inception(*(ac.report(net, "HxWxC") for net in pair())),
     "field": lambda: views.receptive_fields(REPORT["googlenet"]),
-    "stack": lambda: views.stacked(report(ac.parse("conv5x5-1 x3"), "HxWx1")),
-    "networks": lambda: views.networks([report(name) for name in zoo.NAMES]),
+    "stack": lambda: views.stacked(ac.report(ac.parse("conv5x5-1 x3"), "HxWx1")),
+    "networks": lambda: views.networks([ac.report(name) for name in zoo.NAMES]),
     "compare": lambda: views.compared(list(REPORT.values())),
-    "compare many": lambda: views.compared([report(name) for name in zoo.NAMES[:8]]),
-    "compare letters": lambda: views.compared([LETTERS, report("vgg11", "HxWx3")]),
+    "compare many": lambda: views.compared([ac.report(name) for name in zoo.NAMES[:8]]),
+    "compare letters": lambda: views.compared([LETTERS, ac.report("vgg11", "HxWx3")]),
 }
 
 
@@ -558,7 +590,7 @@ def test_columns_of_the_environment_are_kept(printed, name):
 def test_what_is_wider_than_the_page_is_folded(width):
     """A name that is longer than a line is continued on the next one, and nothing of it is cut."""
     name = "q" * 300
-    report = report(ac.parse(f"8x8x3 {name}: conv3-64"))
+    report = ac.report(ac.parse(f"8x8x3 {name}: conv3-64"))
     for blocks in (views.summary(report), views.workings(report), views.receptive_fields(report)):
         text = render(blocks, "text", width)
         assert max(map(len, text.splitlines())) <= width
@@ -666,6 +698,22 @@ def test_output_is_what_would_be_printed(printed, tmp_path, form):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "tmp"))] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        *(("l.csv", "csv"), ("l.json", "json"), ("l.tex", "latex"), ("l.md", "markdown")),
+        *(("l.html", "html"), ("l.HTM", "html"), ("l.txt", "text"), ("l", "text"), ("l.x", "text")),
+    ],
+)
+@pytest.mark.parametrize("command", [["lenet5"], ["networks"]])
+def test_the_format_follows_the_name(printed, tmp_path, command, name, form):
+    """A file gets the format that its name asks for, unless another one is said."""
+    assert printed(*command, "--output", name) == ""
+    assert (tmp_path / name).read_text() == printed(*command, "--format", form)
+    assert printed(*command, "--output", name, "--format", "html") == ""
+    assert (tmp_path / name).read_text() == printed(*command, "--format", "html")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_ascii_stream_gets_ascii(form):
     """Where standard output takes ASCII alone, every format goes through."""
@@ -742,7 +790,7 @@ def test_a_real_limit_leaves_the_old_file(tmp_path, old):
         path.write_text(old)
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
-        "from archcalc.cli import run; sys.exit(run(sys.argv[1:]))"
+        "from archcalc.main import run; sys.exit(run(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", limited, "vgg19", "--output", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -870,19 +918,82 @@ def test_nothing_asked_for_shows_the_help(capsys):
     assert not err
 
 
+# ----------------------------------------------------------------------------------- completion
+
+
+@pytest.mark.parametrize(
+    ("line", "complete"),
+    [
+        ("vgg1", "vgg11 vgg13 vgg16-c vgg16 vgg19"),
+        ("re", "receptive-field " + " ".join(name for name in zoo.NAMES if name[:2] == "re")),
+        ("train", "training"),
+        ("--ta", "--table"),
+        ("--install", "--install-completion"),
+        ("vgg19 --no", "--no-bias"),
+        ("show vgg19 --format ma", "markdown"),
+        ("vgg19 --dtype b", "bf16"),
+        ("lenet5 --convention th", "thop"),
+        ("compare vgg19 alexnet-", "alexnet-ungrouped alexnet-torchvision"),
+        ("verify lenet5 --ag", "--against"),
+        ("training dying", "dying-relu"),
+        ("training dying-relu --hid", "--hidden-layers"),
+        ("8x8x3 conv3-8 [", ""),
+        ("no(such --tab", "--table"),
+    ],
+)
+def test_shells_complete(capsys, monkeypatch, line, complete):
+    """A shell gets names of networks, commands and options, those of other packages too."""
+    words = ["archcalc", *line.split()]
+    monkeypatch.setenv("_ARCHCALC_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    assert run([]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == complete.split()
+    assert not err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_a_script(capsys, monkeypatch, shell):
+    """Each shell gets a script that asks archcalc, to show or to install in a home."""
+    monkeypatch.setenv("_ARCHCALC_COMPLETE", f"source_{shell}")
+    assert run([]) == 0
+    out, err = capsys.readouterr()
+    assert f"_ARCHCALC_COMPLETE=complete_{shell}" in out
+    assert not err
+
+
+def test_completion_is_installed(capsys, monkeypatch, tmp_path):
+    """`--install-completion` writes the script into the home; where it cannot, one line says so."""
+    monkeypatch.setattr("shellingham.detect_shell", lambda *_: ("bash", "/bin/bash"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert run(["--show-completion"]) == 0
+    script = capsys.readouterr().out
+    assert run(["--install-completion"]) == 0
+    assert (tmp_path / ".bash_completions" / "archcalc.sh").read_text() == script.strip()
+    assert ".bash_completions/archcalc.sh" in (tmp_path / ".bashrc").read_text()
+    assert str(tmp_path) in capsys.readouterr().out
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    assert run(["--install-completion"]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert re.fullmatch(r"archcalc: .*/file.*: [\w ]+\n", err)
+
+
 # ------------------------------------------------------------------------------------ as a library
 
 
 def test_the_library_reports():
     """`ac.load("vgg19").report(...)` has the totals, and takes a dict for letters."""
-    report = report("vgg19", input="224x224x3")
+    report = ac.report("vgg19", input="224x224x3")
     assert report.totals["parameters"] == 143_667_240
-    assert report("vgg19", "HxWx3", at={"H": 224, "W": 224}).totals == report.totals
+    assert ac.report("vgg19", "HxWx3", at={"H": 224, "W": 224}).totals == report.totals
 
 
 def test_the_library_draws_in_notebooks():
     """A report's HTML is one balanced fragment with the numbers in it."""
-    text = report("vgg19")._repr_html_()
+    text = ac.report("vgg19")._repr_html_()
     page = Page(text)
     assert page.faults == []
     assert re.fullmatch(r"<div\b.*</div>\s*", text, re.DOTALL)
@@ -894,6 +1005,6 @@ def test_the_library_draws_in_notebooks():
 def test_the_library_draws_in_consoles(printed, width):
     """Printed in a console of any width, a report is what the command prints."""
     stream = io.StringIO()
-    Console(file=stream, width=width).print(report("vgg19"))
+    Console(file=stream, width=width).print(ac.report("vgg19"))
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert lines == printed("vgg19", columns=width).splitlines()

@@ -17,6 +17,11 @@ from html.parser import HTMLParser
 
 import pytest
 import torch
+from archcalc.bridge import twin as bridge
+from archcalc.infer import infer
+from archcalc.profiling import Ceilings, Pass, Profile, Row, Spread
+from archcalc.witnesses import clock
+from archcalc.witnesses.backward import Marks, watched
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
@@ -26,19 +31,14 @@ from torch import nn
 
 import archcalc as ac
 from archcalc import ArchitectureError, machine, profiling, roofline, zoo
-from archcalc.bridge import twin as bridge
-from archcalc.cli import run
 from archcalc.costs import backward
 from archcalc.errors import MeasurementError
-from archcalc.infer import infer
+from archcalc.main import run
 from archcalc.memory import memory, saved
 from archcalc.notation import write_word
-from archcalc.profiling import Ceilings, Pass, Profile, Row, Spread
 from archcalc.render import FORMATS, figures, render
 from archcalc.render.views.profile import milliseconds, profiled
 from archcalc.roofline import DEVICES, Work, known
-from archcalc.witnesses import clock
-from archcalc.witnesses.backward import Marks, watched
 
 SMALL = "8x8x3 conv3-8 bn relu pool2 flatten fc-10"
 CEILINGS = Ceilings(1e11, 1e10, 1e-6, "a guess")
@@ -234,7 +234,7 @@ def test_work_adds_up(network):
     """Forward FLOPs are the report's; whatever moves anything moves its output at least."""
     steps = infer(network, network.input)
     works = [roofline.forward(step, 3, "bf16") for step in steps]
-    assert sum(work.flops for work in works) == 3 * report(network).totals["flops"]
+    assert sum(work.flops for work in works) == 3 * ac.report(network).totals["flops"]
     for step, work in zip(steps, works, strict=True):
         assert work.bytes == 0 or work.bytes > 2 * 3 * step.output.units.value
         assert work.bytes > 0 or write_word(step.node.layer) == "flatten"
@@ -469,7 +469,7 @@ def test_measured_memory_of_a_forward_pass():
     found = measured(batch=3, dtype="bf16")
     assert found.measured[2:5] == found.predicted[2:5] == (0, 0, {})
     assert found.measured[:2] == found.predicted[:2]
-    assert found.measured.weights == 2 * report(found.network).totals["parameters"]
+    assert found.measured.weights == 2 * ac.report(found.network).totals["parameters"]
 
 
 @pytest.mark.usefixtures("quick")

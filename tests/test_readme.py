@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from archcalc.conventions import CONVENTIONS
 
 import archcalc
-from archcalc.cli import run
-from archcalc.conventions import CONVENTIONS
+import archcalc as ac
+from archcalc.main import run
 from archcalc.notation import parse
 from archcalc.render.views.counted import counted_data
 from training import chain
@@ -136,7 +137,7 @@ def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
 
 def test_the_example_network_is_one():
     """The network of the README is read and counted."""
-    assert report(parse(EXAMPLE)).totals["parameters"] > 0
+    assert ac.report(parse(EXAMPLE)).totals["parameters"] > 0
 
 
 def test_the_python_example_says_what_it_gives():
@@ -160,7 +161,7 @@ def test_the_table_of_tools_is_what_their_conventions_count():
     head, _, ours, *rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
     ]
-    reports = [report(archcalc.load(name.lower())) for name in head[1:4]]
+    reports = [ac.report(archcalc.load(name.lower())) for name in head[1:4]]
     assert ours[1:4] == [f"{report.totals['macs']:,}" for report in reports]
     assert [row[0] for row in rows] == [c.name for c in CONVENTIONS.values() if c.tool]
     for name, *totals, rule in rows:

@@ -5,7 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import networks
 
-from archcalc import ArchitectureError, Shape, load, parse
+import archcalc as ac
+from archcalc import ArchitectureError, Shape, parse
 from archcalc.count import Formula, letter
 from archcalc.layers import AdaptiveWindow, GlobalPool, Join, TransposedWindow, Window
 from archcalc.receptive import PIXEL, Field, stacking
@@ -175,7 +176,7 @@ def test_holes():
 @given(networks(axes=2, smallest=20, largest=26, gates=False, ends=False))
 def test_graphs(network):
     """In any graph, an output sees from the first to the last input that its branches see."""
-    report = report(network)
+    report = ac.report(network)
     axes = range(len(network.input.sizes))
     seen = {"input": [pixels(size) for size in network.input.sizes]}
     for node, row in zip(network.nodes, report.rows[1:], strict=True):
@@ -193,7 +194,7 @@ def test_graphs(network):
 @given(networks(gates=False, ends=False))
 def test_aligned_branches_are_not_complained_of(network):
     """Branches of sliding windows that halve alike and are centred alike raise no complaint."""
-    report = report(network)
+    report = ac.report(network)
     fields = [field for row in report.rows for field in row.seen.fields]
     assume(all(len(field.spans) == 1 for field in fields))
     assert not any(row.seen.misaligned for row in report.rows)
@@ -202,7 +203,7 @@ def test_aligned_branches_are_not_complained_of(network):
 @given(networks(gates=False), st.integers(0, 9))
 def test_layers_that_have_no_window_keep_the_field(network, axis):
     """Activations, dropout, norms and flat layers see what their input sees."""
-    report = report(network)
+    report = ac.report(network)
     before = {row.name: row for row in report.rows}
     for node, row in zip(network.nodes, report.rows[1:], strict=True):
         source = before[node.inputs[0]]
@@ -224,7 +225,7 @@ def test_layers_that_have_no_window_keep_the_field(network, axis):
 )
 def test_misaligned_branches_are_named(text, complaint, size):
     """Branches whose strides or centres differ are named at their join, with what differs."""
-    rows = {row.name: row for row in report(parse(text)).rows}
+    rows = {row.name: row for row in ac.report(parse(text)).rows}
     join = next(row for row in rows.values() if isinstance(row.layer, Join))
     assert complaint in join.seen.misaligned
     known = join.seen.fields[0]
@@ -235,7 +236,7 @@ def test_misaligned_branches_are_named(text, complaint, size):
 def test_gates_have_no_common_field(size):
     """A branch of one position sees as much everywhere, so that there is no field from there on."""
     text = f"{size} conv3-4 (id * gap conv1-4 sigmoid) conv3-4"
-    rows = {row.name: row.seen for row in report(parse(text)).rows}
+    rows = {row.name: row.seen for row in ac.report(parse(text)).rows}
     assert rows["mul1"].fields == rows["conv3"].fields == (None, None)
     assert "sigmoid1" in rows["mul1"].misaligned
     assert [field.size for field in rows["conv1"].fields] == [3, 3]
@@ -244,7 +245,7 @@ def test_gates_have_no_common_field(size):
 @pytest.mark.parametrize(("stride", "known"), [(9_999, True), (10_007, False)])
 def test_endless_patterns_are_given_up(stride, known):
     """A pattern of more than ten thousand outputs is given up; a shorter one is walked."""
-    (field,) = report(parse(f"8x1 convt3-1/{stride}")).rows[-1].seen.fields
+    (field,) = ac.report(parse(f"8x1 convt3-1/{stride}")).rows[-1].seen.fields
     assert (field is not None) == known
 
 
@@ -253,7 +254,7 @@ def test_endless_patterns_are_given_up(stride, known):
 
 def test_three_5x5():
     """Three stacked 5x5 convolutions see 13x13."""
-    seen = report(parse("99x99x3 conv5-8 x3")).rows[-1].seen
+    seen = ac.report(parse("99x99x3 conv5-8 x3")).rows[-1].seen
     assert [field.size for field in seen.fields] == [13, 13]
 
 
@@ -308,7 +309,7 @@ VGG19 = [
 @pytest.mark.parametrize("size", ["224x224x3", "HxWx3"])
 def test_vgg19(size):
     """VGG19's receptive fields are the published ones, whatever the size of the input."""
-    rows = {row.name: row.seen.fields for row in report("vgg19", size).rows}
+    rows = {row.name: row.seen.fields for row in ac.report("vgg19", size).rows}
     for name, field, stride in VGG19:
         assert [(axis.size, axis.stride) for axis in rows[name]] == [(field, stride)] * 2
     if size != "HxWx3":
@@ -326,31 +327,33 @@ def test_vgg19(size):
 )
 def test_fields_of_the_zoo(name, row, size, stride, padding):
     """Size, stride and padding of well known layers are what others publish."""
-    seen = {row.name: row.seen for row in report(name).rows}
+    seen = {row.name: row.seen for row in ac.report(name).rows}
     for field in seen[row].fields:
         assert (field.size, field.stride, field.padding) == (size, stride, padding)
 
 
 def test_axes_are_apart():
     """Each axis has its own field."""
-    seen = report(parse("40x50x60x3 conv3x1x5-8/2x1x1 conv3x3x1-8")).rows[-1].seen
+    seen = ac.report(parse("40x50x60x3 conv3x1x5-8/2x1x1 conv3x3x1-8")).rows[-1].seen
     assert [(f.size, f.stride) for f in seen.fields] == [(7, 2), (3, 1), (5, 1)]
-    assert report(parse("784 fc-10")).rows[-1].seen.fields == ()
+    assert ac.report(parse("784 fc-10")).rows[-1].seen.fields == ()
 
 
 def test_shapes_have_nothing_to_do_with_it():
     """The field of sliding windows does not depend on the input's size."""
     network = parse("conv3-8/2 pool2 conv5-8 p0 d2 relu")
-    fields = {report(network, Shape((n, n), 3)).rows[-1].seen for n in (40, 64, 101)}
+    fields = {ac.report(network, Shape((n, n), 3)).rows[-1].seen for n in (40, 64, 101)}
     assert len(fields) == 1
 
 
 def test_upsampled_branches_line_up():
     """Behind upsampling, branches whose middles agree are not called misaligned; others are."""
-    aligned = report(parse("8x8x1 convt4-1/2 (id + conv3-1)"))
+    aligned = ac.report(parse("8x8x1 convt4-1/2 (id + conv3-1)"))
     assert not aligned.rows[-1].seen.misaligned
     assert aligned.rows[-1].seen.fields[0].centre == -0.25
-    shifted = report(parse("8x8x1 convt4-1/2 (id + conv2-1 p1 pool2/1 p0 conv2-1 p0 conv2-1 p1)"))
+    shifted = ac.report(
+        parse("8x8x1 convt4-1/2 (id + conv2-1 p1 pool2/1 p0 conv2-1 p0 conv2-1 p1)")
+    )
     assert not shifted.rows[-1].seen.misaligned
-    apart = report(parse("8x8x1 convt4-1/2 (conv5-1/4 + pool4)"))
+    apart = ac.report(parse("8x8x1 convt4-1/2 (conv5-1/4 + pool4)"))
     assert "centre" in apart.rows[-1].seen.misaligned

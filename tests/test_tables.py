@@ -6,10 +6,12 @@ import shlex
 from pathlib import Path
 
 import pytest
-
-from archcalc import load, zoo
-from archcalc.cli import SUFFIXES, TABLES, run
 from archcalc.conventions import CONVENTIONS
+
+import archcalc as ac
+from archcalc import zoo
+from archcalc.commands.tables import SUFFIXES, TABLES
+from archcalc.main import run
 from archcalc.render.views.counted import counted_data
 
 ROOT = Path(__file__).parent.parent
@@ -121,7 +123,7 @@ def test_the_verification_has_every_network_and_leaves_nothing_unexplained():
             found[name, row[2], row[3]] = row[4], row[5]
     assert {network for network, *_ in found} == set(zoo.NAMES)
     for network in zoo.NAMES:
-        report = report(network)
+        report = ac.report(network)
         for tool, quantity in (("torch", "FLOPs"), ("fvcore", "flops"), ("torchinfo", "mult-adds")):
             rule = CONVENTIONS[tool]
             ours, theirs = found[network, tool, quantity]

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import archcalc as ac
-from archcalc.cli import run
 from archcalc.count import letter
+from archcalc.main import run
 from archcalc.render.formats import markdown_of
 from training.experiments.architectures import answer as architectures
 from training.experiments.architectures import figure as drawings
@@ -213,7 +213,7 @@ def test_columns_add_up(name, added):
 
 def test_stages_are_the_layers():
     """Cut from pool to pool, a network keeps its layers, in order."""
-    counted = ac.load("vgg19").report()
+    counted = ac.report("vgg19")
     assert [row for stage in stages(counted) for row in stage] == [
         row for row in counted.rows if not row.in_place
     ]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import chain, cli
 from training.engine import progress, ranks
 from training.engine.loop import Loop

@@ -19,7 +19,7 @@ import pytest
 from matplotlib.image import imread
 
 import training
-from archcalc.cli import run
+from archcalc.main import run
 from training import chain, cli, experiments
 from training.engine import datasets
 from training.engine.record import DONE, FILE, TASKS, Record

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
 
-from archcalc.cli import run
+from archcalc.main import run
 from archcalc.render import render
 from archcalc.render.table import Table
 from training.engine import datasets, statistics, streams

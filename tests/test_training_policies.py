@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from archcalc import load
-from archcalc.cli import run
 from archcalc.layers import Convolution, Linear
+from archcalc.main import run
 from training.engine import datasets, losses, probes, rules, schedules, streams
 from training.engine.cohort import Cohort, Member
 from training.engine.data import Augmentation, Data

@@ -22,7 +22,7 @@ from jinja2 import FileSystemLoader
 from PIL import Image
 
 import training
-from archcalc.cli import run
+from archcalc.main import run
 from training import chain, cli
 from training.engine import statistics
 from training.engine.record import FILE, Record

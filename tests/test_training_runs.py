@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 import torch
 
-from archcalc.cli import run
+from archcalc.main import run
 from training.engine import kernel, losses, streams
 from training.engine.cohort import Cohort, Member
 from training.engine.loop import Loop, state_of

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import cli
 from training.engine.record import Record
 from training.errors import TrainingError

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from archcalc.cli import run
+from archcalc.main import run
 from training import cli
 from training.engine import datasets
 from training.engine.datasets import Normalization

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from archcalc import load
+import archcalc as ac
 from training.engine import cohort, fused, initializers, kernel, losses, streams
 from training.engine.activations import Activations
 from training.engine.cohort import Cohort, Member, Way, member_keys
@@ -354,7 +354,7 @@ def test_parameters_are_those_that_archcalc_counts(size, layers):
     words = [f"fc-{out}{'' if bias else ' nobias'}" for out, bias in layers]
     text = f"1x1x{size} {' relu '.join(words)}"
     model = Mlp.read(text)
-    assert model.parameters == load(text).report().totals["parameters"]
+    assert model.parameters == ac.report(text).totals["parameters"]
     parts = model.split(torch.zeros(2, model.parameters)).values()
     assert sum(weight[0].numel() + bias[0].numel() for weight, bias in parts) == model.parameters
 

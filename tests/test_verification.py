@@ -9,18 +9,19 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
-
-import archcalc
-from archcalc import ArchitectureError, Shape, conventions, load, machine, parse, twin, verify, zoo
-from archcalc.cli import run
-from archcalc.errors import MeasurementError
 from archcalc.infer import infer
-from archcalc.layers import Convolution, Linear
-from archcalc.receptive import Field
 from archcalc.verification import AGAINST, WITNESSES, Cause, Check, Line, Verification, installed
 from archcalc.witnesses import FILES, flop_counter, gradient, torchinfo, witness
 from archcalc.witnesses import base as witness_base
+from torch.utils.flop_counter import FlopCounterMode
+
+import archcalc
+import archcalc as ac
+from archcalc import ArchitectureError, Shape, conventions, load, machine, parse, twin, verify, zoo
+from archcalc.errors import MeasurementError
+from archcalc.layers import Convolution, Linear
+from archcalc.main import run
+from archcalc.receptive import Field
 
 FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 DEEP = {name for name in zoo.NAMES if re.match("resnet1[05]", name)}  # slow, and more of the same
@@ -45,7 +46,7 @@ def is_one_line(err):
 def test_the_zoo_at_its_own_size(name):
     """A twin has our shapes, parameters and half torch's FLOPs, whole and layer by layer."""
     network = load(name)
-    report = report(network)
+    report = ac.report(network)
     model = twin(network, device="meta").eval()
     x = torch.zeros(1, network.input.channels, *network.input.sizes, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -73,7 +74,7 @@ def test_the_zoo_at_another_size(name):
     found = verify(network, size, against=["fvcore", "torchinfo"], batch=4)
     assert found.explained, found.complaint()
     assert str(found.input) == size
-    totals = report(network, size).totals
+    totals = ac.report(network, size).totals
     by = {(check.witness, check.quantity): check for check in found.checks}
     assert by["fvcore", "flops"].ours == by["torchinfo", "mult_adds"].ours == 4 * totals["macs"]
     assert by["fvcore", "parameters"].theirs == totals["parameters"]
@@ -105,7 +106,7 @@ def test_fields_of_the_zoo(name):
     """Every layer's receptive field is the support of its gradient, nearly all compared whole."""
     network = load(name)
     seen = gradient.read(network)
-    report = report(network)
+    report = ac.report(network)
     known = [row.name for row in report.rows[1:] if None not in row.seen.fields]
     assert list(seen.supports) == known
     every = []
@@ -690,7 +691,7 @@ def test_without_torch(tmp_path):
         "import sys, importlib.util as u; real = u.find_spec; "
         "u.find_spec = lambda n, *a: None if n == 'torch' else real(n, *a); "
         "sys.modules['torch'] = None; "
-        "from archcalc.cli import run; a = run(['verify', 'lenet5']); "
+        "from archcalc.main import run; a = run(['verify', 'lenet5']); "
         "b = run(['lenet5', '--convention', 'fvcore']); sys.exit(10 * a + b)"
     )
     command = [sys.executable, "-c", program]
@@ -797,4 +798,4 @@ def test_backward_is_asked_of_torch_itself():
     first = forward.layers["flops"]["conv1"]
     assert back.totals["backward_flops"] == 2 * forward.totals["flops"] - first
     assert sum(back.layers["backward_flops"].values()) == back.totals["backward_flops"]
-    assert forward.totals["flops"] == 4 * report(network).totals["macs"]
+    assert forward.totals["flops"] == 4 * ac.report(network).totals["macs"]

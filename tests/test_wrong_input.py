@@ -5,15 +5,18 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+import typer
+from archcalc.load import LARGEST_FILE
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from archcalc.cli import run
-from archcalc.load import LARGEST_FILE
+from archcalc.console import invoke
+from archcalc.main import run
 
 LONG = 99_999
 BINARY = b"\xff\xfe8x8x3 conv3-64"
@@ -28,6 +31,7 @@ NETWORKS = [
     (["resnet-51"], ["'resnet-51'", "did you mean", "resnet50"]),
     (["googlnet"], ["'googlnet'", "did you mean googlenet"]),
     (["foo"], ["'foo'", "archcalc networks"]),
+    (["lstm-10"], ["'lstm-10'", "no network, no file and no kind of layer", "conv, convt"]),
     ([""], ["''", "archcalc networks"]),
     ([" "], ["' '", "archcalc networks"]),
     (["x" * LONG], ["'xxxxx", "..."]),
@@ -47,6 +51,7 @@ COMMANDS = [
     (["vgg19", "alexnet"], ["archcalc compare vgg19 alexnet"]),
     (["foo", "vgg19"], ["'foo'"]),
     (["vgg19", "foo"], ["'foo'"]),
+    (["trainin"], ["'trainin'", "did you mean training"]),
     (["networks", "vgg19"], ["vgg19"]),
     (["show"], ["NETWORK"]),
     (["--table"], ["NETWORK"]),
@@ -249,6 +254,10 @@ OPTIONS = [
     (["--batsh", "2", "vgg19"], ["--batsh", "--batch"]),
     (["vgg19", "--no-bias=1"], ["--no-bias", "value"]),
     (["vgg19", "-x"], ["-x"]),
+    (["vgg19", "--input", "8x8x3", "--input", "9x9x3"], ["--input", "more than once"]),
+    (["--batch", "2", "vgg19", "--batch=2"], ["--batch", "more than once"]),
+    (["inception", "--conv1", "3", "--conv1", "4"], ["--conv1", "more than once"]),
+    (["verify", "lenet5", "--batch", "2", "--batch", "3"], ["--batch", "more than once"]),
     (["networks", "--batch", "2"], ["--batch"]),
     (["inception", "--conv1", "0"], ["--conv1", "'0'", "whole number from 1"]),
     (["inception", "--conv1", "-5"], ["--conv1", "'-5'", "whole number from 1"]),
@@ -267,6 +276,18 @@ FILES = [
     (["no/such/file"], ["'no/such/file'", "no file"]),
     (["dangling.txt"], ["dangling.txt", "No such file"]),
     (["folder"], ["folder", "directory"]),
+    (["small.net", "bare"], ["archcalc compare small.net bare sets"]),
+    (["bare", "bare"], ["archcalc compare bare bare sets"]),
+    (["receptive-field", "small.net", "vgg19"], ["archcalc compare small.net vgg19 sets"]),
+    (["verify", "small.net", "8x8x3 relu"], ["archcalc compare small.net '8x8x3 relu' sets"]),
+    (["small.net", "missing.net"], ["missing.net", "No such file"]),
+    (["net.py"], ["net.py: Python code", "conv3-64"]),
+    (["net.py:Net"], ["net.py:Net: Python code", "conv3-64"]),
+    (["vgg19", "net.py"], ["net.py: Python code"]),
+    (["net.onnx"], ["net.onnx: an ONNX graph", "conv3-64"]),
+    (["net.PT2"], ["net.PT2: an exported PyTorch program", "conv3-64"]),
+    (["net.prototxt"], ["net.prototxt: a Caffe network", "conv3-64"]),
+    (["a\0.txt"], ["null byte"]),
     (["folder.txt"], ["folder.txt", "directory"]),
     (["empty.txt"], ["empty.txt", "nothing to build", "conv3-64"]),
     (["comment.txt"], ["comment.txt", "nothing to build", "conv3-64"]),
@@ -315,6 +336,9 @@ def folder(tmp_path_factory):
         "typo.txt": b"8x8x3 conv3-64\n  pol2\n",
         "open.txt": b"8x8x3\n[conv3-64 |\n conv3-32\n",
         "name.txt": b"vgg19\n",
+        "small.net": b"8x8x3 conv3-64",
+        "bare": b"8x8x3 conv3-64",
+        "net.py": b"8x8x3 conv3-64",
     }
     for name, content in files.items():
         (here / name).write_bytes(content)
@@ -656,7 +680,7 @@ def test_what_may_not_be_read_or_written_gives_one_line(capsys, tmp_path):
 )
 def test_no_network_takes_for_ever(network):
     """However large its numbers, a network of one line is counted or refused within seconds."""
-    program = "import sys; from archcalc.cli import run; sys.exit(run([sys.stdin.read()]))"
+    program = "import sys; from archcalc.main import run; sys.exit(run([sys.stdin.read()]))"
     command = [sys.executable, "-c", program]
     try:
         done = subprocess.run(
@@ -669,13 +693,124 @@ def test_no_network_takes_for_ever(network):
     assert done.returncode == 0 or is_one_line(done.stderr), done.stderr
 
 
+def test_a_folder_hides_no_layer(capsys, monkeypatch, tmp_path):
+    """A folder called as a layer is none to read; a file of that name is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "relu").mkdir()
+    assert run(["relu", "--input", "8x8x3"]) == 0
+    assert run(["8x8x3", "conv3-64", "relu"]) == 0
+    (tmp_path / "tanh").write_text("9x9x3 relu")
+    assert run(["tanh"]) == 0
+    out, err = capsys.readouterr()
+    assert "9x9x3" in out
+    assert not err
+
+
+VALID = [
+    *(
+        ["vgg19", "--table"],
+        ["lenet5", "--format", "csv"],
+        ["8x8x3", "conv3-8", "relu", "--working"],
+    ),
+    *(["googlenet", "--depth", "1", "--format=json"], ["receptive-field", "5x5", "pool2", "3x3d2"]),
+    *(["inception", "--conv1", "3"], ["compare", "lenet5", "vgg11", "--no-bias"], ["networks"]),
+    *(["vgg11", "--input", "HxWx3", "--at", "H=448,W=448"], ["--version"], ["show", "--help"]),
+    *(["lenet5", "--convention", "torchinfo", "--batch", "3"], ["lenet5", "--output", "l.csv"]),
+]
+WORDS_OF_LINES = sorted({word for line in VALID for word in line})
+
+
+@st.composite
+def spoilt(draw):
+    """A valid command line with words lost, doubled, strange, cut, or out of order."""
+    line = [*draw(st.sampled_from(VALID))]
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(line)))
+        piece = draw(st.sampled_from(WORDS_OF_LINES) | st.text(max_size=3))
+        line[place : place + draw(st.integers(0, 1))] = draw(
+            st.sampled_from([[], [piece], [word[:-1] + piece for word in line[place:][:1]]])
+        )
+    return draw(st.permutations(line)) if draw(st.booleans()) else line
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(line=spoilt())
+def test_whatever_is_typed_is_answered_or_refused(tmp_path_factory, line):
+    """A command line however spoilt gives a result and no message, or one line and no result."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(tmp_path_factory.mktemp("spoilt")), redirect_stdout(out), redirect_stderr(err):
+        status = run(line)
+    if status == 0 or not line:
+        assert not err.getvalue()
+    else:
+        assert status == 2
+        assert not out.getvalue()
+        assert is_one_line(err.getvalue()), err.getvalue()
+
+
+def application(function):
+    """An application of one command."""
+    made = typer.Typer(add_completion=False)
+    made.command()(function)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "says"),
+    [
+        (None, 0, ""),
+        (0, 0, ""),
+        (3, 3, ""),
+        ("no\nluck", 1, "archcalc: no luck\n"),
+        (BrokenPipeError(), 2, "archcalc: standard output: the reader closed the pipe\n"),
+    ],
+)
+def test_an_exit_is_what_it_says(capsys, monkeypatch, code, status, says):
+    """A command that exits has its own status; only a broken pipe behind it is a closed pipe."""
+
+    def leave():
+        try:
+            raise code if isinstance(code, Exception) else SystemExit(code)
+        except BrokenPipeError:
+            sys.exit(1)  # as typer does
+
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # the tests' own output stays
+    assert invoke(application(leave), [], "archcalc leave") == status
+    assert capsys.readouterr().err == says
+
+
+def test_a_failure_with_a_file_names_the_file(capsys, tmp_path):
+    """Where a file cannot be opened, it is named, and not standard output."""
+
+    def fail():
+        (tmp_path / "no" / "such").write_text("")
+
+    assert invoke(application(fail), [], "archcalc fail") == 2
+    expected = f"archcalc: {tmp_path / 'no' / 'such'}: No such file or directory\n"
+    assert capsys.readouterr().err == expected
+
+
+def test_a_broken_guest_is_one_line(capsys, monkeypatch):
+    """A command of another package that cannot be loaded says why, and hides no other command."""
+    entry = EntryPoint("broken", "no_such_module", "archcalc.commands")
+    monkeypatch.setattr("archcalc.main._offered", lambda: {"broken": entry})
+    assert run(["broken", "--help"]) == 1
+    expected = "archcalc: broken cannot be loaded: No module named 'no_such_module'\n"
+    assert capsys.readouterr().err == expected
+    assert run(["--help"]) == 0
+    out, err = capsys.readouterr()
+    assert "networks" in out
+    assert "Cannot be loaded" in out
+    assert not err
+
+
 def test_an_interrupt_is_no_traceback(capsys, monkeypatch):
     """Ctrl-C ends the command with status 130 and without a traceback."""
 
     def interrupted(_name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("archcalc.cli.load", interrupted)
+    monkeypatch.setattr("archcalc.options.load", interrupted)
     assert run(["vgg19"]) == 130
     out, err = capsys.readouterr()
     assert not out

@@ -4,18 +4,19 @@ import re
 from importlib import import_module
 
 import pytest
+from archcalc.report import reproduces
 
+import archcalc as ac
 from archcalc import ArchitectureError, load, zoo
 from archcalc.count import letter
 from archcalc.network import Published
-from archcalc.report import reproduces
 from archcalc.zoo import ALIASES, FILES, NAMES
 from archcalc.zoo.inception import Widths, pair
 
 
 def rows_of(name, **options):
     """The rows of a network's report by name."""
-    return {row.name: row for row in report(name, **options).rows}
+    return {row.name: row for row in ac.report(name, **options).rows}
 
 
 # ---------------------------------------------------------------------------------- the index
@@ -33,7 +34,7 @@ def test_names(name):
     network = zoo.load(name)
     assert network.name == name
     assert network.source is not None
-    assert report(network).totals["parameters"] > 0
+    assert ac.report(network).totals["parameters"] > 0
     assert NAMES.count(name) == 1
 
 
@@ -132,19 +133,19 @@ TOTALS = [
 @pytest.mark.parametrize(("name", "quantity", "total"), TOTALS)
 def test_totals(name, quantity, total):
     """The totals of well known networks are the known ones, to the unit."""
-    assert report(name).totals[quantity] == total
+    assert ac.report(name).totals[quantity] == total
 
 
 def test_without_biases():
     """VGG19 without biases has its weights alone, as the assignment's table counts."""
-    report = report("vgg19", bias=False)
+    report = ac.report("vgg19", bias=False)
     assert report.totals["parameters"] == 143_652_544
     assert report.totals["macs"] == 19_632_062_464
 
 
 def test_minigooglenet_on_one_channel():
     """Fashion-MNIST's one channel takes two channels' filters off MiniGoogLeNet's first layer."""
-    report = report("minigooglenet", "32x32x1")
+    report = ac.report("minigooglenet", "32x32x1")
     assert report.totals["parameters"] == 1_651_098 == 1_652_826 - 2 * 3 * 3 * 96
 
 
@@ -251,7 +252,7 @@ def test_googlenet_outputs():
 
 def test_googlenet_cells():
     """Of the paper's cells, 5 of 12 for parameters and 10 of 12 for operations are reproduced."""
-    found = report("googlenet").comparisons()
+    found = ac.report("googlenet").comparisons()
     weights = {c.published.row: c for c in found if c.published.quantity == "weights"}
     macs = {c.published.row: c for c in found if c.published.quantity == "macs"}
     assert len(weights) == len(macs) == 12
@@ -283,7 +284,7 @@ def test_inception_branches(name, branch, macs):
 
 def test_inception_modules():
     """Dimension reduction keeps the size, cuts the channels, and saves 64.38 % of the MACs."""
-    naive, reduced = (report(network) for network in pair())
+    naive, reduced = (ac.report(network) for network in pair())
     assert str(naive.rows[-1].output) == "32x32x672"
     assert str(reduced.rows[-1].output) == "32x32x480"
     saved = naive.totals["macs"] - reduced.totals["macs"]
@@ -296,8 +297,8 @@ def test_inception_widths():
     """The widths of the modules are options, and the naive one does not care for reductions."""
     widths = Widths(reduce3=64, reduce5=64)
     naive, reduced = pair(widths, "28x28x192")
-    assert str(report(naive).rows[-1].output) == "28x28x608"
-    macs = {row.name: row.counts()["macs"] for row in report(reduced).rows}
+    assert str(ac.report(naive).rows[-1].output) == "28x28x608"
+    macs = {row.name: row.counts()["macs"] for row in ac.report(reduced).rows}
     assert macs["output/3x3_reduce"] == macs["output/5x5_reduce"] == 28 * 28 * 192 * 64
     assert naive.nodes == pair(Widths(), "28x28x192")[0].nodes
 
@@ -318,7 +319,7 @@ def test_lenet5():
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_not_reproduced_has_a_reason(name):
     """A published figure that archcalc does not reproduce comes with the reason why."""
-    report = report(name)
+    report = ac.report(name)
     comparisons = report.comparisons()
     assert len(comparisons) == len(report.network.published)
     for published, ours, reproduced in comparisons:
@@ -349,7 +350,7 @@ def test_printed_digits(figure, smallest, largest):
 )
 def test_only_what_was_published_is_compared(options, compared):
     """Figures are compared on the published input, biases included, and nowhere else."""
-    assert bool(report("vgg19", **options).comparisons()) == compared
+    assert bool(ac.report("vgg19", **options).comparisons()) == compared
 
 
 STATEMENT = re.compile(r"(?<![\d.,])([\d,]+(?: ?[*+] ?[\d,]+)+) = ([\d,]*\d)")
@@ -409,6 +410,6 @@ def test_torchvision(name, theirs):
     weights, biases = [], []
     for key, tensor in model.named_parameters():
         (biases if key.endswith("bias") else weights).append(tensor.numel())
-    costs = [row.cost for row in report(name).rows]
+    costs = [row.cost for row in ac.report(name).rows]
     assert sorted(weights) == sorted(c.weights.value for c in costs if c.weights.value)
     assert sorted(biases) == sorted(c.biases.value for c in costs if c.biases.value)

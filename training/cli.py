@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from archcalc.cli import deliver, execute
+from archcalc.console import deliver, execute
 from archcalc.errors import need, quoted
 from training.errors import StoppedError, TrainingError
 from training.experiments import EXPERIMENTS

@@ -70,7 +70,7 @@ MISSING: Final = {
     "attention": "attention cannot be written yet",
     "embedding": "an embedding cannot be written yet",
 }
-_LOOKS_LIKE: Final = "layers read like conv3-64 pool2 fc-10 relu"
+LOOKS_LIKE: Final = "layers read like conv3-64 pool2 fc-10 relu"
 
 
 @lru_cache(maxsize=4096)
@@ -169,4 +169,4 @@ def _suggestion(word: str) -> str:
             except (ArchitectureError, RecursionError):
                 pass
             return f"did you mean e.g. {known[text].example}?"
-    return _LOOKS_LIKE
+    return LOOKS_LIKE

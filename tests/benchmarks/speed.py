@@ -19,7 +19,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import archcalc as ac
-from archcalc import report
 from archcalc.render import views
 
 MINIMAL = """
@@ -91,7 +90,7 @@ def say(what: str, measured: float, bound: float, unit: str) -> bool:
 def main() -> int:
     """Run everything; 1 if a bound is broken."""
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
-    table = views.table1(report("vgg19"))[0]
+    table = views.table1(ac.report("vgg19"))[0]
     rows = [[cell.text for cell in row] for row in (*table.rows, *table.footer)]
     ours = [sys.executable, "-m", "archcalc", "vgg19", "--table"]
     good = []
@@ -111,12 +110,10 @@ def main() -> int:
             good.append(say("whole process against torchinfo", one / two, 1 / 20, "times"))
         else:
             print("     against torchinfo: not run, needs pip install '.[verify]'")
-    good.append(
-        say("load and report vgg19", 1e3 * best(lambda: report("vgg19"), 50), 2, "ms")
-    )
+    good.append(say("load and report vgg19", 1e3 * best(lambda: ac.report("vgg19"), 50), 2, "ms"))
     chain = "64x64x8 " + "conv3-8 relu " * 5_000
     twice = chain + "conv3-8 relu " * 5_000
-    small, large = (best(lambda text=text: report(ac.parse(text)), 6) for text in (chain, twice))
+    small, large = (best(lambda text=text: ac.report(ac.parse(text)), 6) for text in (chain, twice))
     good.append(say("a chain of 10,000 layers", small, 1, "s"))
     good.append(say("twice the layers", large / small, 2.5, "times"))
     return 0 if all(good) else 1

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from archcalc import profile
-from archcalc.api import network_of
+from archcalc import load, profile
 from archcalc.case import Case
 from archcalc.costs import backward, cost
 from archcalc.count import integer
@@ -41,7 +40,7 @@ def predicted(
         ``parameters``; ``forward`` and ``training``: FLOPs for one example, the second of forward
         and backward pass; ``memory``: the most bytes of a training step, in ``step_batch``.
     """
-    case = Case.of(network_of(text), batch=batch, dtype=precision)
+    case = Case.of(load(text), batch=batch, dtype=precision)
     costs = [cost(step) for step in case.steps]
     forward = sum(integer(each.flops.value) for each in costs)
     back = sum(integer(each.weights.value + each.inputs.value) for each in backward(case))
@@ -70,7 +69,7 @@ def measured(text: str, batch: int, precision: str, device: str) -> dict[str, An
     rule = SGD(momentum=0.9)
     given: Any = {"loss": losses.cross_entropy, "rule": rule, "precision": precision}
     cohort = Cohort.born(model, [Member(0, "torch")], 0, device=device, **given)
-    case = Case.of(network_of(text), batch=batch)
+    case = Case.of(load(text), batch=batch)
     (x,) = (x.unsqueeze(0) for x in tensors(case, device=device))
     y = torch.zeros(1, batch, dtype=torch.int64, device=device)
     with FlopCounterMode(display=False) as counter:

@@ -20,48 +20,39 @@ if TYPE_CHECKING:
 
 
 class Line(NamedTuple):
-    """A line of the summary: a row with the in-place layers behind it, or a whole scope."""
+    """A line of the summary: a row, and the in-place layers behind it."""
 
     name: str
     layer: str
     output: str
     counts: dict[str, Number]
-    row: Row | None  # the last one in it
-    scope: bool = False
+    row: Row | None  # the first one in it; None of the totals
 
 
-def _lines(report: Report, depth: int) -> Iterable[Line]:
+def _lines(report: Report) -> Iterable[Line]:
     """Layers that work in place join the line of the layer they follow, as in ``conv3-64 relu``."""
     lines: list[Line] = []
     end = ""  # the row in which the last line ends
     for row in report.rows:
-        counts = row.counts()
         output = " ".join(map(str, row.outputs))
-        line = Line(row.name, row.word if row.step else "", output, counts, row)
-        scope = "/".join((*row.scope, row.name.rpartition("/")[2])[:depth]) if depth else ""
-        last = lines[-1] if lines else line
-        fed_by = [value.name for value in row.step.inputs] if row.step else []
-        if last.scope and last.name == scope:
-            summed = {name: last.counts[name] + value for name, value in counts.items()}
-            lines[-1] = last._replace(counts=summed, output=output, row=row)
-        elif scope and row.name != scope:
-            lines.append(line._replace(name=scope, layer="...", scope=True))
-        elif _follows(row, last) and fed_by == [end]:
-            lines[-1] = last._replace(layer=f"{last.layer} {row.word}")
+        if lines and _follows(row, lines[-1], end):
+            lines[-1] = lines[-1]._replace(layer=f"{lines[-1].layer} {row.word}")
         else:
-            lines.append(line)
+            word = row.word if row.inputs else ""
+            lines.append(Line(row.name, word, output, row.counts(), row))
         end = row.name
     return lines
 
 
-def _follows(row: Row, last: Line) -> bool:
-    """Whether a row can share the line before it, which is a layer's."""
+def _follows(row: Row, line: Line, end: str) -> bool:
+    """Whether a row can share a line that ends in ``end``, and is a layer's."""
     return (
         row.in_place
-        and not last.scope
-        and last.row is not None
-        and last.row.step is not None
-        and str(row.output) == last.output
+        and row.step is not None
+        and [value.name for value in row.step.inputs] == [end]
+        and line.row is not None
+        and line.row.step is not None
+        and str(row.output) == line.output
     )
 
 
@@ -75,7 +66,7 @@ def summary(report: Report, depth: int = 0) -> list[Block]:
         report: what to show.
         depth: names of more parts than this are summed up in one line; 0 shows every layer.
     """
-    lines = list(_lines(report, depth))
+    lines = list(_lines(report.summed(depth)))
     table = _formulas(report, lines) if _symbolic(report) else _numbers(report, lines)
     comparisons = report.comparisons()
     return [table, published(report, comparisons)] if comparisons else [table]

@@ -39,7 +39,7 @@ def _label(row: Row) -> str:
         return "Input"
     # The assignment writes FC alone.
     label = row.layer.kind if row.layer.kind == "fc" else write_word(row.layer, modifiers=False)
-    return ": ".join([*filter(None, ["/".join(row.scope)]), label.upper()])
+    return ": ".join([*filter(None, ["/".join(row.path[:-1])]), label.upper()])
 
 
 def _activations(units: Count) -> Cell:

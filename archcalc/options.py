@@ -1,0 +1,102 @@
+"""Floor 10: the options that commands share, and what is read from them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archcalc import zoo
+from archcalc.errors import ArchitectureError, quoted
+from archcalc.open import load, names_network
+from archcalc.render import FORMATS
+from archcalc.shape import LARGEST
+from archcalc.units import BYTES_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archcalc.network import Network
+
+
+def network_names() -> tuple[str, ...]:
+    """What a shell may complete to the name of a network."""
+    return zoo.NAMES
+
+
+def formats() -> tuple[str, ...]:
+    """What a shell may complete to a format."""
+    return FORMATS
+
+
+def dtypes() -> tuple[str, ...]:
+    """What a shell may complete to a dtype."""
+    return tuple(BYTES_OF)
+
+
+def option(name: str, meaning: str, metavar: str = "N") -> Any:  # noqa: ANN401 - typer's own
+    """An option whose value is read by its command, which names what was typed."""
+    return typer.Option(name, metavar=metavar, help=meaning)
+
+
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NETWORK",
+        help="A name, a text file, or the notation.",
+        autocompletion=network_names,
+    ),
+]
+Input = Annotated[
+    str | None, option("--input", "Input for one example: 224x224x3, or HxWx3.", "HxWxC")
+]
+At = Annotated[str | None, option("--at", "Values for the letters.", "H=448,W=448")]
+Batch = Annotated[str, option("--batch", "Examples at once, for memory.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.", autocompletion=dtypes
+    ),
+]
+NoBias = Annotated[
+    bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"One of {', '.join(FORMATS)}; if not said, as the output's name ends, or text.",
+        autocompletion=formats,
+    ),
+]
+Output = Annotated[str | None, option("--output", "Write there, whole or not at all.", "FILE")]
+
+
+def network_of(words: Sequence[str]) -> Network:
+    """The network that was typed; the words of a notation may come without quotes.
+
+    Raises:
+        ArchitectureError: no network, or several.
+    """
+    if len(words) > 1 and any(map(names_network, words)):
+        for word in words:
+            load(word)  # says which of them is no network
+        from shlex import join  # noqa: PLC0415 - only this error needs it
+
+        hint = f"archcalc compare {join(words)} sets networks side by side"
+        raise ArchitectureError(f"{len(words)} networks, but this shows one", hint=hint)
+    return load(" ".join(words))
+
+
+def whole_number(text: str, where: str, smallest: int = 1) -> int:
+    """A whole number that was typed for an option.
+
+    Raises:
+        ArchitectureError: saying where, what was typed, and the limits.
+    """
+    if re.fullmatch(r"[0-9]{1,10}", text) and smallest <= int(text) <= LARGEST:
+        return int(text)
+    limits = f"a whole number from {smallest} to {LARGEST:,}"
+    raise ArchitectureError(f"{quoted(text)} is not {limits}", where=where)
