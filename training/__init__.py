@@ -4,7 +4,7 @@ Members of a population share an architecture, written in archcalc's notation, a
 initialization, activation or rate. A thousand of them, three layers deep, learn the absolute value:
 
 >>> import torch
->>> from training import losses
+>>> from training.engine import losses
 >>> from training.engine.cohort import Cohort, Member
 >>> from training.engine.models import Mlp
 >>> from training.engine.updates import Adam
@@ -19,7 +19,7 @@ initialization, activation or rate. A thousand of them, three layers deep, learn
 
 An experiment, its record, its tables and its figures:
 
->>> from training import runner
+>>> from training.experiments import runner
 >>> from training.experiments.perceptron.experiment import Perceptron
 >>> record = runner.run(Perceptron(sets=100), folder)  # doctest: +SKIP
 >>> runner.results(record)["results"]  # doctest: +SKIP
