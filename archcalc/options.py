@@ -71,6 +71,7 @@ Format = Annotated[
         autocompletion=formats,
     ),
 ]
+Optimizer = Annotated[str, option("--optimizer", "sgd, momentum or adam, with --train.", "NAME")]
 Output = Annotated[str | None, option("--output", "Write there, whole or not at all.", "FILE")]
 
 

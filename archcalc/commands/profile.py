@@ -15,6 +15,7 @@ from archcalc.options import (
     Batch,
     Format,
     Input,
+    Optimizer,
     Output,
     Words,
     network_of,
@@ -34,9 +35,7 @@ def profile(
         str, option("--dtype", "fp32, tf32, fp16, bf16 or fp64, weights and all.", "DTYPE")
     ] = "fp32",
     batch: Batch = "1",
-    optimizer: Annotated[
-        str, option("--optimizer", "sgd, momentum or adam, with --train.", "NAME")
-    ] = "sgd",
+    optimizer: Optimizer = "sgd",
     repeats: Annotated[str, option("--repeats", "Passes that are timed.")] = "10",
     calibrate: Annotated[
         bool,

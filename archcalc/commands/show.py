@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from archcalc.options import (
     Format,
     Input,
     NoBias,
+    Optimizer,
     Output,
     Words,
     network_of,
@@ -23,10 +24,13 @@ from archcalc.options import (
     whole_number,
 )
 from archcalc.render import views
+from archcalc.render.views.memory import training_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from archcalc.case import Case
+    from archcalc.memory import Memory
     from archcalc.render.table import Block
     from archcalc.reports import Report
 
@@ -57,6 +61,10 @@ def show(
             autocompletion=_conventions,
         ),
     ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Also the memory of a training step, predicted.")
+    ] = False,
+    optimizer: Optimizer = "sgd",
     input: Input = None,  # noqa: A002
     at: At = None,
     batch: Batch = "1",
@@ -81,17 +89,38 @@ def show(
         _counted(report, convention, format, output)
         return
     form = deliverable(format, output)
+    held = _training(report.case, optimizer) if train else None
 
     def blocks() -> Sequence[Block]:
         if table:
-            return views.table1(report)
-        if working:
-            return views.workings(report)
-        if form == "csv":
-            return views.flat(report.summed(levels))
-        return views.summary(report, levels)
+            page = views.table1(report)
+        elif working:
+            page = views.workings(report)
+        elif form == "csv":
+            page = views.flat(report.summed(levels))
+        else:
+            page = views.summary(report, levels)
+        return page if held is None else [*page, training_memory(report.case, held, optimizer)]
 
-    deliver(blocks, lambda: report.summed(levels).to_dict(working=working), form, output)
+    def data() -> dict[str, Any]:
+        counted = report.summed(levels).to_dict(working=working)
+        return counted if held is None else {**counted, "training_memory": held._asdict()}
+
+    deliver(blocks, data, form, output)
+
+
+def _training(case: Case, optimizer: str) -> Memory:
+    """The memory of a training step of a case.
+
+    Raises:
+        ArchitectureError: letters, for which there is no number of bytes yet.
+    """
+    from archcalc.memory import memory  # noqa: PLC0415 - only who asks needs it
+
+    if waiting := sorted(case.letters()):
+        hint = f"give numbers, e.g. --at {waiting[0]}=224"
+        raise ArchitectureError("--train counts bytes, which letters have none of", hint=hint)
+    return memory(case, train=True, optimizer=optimizer)
 
 
 def _counted(report: Report, name: str, form: str | None, output: str | None) -> None:

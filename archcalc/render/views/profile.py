@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from archcalc.notation import write
 from archcalc.render.table import EMPTY, Cell, Column, Table, text
 from archcalc.render.views.common import size_in_bytes
+from archcalc.render.views.memory import PARTS
 from archcalc.timings import COMPUTE, LAUNCH, MEASURED, MEMORY
 from archcalc.units import in_bytes, rounded
 
@@ -139,14 +140,7 @@ def _narrow(one: Pass | None) -> Sequence[Cell]:
 
 def _memory(profile: Profile) -> list[Block]:
     ours, theirs = profile.predicted, profile.measured
-    parts = [
-        ("weights", ours.weights, theirs.weights),
-        ("buffers", ours.buffers, theirs.buffers),
-        ("gradients", ours.gradients, theirs.gradients),
-        ("optimizer", ours.optimizer, theirs.optimizer),
-        ("kept for the backward pass", ours.activations, theirs.activations),
-        ("most at one time, optimizer's step apart", ours.peak, theirs.peak),
-    ]
+    parts = [(label, getattr(ours, part), getattr(theirs, part)) for part, label in PARTS.items()]
     columns = (
         Column("memory"),
         Column("predicted", right=True),
@@ -154,7 +148,9 @@ def _memory(profile: Profile) -> list[Block]:
         Column("difference", right=True),
     )
     rows = tuple(
-        (text(what), *_beside(mine, found)) for what, mine, found in parts if mine or found
+        (text(label), *_beside(predicted, measured))
+        for label, predicted, measured in parts
+        if predicted or measured
     )
     how = (
         "by torch's allocator, so with the workspace of kernels, which is not predicted"
