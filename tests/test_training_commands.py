@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +23,7 @@ from archcalc.main import run
 from training import chain, cli, experiments
 from training.engine import datasets
 from training.engine.record import DONE, FILE, TASKS, Record
+from training.errors import TrainingError
 from training.experiments import EXPERIMENTS, experiment, runner
 from training.options import heading
 
@@ -858,6 +859,15 @@ CASES = [
     (["cyclical-batch", "--preset", "full"], ["--b-min", "--batch-finder"]),
     (["cyclical-batch", "--batch-finder", "file"], ["file/results.json"]),
 ]
+
+
+@pytest.mark.parametrize(("variant", "fine"), [("plain", True), ("dropout", True), ("bn", False)])
+def test_a_batch_of_one_is_refused_where_batch_norm_is(variant, fine):
+    """65 images in batches of 64 leave one: only networks with batch norm cannot learn from it."""
+    options = {"dataset": "digits", "examples": 65, "validation": 30, "test_examples": 30}
+    asked = experiment("batchnorm-dropout")(**options, variant=(variant,), batch=64, seeds=1)
+    with nullcontext() if fine else pytest.raises(TrainingError, match="leaves a batch of one"):
+        assert asked.tasks()
 
 
 def label(case):

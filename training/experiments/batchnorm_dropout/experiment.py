@@ -52,9 +52,14 @@ class BatchnormDropout(Grid):
     def tasks(self) -> tuple[Task, ...]:
         """One population a group."""
         train, _ = self.images()  # what is not there is said before anything is kept
-        if len(train.x) % self.batch == 1 or len(train.x) < self.batch:
-            fact = f"--batch {self.batch} of {len(train.x):,} images leaves a batch of one or none"
-            raise TrainingError(fact, hint="batch norm needs two; choose another")
+        fact = f"--batch {self.batch} of {len(train.x):,} images leaves"
+        if len(train.x) < self.batch:
+            raise TrainingError(f"{fact} no batch", hint="choose a smaller one")
+        nets = (Net.read(text(g, train.x.shape[1], train.classes)) for g in self.groups())
+        if len(train.x) % self.batch == 1 and any(net.norms for net in nets):
+            raise TrainingError(
+                f"{fact} a batch of one", hint="batch norm needs two; choose another"
+            )
         return tuple(self._task(group) for group in self.groups())
 
     def images(self, device: str = "cpu", *, standard: bool = True) -> tuple[Images, Images]:
