@@ -140,4 +140,8 @@ def run(args: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while a command was loaded
+        status = 130
+    sys.exit(status)

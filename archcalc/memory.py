@@ -7,12 +7,23 @@ output, which is the next convolution's input and so one tensor; max pooling kee
 output; an addition keeps nothing. What a kind of layer keeps, it says itself
 (:meth:`archcalc.layers.base.Layer.needs`).
 
-Scratch memory of kernels ("workspace") is the library's own business; it is measured, never
-predicted.
+The most at one time is found by going through torch's operators, forward and backward, with all
+that each makes on its way: a gate's gradient is as large as what it scales before it is summed. The
+step is ``network(x).sum().backward()``, as ``archcalc profile`` runs it. The prediction is what
+tensors without values show of it, to the byte, save where local response normalization pads
+channels with more than three times as many: it may then be too high by that layer's gradient.
+
+Tensors with values may need less than predicted: where several layers read an output, torch adds
+their gradients in place if it can, where nobody watches; batch normalization straight on the input
+does not make the input's gradient; nor has max pooling over one axis indices where nothing learns.
+
+Scratch memory of kernels ("workspace"), contiguous copies among it, is the library's own business;
+it is measured, never predicted.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from archcalc.costs import graded
@@ -83,22 +94,22 @@ def memory(
     learned = [each for each in held if each.role != BUFFER]
     weights = sum(_bytes(each, case) for each in learned)
     buffers = sum(_bytes(each, case) for each in held if each.role == BUFFER)
-    kept = saved(case, device=device) if train else {}
     remembered = 0
     if train:
         remembered = OPTIMIZERS[optimizer] * weights
         remembered += len(learned) * STEP_COUNT if optimizer == "adam" else 0
     peak = Held()
-    for value in case.inputs:
+    for value in case.inputs:  # which the caller holds throughout, as the outputs
         peak.hold(value.name, integer(value.shape.units.value) * case.batch * BYTES_OF[case.dtype])
     peak.note()
-    run = operations(case, train=train, device=device)
-    _forward(run, case, peak)
+    plan = operations(case, train=train, device=device)
+    kept = first_kept(_kept(case, plan)) if train else {}
+    _forward(plan, case, peak)
     if train:
-        _backward(run, case, peak)
+        _backward(plan, case, peak)
     standing = weights + buffers + remembered
     gradients = weights if train else 0
-    return Memory(weights, buffers, gradients, remembered, first_kept(kept), standing + peak.most)
+    return Memory(weights, buffers, gradients, remembered, kept, standing + peak.most)
 
 
 def saved(case: Case, *, device: str = "cpu") -> dict[str, tuple[Kept, ...]]:
@@ -107,8 +118,12 @@ def saved(case: Case, *, device: str = "cpu") -> dict[str, tuple[Kept, ...]]:
     Parameters are not among it: they are there anyway. The network's input is, where a layer that
     learns reads it.
     """
+    return _kept(case, operations(case, train=True, device=device))
+
+
+def _kept(case: Case, plan: Sequence[Planned]) -> dict[str, tuple[Kept, ...]]:
     kept: dict[str, tuple[Kept, ...]] = {step.name: () for step in case.steps}
-    for each in operations(case, train=True, device=device):
+    for each in plan:
         kept[each.step.name] += each.needs.kept
     return kept
 
@@ -263,23 +278,26 @@ def _forward(plan: Sequence[Planned], case: Case, held: Held) -> None:
             last[name] = each.operation.name if inside else each.step.name
     for value in case.outputs:
         last.pop(value.name, None)
-    made: dict[str, str] = {}
+    done = defaultdict(list)
     for each in plan:
         for name, size in zip(each.outputs, each.sizes, strict=True):
-            made[name] = name if len(each.outputs) > 1 else each.operation.makes
-            held.hold(made[name], size)
+            storage = name if len(each.outputs) > 1 else each.operation.makes
+            held.hold(storage, size)
+            if name in last:
+                done[last[name]].append(storage)
         for kept in each.needs.kept:
             held.hold(kept.storage, kept.size)
         held.note(each.needs.forward)
-        for name in [name for name in made if last.get(name) == each.operation.name]:
-            held.drop(made.pop(name))
+        for storage in done.pop(each.operation.name, ()):
+            held.drop(storage)
 
 
 def _backward(plan: Sequence[Planned], case: Case, held: Held) -> None:
     """Hold the gradients of a backward pass from the outputs' sum, and let go what was kept.
 
-    Autograd runs operations from the last to the first. The gradient of a sum is one value, seen
-    at every place. Where several read an output, its gradients are added as they come.
+    Autograd runs operations from the last to the first. It begins with the sum of the outputs,
+    whose gradient is a single value, seen at every place. Where several read an output, its
+    gradients are added as they come: the sum is a third tensor (``input_buffer.cpp``).
     """
     size = BYTES_OF[case.dtype]
     tensors = {name for each in plan if each.operation.graded for name in each.outputs}

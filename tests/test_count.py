@@ -252,6 +252,7 @@ def test_rests_are_refused_late_and_early():
     halved = quotient(C, 2)
     for inner in (2 * K, 4 * (H // 3), 6):
         assert not letters(halved.substitute({"C": inner}).value) - {"H", "K"}
+    assert not halved.substitute({"C": 2 * H + 4 * K}).value.divisions
     assert halved.substitute({"C": 2 * K}).substitute({"K": 3}).value == 3
     waiting = SIX_FILTERS.substitute({"C": K})
     assert waiting.equation() == "(3*3*(K/2))*6 = 27*K"

@@ -16,7 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from archcalc.console import invoke
-from archcalc.main import run
+from archcalc.main import main, run
 
 LONG = 99_999
 BINARY = b"\xff\xfe8x8x3 conv3-64"
@@ -815,3 +815,16 @@ def test_an_interrupt_is_no_traceback(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert not out
     assert "Traceback" not in err
+
+
+def test_an_interrupt_while_a_command_is_loaded_is_no_traceback(monkeypatch):
+    """Ctrl-C before a command has begun ends the process with status 130 too."""
+
+    def interrupted(_name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("archcalc.main.application", interrupted)
+    monkeypatch.setattr(sys, "argv", ["archcalc", "vgg19"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from collections import Counter
@@ -53,7 +54,7 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
     and a second one would say the same.
     """
     installed = release("fvcore")
-    with untouched(model), warnings.catch_warnings():
+    with untouched(model), warnings.catch_warnings(), _quiet(logging.getLogger("fvcore")):
         warnings.simplefilter("ignore")  # of torch.jit, which fvcore is built on
         from fvcore.nn import (
             ActivationCountAnalysis,
@@ -61,7 +62,6 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
             parameter_count,
         )
 
-        logging.getLogger("fvcore").setLevel(logging.ERROR)
         model.eval()
         flops, activations = (
             FlopCountAnalysis(model, inputs),
@@ -92,6 +92,17 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
         },
         {**{what: int(counts[""][what]) for what in quantities}, "parameters": parameters[""]},
     )
+
+
+@contextlib.contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """While it lasts, a logger gives out errors only."""
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _both(handles: dict[str, Callable[..., Any] | None]) -> Callable[..., Counter[str]]:

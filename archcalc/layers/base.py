@@ -159,7 +159,7 @@ class Layer:
         Raises:
             ArchitectureError: nobody has written the rule.
         """
-        raise ArchitectureError(f"nothing is known of the memory of {self.kind}")
+        raise ArchitectureError(f"there is no rule for the memory of {self.kind}")
 
     # ------------------------------------------------------------------------------- in torch
 

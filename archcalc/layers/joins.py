@@ -97,10 +97,11 @@ class Multiply(_Join):
 
         A gate's gradient is first one of each position, as large as what it scales, then summed.
         """
-        (left, right), (first, second) = operation.wanted, operation.read
+        left, right = operation.wanted
         kept = [operation.input(0, "factor")] * right + [operation.input(1, "factor")] * left
-        stretched = (left and first < operation.made) or (right and second < operation.made)
-        return Needs(tuple(kept), backward=operation.made if stretched else 0)
+        sizes = zip(operation.wanted, operation.read, strict=True)
+        summed = any(wanted and size < operation.made for wanted, size in sizes)
+        return Needs(tuple(kept), backward=operation.made if summed else 0)
 
     def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
         """One product after the other."""

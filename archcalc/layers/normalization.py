@@ -53,10 +53,14 @@ class BatchNorm(_Affine):
         )
 
     def needs(self, operation: Operation) -> Needs:
-        """Its input, and a mean and an inverse deviation a channel, which it has in training."""
+        """Its input, and a mean and an inverse deviation a channel, which it has in training.
+
+        ``native_batch_norm_backward`` makes the input's gradient though nobody may want it.
+        """
         channels = integer(operation.output.channels)
         statistics = 2 * channels * operation.statistic if operation.train else 0
-        return Needs((operation.input(), operation.further("statistics", statistics)))
+        kept = (operation.input(), operation.further("statistics", statistics))
+        return Needs(kept, backward=0 if operation.wanted[0] else operation.made)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
         """``nn.BatchNorm2d`` and so on; of vectors, ``nn.BatchNorm1d``."""
@@ -135,10 +139,12 @@ class LocalResponseNorm(Layer):
     size: int = number("size", default=5)
 
     def needs(self, operation: Operation) -> Needs:
-        """A composition of ``torch.nn.functional``: input / (mean of padded squares * a + k)**b.
+        """In ``torch.nn.functional`` it is input / (k + alpha * mean of padded squares) ** beta.
 
-        Forward, squares are padded and averaged; then mean, multiple and sum are there at once. The
-        backward pass of the division makes five maps, of which two go on.
+        Forward, the padded squares and their mean, or mean, multiple and sum, are there at once;
+        the quotient is one of them. Backward, the division makes -gradient * input / divisor /
+        divisor, which is four maps where one stays; and the padded squares have a gradient as large
+        as they.
         """
         made, channels = operation.made, integer(operation.output.channels)
         padded = made // channels * (channels + self.size - 1)
@@ -150,7 +156,7 @@ class LocalResponseNorm(Layer):
             operation.further("sums", made),
             operation.further("divisors", made),
         )
-        return Needs(kept, backward=max(4 * made, padded - made))
+        return Needs(kept, backward=max(3 * made, padded - made))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
         """``nn.LocalResponseNorm``."""

@@ -11,7 +11,6 @@ from training.engine import statistics
 from training.experiments.base import gaps, rows
 from training.experiments.optimizers.grid import (
     CRITERIA,
-    DROPPED,
     FORMS,
     LOSS,
     METHODS,
@@ -35,16 +34,12 @@ def summarise(experiment: Grid, arrays: Mapping[str, Array]) -> dict[str, Any]:
         one: experiment.text(one, counts["channels"], counts["classes"])
         for one in experiment.dropout
     }
-    found = {dropout: _setting(experiment, dropout, arrays) for dropout in experiment.dropout}
-    both = [
-        {
-            "method": method,
-            **gaps(*(found[one]["methods"][method]["final"] for one in DROPPED[::-1])),
-        }
-        for method in experiment.method
-        if len(found) > 1
-    ]
-    return {"counts": counts, "text": text, "settings": found, "differences": both}
+    settings = {one: _setting(experiment, one, arrays) for one in experiment.dropout}
+    differences = []  # of networks in pairs: with dropout less without
+    for method in experiment.method if len(settings) > 1 else ():
+        dropped, plain = (settings[one]["methods"][method]["final"] for one in ("with", "without"))
+        differences.append({"method": method, **gaps(dropped, plain)})
+    return {"counts": counts, "text": text, "settings": settings, "differences": differences}
 
 
 def _setting(experiment: Grid, dropout: str, arrays: Mapping[str, Array]) -> dict[str, Any]:
@@ -65,12 +60,12 @@ def _setting(experiment: Grid, dropout: str, arrays: Mapping[str, Array]) -> dic
         name: _method(experiment, dropout, name, grids[name], arrays) for name in experiment.method
     }
     search |= {"rates": every, "tried": grids}
-    found: dict[str, Any] = {"search": search, "methods": methods}
-    found["best"] = {score: best(methods, score) for score in CRITERIA}
+    setting: dict[str, Any] = {"search": search, "methods": methods}
+    setting["best"] = {score: best(methods, score) for score in CRITERIA}
     if dropout == "with":
         names = [task for method in experiment.method for task in experiment.final(dropout, method)]
-        found["forms"] = {name: rows(arrays, names, name).astype(np.float64) for name in FORMS}
-    return found
+        setting["forms"] = {name: rows(arrays, names, name).astype(np.float64) for name in FORMS}
+    return setting
 
 
 def _method(
@@ -79,12 +74,12 @@ def _method(
     names = experiment.final(dropout, method)
 
     def of(name: str) -> Array:
-        found = rows(arrays, names, name).astype(np.float64)
+        values = rows(arrays, names, name).astype(np.float64)
         if not name.endswith("accuracy"):
-            return found
+            return values
         # of numbers that are none the largest is the first: no answer, be it right by chance
         lost = ~np.isfinite(of(f"{name.removesuffix('accuracy')}loss"))
-        return np.where(lost, np.nan, found)
+        return np.where(lost, np.nan, values)
 
     curves = {LOSS: of(TRAINING), **{name: of(name) for name in SCORES}}
     final = {name: curve[:, -1] for name, curve in curves.items()}
