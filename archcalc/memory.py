@@ -301,14 +301,12 @@ def _backward(plan: Sequence[Planned], case: Case, held: Held) -> None:
     """
     size = BYTES_OF[case.dtype]
     tensors = {name for each in plan if each.operation.graded for name in each.outputs}
-    flowing = {value.name: f"gradient of {value.name}" for value in case.outputs}
-    flowing = {name: storage for name, storage in flowing.items() if name in tensors}
-    if not flowing:
-        return
-    held.hold("sum", size)
-    held.hold("gradient of the sum", size)
-    for storage in flowing.values():
-        held.hold(storage, size)
+    sums = [value.name for value in case.outputs if value.name in tensors]
+    flowing = dict.fromkeys(sums, "gradient")
+    for name in (*sums, "all")[: len(sums) + (len(sums) > 1)]:
+        held.hold(f"sum of {name}", size)
+    for _ in ("the caller", *sums):
+        held.hold("gradient", size)
     for each in reversed([each for each in plan if each.operation.graded]):
         name, operation = each.operation.name, each.operation
         given = [flowing.pop(output) for output in each.outputs if output in flowing]
