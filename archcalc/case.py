@@ -123,6 +123,7 @@ class Case:
             ArchitectureError: an input that the network cannot take, an option that cannot be.
         """
         shapes = _shapes(network, input)
+        values: Mapping[str, Number] = {}
         if at is not None:
             values = parse_values(at) if isinstance(at, str) else check_values(at)
             waiting = network.letters().union(*(shape.letters() for shape in shapes))
@@ -142,7 +143,12 @@ class Case:
             Value(each.name, shape, dtype)
             for each, shape in zip(network.inputs, shapes, strict=True)
         )
-        steps, values_of = _inferred(network, inputs, dtype)
+        try:
+            steps, values_of = _inferred(network, inputs, dtype)
+        except ArchitectureError as error:
+            if not values:
+                raise
+            raise error.at(", ".join(f"{name}={value}" for name, value in values.items())) from None
         outputs = tuple(values_of[reference] for reference in network.outputs)
         return Case(network, inputs, steps, outputs, batch, dtype, bias)
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from archcalc.costs import Cost, cost
-from archcalc.count import ZERO, Number, total
+from archcalc.count import ZERO, Number, add_up, total
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.network import path
 from archcalc.notation import write_word
@@ -338,9 +338,5 @@ def _field(seen: Seen) -> dict[str, Any]:
 
 
 def _sums(rows: Iterable[Row]) -> dict[str, Number]:
-    sums: dict[str, Number] = dict.fromkeys((quantity.name for quantity in QUANTITIES), 0)
-    for row in rows:
-        for name, value in row.counts().items():
-            if value != 0:
-                sums[name] = sums[name] + value
-    return sums
+    counts = [row.counts() for row in rows]
+    return {name: add_up(count[name] for count in counts) for name in QUANTITY}

@@ -52,10 +52,14 @@ class Shape(NamedTuple):
 
 def by_axis(numbers: Iterable[object]) -> str:
     """Numbers with an x between them: ``3x3x64``; sums are set apart, ``(H - 10)xWx(C + 416)``."""
-    return "x".join(
-        f"({number})" if isinstance(number, Formula) and len(number.terms) > 1 else str(number)
-        for number in numbers
-    )
+
+    def is_apart(number: object) -> bool:
+        """Whether it is no single product: ``H - 10``, ``C/2``."""
+        if not isinstance(number, Formula):
+            return False
+        return len(number.terms) > 1 or any(c.denominator > 1 for c in number.terms.values())
+
+    return "x".join(f"({number})" if is_apart(number) else str(number) for number in numbers)
 
 
 def parse_shape(text: str) -> Shape:

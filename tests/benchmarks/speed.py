@@ -99,8 +99,8 @@ def main() -> int:
         minimal.write_text(MINIMAL.format(rows=rows))
         one, two, peak = side_by_side(ours, [sys.executable, str(minimal), "vgg19"], 15)
         print(f"     archcalc vgg19 --table {one:.3f} s, minimal Typer script {two:.3f} s")
-        good.append(say("whole process against a minimal Typer script", one / two, 1.25, "times"))
-        good.append(say("peak memory", peak, 45, "MB"))
+        good.append(say("whole process against a minimal Typer script", one / two, 1.15, "times"))
+        good.append(say("peak memory", peak, 40, "MB"))
         if find_spec("torchinfo") and find_spec("torchvision"):
             rival = Path(folder, "rival.py")
             rival.write_text(TORCHINFO)
@@ -110,7 +110,7 @@ def main() -> int:
             good.append(say("whole process against torchinfo", one / two, 1 / 20, "times"))
         else:
             print("     against torchinfo: not run, needs pip install '.[verify]'")
-    good.append(say("load and report vgg19", 1e3 * best(lambda: ac.report("vgg19"), 50), 2, "ms"))
+    good.append(say("load and report vgg19", 1e3 * best(lambda: ac.report("vgg19"), 50), 1.5, "ms"))
     chain = "64x64x8 " + "conv3-8 relu " * 5_000
     twice = chain + "conv3-8 relu " * 5_000
     small, large = (best(lambda text=text: ac.report(ac.parse(text)), 6) for text in (chain, twice))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archcalc.count import add_up
 from archcalc.counters import counters
 from archcalc.counters.base import MACS
 from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
 def counted(report: Report, rule: Counter) -> list[Block]:
     """Every layer's count by a convention: our MACs, each further term, the workings, the sum."""
     rows: list[tuple[Cell, ...]] = []
-    whole: Number = 0
-    ours: Number = 0
-    for name, own, terms in _terms(report, rule):
-        amount = _sum(terms)
-        whole, ours = whole + amount, ours + own
+    counts = _terms(report, rule)
+    for name, _, terms in counts:
         first, *others = terms
-        rows.append((text(name), text(first.cause), working(first.amount), number(amount)))
+        rows.append((text(name), text(first.cause), working(first.amount), number(_sum(terms))))
         rows += [(EMPTY, text(term.cause), working(term.amount), EMPTY) for term in others]
+    theirs = _sum(term for _, _, terms in counts for term in terms)
+    ours = add_up(own for _, own, _ in counts)
     columns = (
         Column("layer"),
         Column("what"),
@@ -37,9 +37,9 @@ def counted(report: Report, rule: Counter) -> list[Block]:
         Column(rule.unit, right=True),
     )
     footer = [
-        (text("total"), text(rule.unit), EMPTY, number(whole)),
+        (text("total"), text(rule.unit), EMPTY, number(theirs)),
         (EMPTY, text(_own(rule)), EMPTY, number(ours)),
-        (EMPTY, text("difference"), EMPTY, number(whole - ours)),
+        (EMPTY, text("difference"), EMPTY, number(theirs - ours)),
     ]
     heading = f"{title(report)}, batch {report.batch}: as {_who(rule)} counts"
     return [Table(heading, columns, tuple(rows), tuple(footer), (rule.rule,))]
@@ -99,10 +99,7 @@ def _terms(report: Report, rule: Counter) -> list[tuple[str, Number, list[Term]]
 
 
 def _sum(terms: Iterable[Term]) -> Number:
-    amount: Number = 0
-    for term in terms:
-        amount = amount + term.amount.value
-    return amount
+    return add_up(term.amount.value for term in terms)
 
 
 def _own(rule: Counter) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archcalc.count import Formula
 from archcalc.render.table import EMPTY, Column, Table, text
 from archcalc.render.views.common import title
 from archcalc.reports import WAYS, plain
+from archcalc.shape import by_axis
 
 if TYPE_CHECKING:
     from archcalc.render.table import Block
@@ -23,12 +25,12 @@ def flat(report: Report) -> list[Block]:
         values = ["" if row[name] is None else row[name] for name in names]
         for way in WAYS:
             seen = [[getattr(f, way, None) for f in seen.fields] for seen in shown.fields.values()]
-            values.append(" ".join("x".join(map(_bare, axes)) for axes in seen))
+            values.append(" ".join(by_axis(map(_bare, axes)) for axes in seen))
         rows.append(tuple(map(text, values)))
     totals = tuple(text("total" if n == "name" else data["totals"].get(n, "")) for n in names)
     blank = (EMPTY,) * len(WAYS)
     return [Table(title(report), columns, tuple(rows), (totals + blank,))]
 
 
-def _bare(value: object) -> str:
-    return "" if value is None else str(plain(value))
+def _bare(value: object) -> object:
+    return "" if value is None else value if isinstance(value, Formula) else plain(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from archcalc.count import Number, exact
 from archcalc.render.table import EMPTY, Cell, Column, Table, text
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from archcalc.render.table import Block
     from archcalc.reports import Report, Row
+
+
+LONG: Final = 100  # characters of a total that a column has room for
 
 
 class Line(NamedTuple):
@@ -136,7 +139,14 @@ def _formulas(report: Report, lines: Sequence[Line]) -> Table:
         *(quantity(name) for name in ("parameters", "macs", "activations")),
         (Column("field", right=True), lambda line: _field(line, "size")),
     ]
-    return _table(report, lines, wide, _notes(report))
+    return _table(report, lines, wide, (*_long_totals(report), *_notes(report)))
+
+
+def _long_totals(report: Report) -> Iterable[str]:
+    """Totals in letters that are too long for a column; they stand below the table."""
+    for name in ("parameters", "macs", "activations"):
+        if len(total := str(report.totals[name])) > LONG:
+            yield f"Total {QUANTITY[name].heading}: {total}."
 
 
 def _table(
@@ -155,7 +165,10 @@ def _table(
 
 
 def _total(report: Report) -> Line:
-    return Line("total", "", "", report.totals, None)
+    counts = {
+        name: value if len(str(value)) <= LONG else 0 for name, value in report.totals.items()
+    }
+    return Line("total", "", "", counts, None)
 
 
 def _field(line: Line, what: str) -> Cell:

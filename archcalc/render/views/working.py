@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archcalc.count import count, total
+from archcalc.count import count, evenly, total
 from archcalc.layers.base import per_axis
 from archcalc.layers.convolution import Filters
 from archcalc.layers.pooling import Pool
 from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
 from archcalc.render.views.common import title
-from archcalc.shape import AXES
+from archcalc.shape import AXES, by_axis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from archcalc.render.table import Block
     from archcalc.reports import Report, Row
@@ -73,7 +73,7 @@ def geometry(row: Row) -> str:
     windows = layer.windows(shape)
     sizes = "x".join(map(str, per_axis(layer.kernel_size, len(windows), "kernel")))
     named = {
-        name: "x".join(dict.fromkeys(str(getattr(window, name, 1)) for window in windows))
+        name: _once([getattr(window, name, 1) for window in windows])
         for name in ("stride", "padding", "dilation")
     }
     moves = f"stride {named['stride']}, padding {named['padding']}"
@@ -82,9 +82,14 @@ def geometry(row: Row) -> str:
     if isinstance(layer, Pool):
         rounding = ", rounded up" if layer.ceil_mode else ""
         return f"{layer.reduction} over {sizes}, {moves}{rounding}"
-    seen = shape.channels // layer.groups if layer.groups > 1 else shape.channels
+    seen = by_axis([evenly(shape.channels, layer.groups)])
     groups = f" (in {layer.groups} groups)" if layer.groups > 1 else ""
     return f"{layer.out_channels} filters of {sizes}x{seen}{groups}, {moves}"
+
+
+def _once(numbers: Sequence[int]) -> str:
+    """One number where all axes have it, else one an axis."""
+    return str(numbers[0]) if len(set(numbers)) == 1 else by_axis(numbers)
 
 
 def output_sizes(row: Row) -> Iterable[tuple[str, Cell]]:
