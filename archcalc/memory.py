@@ -102,11 +102,11 @@ def memory(
     for value in case.inputs:  # which the caller holds throughout, as the outputs
         peak.hold(value.name, integer(value.shape.units.value) * case.batch * BYTES_OF[case.dtype])
     peak.note()
-    plan = operations(case, train=train, device=device)
+    plan, outputs = operations(case, train=train, device=device)
     kept = first_kept(_kept(case, plan)) if train else {}
-    _forward(plan, case, peak)
+    _forward(plan, outputs, peak)
     if train:
-        _backward(plan, case, peak)
+        _backward(plan, outputs, case, peak)
     standing = weights + buffers + remembered
     gradients = weights if train else 0
     return Memory(weights, buffers, gradients, remembered, kept, standing + peak.most)
@@ -118,7 +118,8 @@ def saved(case: Case, *, device: str = "cpu") -> dict[str, tuple[Kept, ...]]:
     Parameters are not among it: they are there anyway. The network's input is, where a layer that
     learns reads it.
     """
-    return _kept(case, operations(case, train=True, device=device))
+    plan, _ = operations(case, train=True, device=device)
+    return _kept(case, plan)
 
 
 def _kept(case: Case, plan: Sequence[Planned]) -> dict[str, tuple[Kept, ...]]:
@@ -162,8 +163,11 @@ class Planned(NamedTuple):
     sizes: tuple[int, ...]
 
 
-def operations(case: Case, *, train: bool, device: str) -> list[Planned]:
-    """The operations that torch runs, in order: none for what hands its input on as it is."""
+def operations(case: Case, *, train: bool, device: str) -> tuple[list[Planned], tuple[str, ...]]:
+    """The operations that torch runs, in order, and which tensors the network gives out.
+
+    There is none for what hands its input on as it is.
+    """
     tensors = {value.name: value.name for value in case.inputs}  # whose tensor each value really is
     storages = dict(tensors)
     wanted, size = graded(case), BYTES_OF[case.dtype]
@@ -198,7 +202,7 @@ def operations(case: Case, *, train: bool, device: str) -> list[Planned]:
                 storages |= {each: each for each in outputs}
             needs = _needs(layer, operation)
             plan.append(Planned(step, operation, needs, names, outputs, sizes))
-    return plan
+    return plan, tuple(tensors[value.name] for value in case.outputs)
 
 
 def _parts(
@@ -266,7 +270,7 @@ class Held:
         self.most = max(self.most, self.size + more)
 
 
-def _forward(plan: Sequence[Planned], case: Case, held: Held) -> None:
+def _forward(plan: Sequence[Planned], given_out: Sequence[str], held: Held) -> None:
     """Hold what a forward pass leaves: its outputs, and what is kept for the backward pass.
 
     An output goes as soon as nothing more reads it.
@@ -276,8 +280,8 @@ def _forward(plan: Sequence[Planned], case: Case, held: Held) -> None:
         for name in each.inputs:  # a join has all of its branches until it is done
             inside = name.startswith(f"{each.step.name}:")
             last[name] = each.operation.name if inside else each.step.name
-    for value in case.outputs:
-        last.pop(value.name, None)
+    for name in given_out:
+        last.pop(name, None)
     done = defaultdict(list)
     for each in plan:
         for name, size in zip(each.outputs, each.sizes, strict=True):
@@ -292,7 +296,7 @@ def _forward(plan: Sequence[Planned], case: Case, held: Held) -> None:
             held.drop(storage)
 
 
-def _backward(plan: Sequence[Planned], case: Case, held: Held) -> None:
+def _backward(plan: Sequence[Planned], given_out: Sequence[str], case: Case, held: Held) -> None:
     """Hold the gradients of a backward pass from the outputs' sum, and let go what was kept.
 
     Autograd runs operations from the last to the first. It begins with the sum of the outputs,
@@ -301,7 +305,7 @@ def _backward(plan: Sequence[Planned], case: Case, held: Held) -> None:
     """
     size = BYTES_OF[case.dtype]
     tensors = {name for each in plan if each.operation.graded for name in each.outputs}
-    sums = [value.name for value in case.outputs if value.name in tensors]
+    sums = [name for name in given_out if name in tensors]
     flowing = dict.fromkeys(sums, "gradient")
     for name in (*sums, "all")[: len(sums) + (len(sums) > 1)]:
         held.hold(f"sum of {name}", size)
