@@ -4,6 +4,7 @@ Importing this module settles the profile of every property test. Two readers of
 more than one test file needs, stand at the end.
 """
 
+import contextlib
 import math
 import re
 from fractions import Fraction
@@ -129,7 +130,8 @@ def fractions():
 def pointwise(shape):
     """Layers that keep any shape."""
     plain = [name for name in ACTIVATIONS if name not in ("leakyrelu", "elu")]
-    sloped = st.builds(Activation, st.sampled_from(["leakyrelu", "elu"]), st.none() | fractions())
+    slopes = st.none() | fractions() | st.sampled_from([0, 1, 1.5])
+    sloped = st.builds(Activation, st.sampled_from(["leakyrelu", "elu"]), slopes)
     return (
         st.sampled_from(plain).map(Activation)
         | sloped
@@ -177,7 +179,7 @@ def network_on(nodes, shape):
 
 @st.composite
 def networks(draw, *, axes=None, smallest=6, largest=20, gates=True, ends=True):
-    """Networks with their input, written in the notation without references.
+    """Networks with their input, written in the notation; layers are used again, ``=name``.
 
     Branches that meet are as large as one another at every input size, and their centres line
     up, save behind gates, ``(id * gap ...)``.
@@ -202,17 +204,30 @@ class _Writer:
     def __init__(self, draw, *, gates, ends):
         self.draw, self.gates, self.ends = draw, gates, ends
         self.named = 0
+        self.reusable = {}  # named layers, each with the channels that it reads
 
     def sequence(self, shape):
         words = []
         for _ in range(self.draw(st.integers(1, 4))):
             kinds = ["layer", "layer", "group"]
+            again = self.again(shape)
+            kinds += ["again"] if again else []
             kinds += ["concat", "add"] if shape.sizes else []
             kinds += ["gate"] if self.gates and shape.sizes else []
             kind = self.draw(st.sampled_from(kinds))
             if kind == "layer":
+                before = shape
                 new, shape = self.layer(shape)
-            elif kind == "group":
+                name = self.name(new)
+                if name:
+                    self.reusable[name[0].removesuffix(":")] = parse(new[0]).nodes[0].layer, before
+                words += [*name, *new]
+                continue
+            if kind == "again":
+                name, shape = self.draw(st.sampled_from(again))
+                words.append(f"={name}")
+                continue
+            if kind == "group":
                 new, shape = self.group(shape, 1)
             elif kind == "concat":
                 new, shape = self.concat(shape, 1)
@@ -222,6 +237,18 @@ class _Writer:
                 new = [f"(id * gap conv1-{shape.channels} sigmoid)"]
             words += [*self.name(new), *new]
         return words, shape
+
+    def again(self, shape):
+        """The named layers that fit here at every input size, each with what comes out."""
+        fitting = []
+        for name, (layer, before) in self.reusable.items():
+            alike = (before.channels, len(before.sizes)) == (shape.channels, len(shape.sizes))
+            if alike and not isinstance(layer, Linear):  # whose weights depend on the sizes
+                with contextlib.suppress(ArchitectureError):  # a kernel that does not fit
+                    output = layer.output(shape)
+                    if all(size <= LARGEST for size in output.sizes):
+                        fitting.append((name, output))
+        return fitting
 
     def name(self, words):
         """A name in front of a single word or bracket, now and then."""
@@ -262,7 +289,7 @@ class _Writer:
     def branches(self, shape, depth):
         """Two or three branches of one size, their channels free; outermost ones may stride."""
         strides = depth == 1 and self.draw(st.booleans())
-        found = []
+        branches = []
         for _ in range(self.draw(st.integers(2, 3))):
             words, inside = [], shape
             if strides:  # all of these halve and round up, their centres in one place
@@ -271,20 +298,20 @@ class _Writer:
                 first = parse(words[0]).nodes[0].layer
                 inside = first.output(shape)
             more, inside = self.keeping(inside, depth)
-            found.append((words + more, inside))
-        return found
+            branches.append((words + more, inside))
+        return branches
 
     def concat(self, shape, depth):
-        found = self.branches(shape, depth)
-        text = " | ".join(" ".join(words) or "id" for words, _ in found)
-        channels = sum(inside.channels for _, inside in found)
-        return [f"[{text}]"], Shape(found[0][1].sizes, channels)
+        branches = self.branches(shape, depth)
+        text = " | ".join(" ".join(words) or "id" for words, _ in branches)
+        channels = sum(inside.channels for _, inside in branches)
+        return [f"[{text}]"], Shape(branches[0][1].sizes, channels)
 
     def add(self, shape, depth):
-        found = self.branches(shape, depth)
+        branches = self.branches(shape, depth)
         channels = self.draw(st.integers(1, 8))
-        text = " + ".join(" ".join([*words, f"conv1-{channels}"]) for words, _ in found)
-        return [f"({text})"], Shape(found[0][1].sizes, channels)
+        text = " + ".join(" ".join([*words, f"conv1-{channels}"]) for words, _ in branches)
+        return [f"({text})"], Shape(branches[0][1].sizes, channels)
 
     def group(self, shape, depth):
         words, inside = self.keeping(shape, depth) if shape.sizes else (["relu"], shape)
@@ -303,22 +330,26 @@ def tangles(draw):
     """Networks that torch builds too: any layers, branches that meet where their shapes allow it.
 
     Unlike :func:`networks`, branches may see the input at different strides and places, and no
-    word stands between them and the graph: a join takes whatever fits.
+    word stands between them and the graph: a join takes whatever fits, and so does a layer that is
+    used again.
     """
     shape = draw(shapes(smallest=5, largest=14))
-    nodes, made = [], {INPUT: shape}
+    nodes, made, reusable = [], {INPUT: shape}, []
     for place in range(draw(st.integers(1, 8))):
         name = f"n{place}"
         source = draw(st.sampled_from(list(made)[-3:]))
         alike = [other for other in made if made[other].sizes == made[source].sizes]
         if draw(st.integers(0, 3)) == 0 and len(alike) > 1 and made[source].sizes:
             inputs = tuple(draw(st.lists(st.sampled_from(alike), min_size=2, max_size=3)))
-            equal = len({made[one] for one in inputs}) == 1
+            equal = len({made[each] for each in inputs}) == 1
             join = draw(st.sampled_from([Concat(), Add(), Multiply()] if equal else [Concat()]))
             nodes.append(Node(name, join, inputs))
-            made[name] = join.output(*(made[one] for one in inputs))
+            made[name] = join.output(*(made[each] for each in inputs))
             continue
-        layer = draw(layers(made[source]))
+        again = [node for node in reusable if _fits(node.layer, made[node.inputs[0]], made[source])]
+        layer, shares = draw(layers(made[source])), ""
+        if again and draw(st.integers(0, 2)) == 0:
+            layer, shares = (node := draw(st.sampled_from(again))).layer, node.name
         if isinstance(layer, Pool) and _refused(layer, made[source]):
             continue
         try:
@@ -327,9 +358,17 @@ def tangles(draw):
             continue
         if any(size > LARGEST for size in output.sizes):
             continue
-        nodes.append(Node(name, layer, (source,)))
+        nodes.append(Node(name, layer, (source,), shares))
+        reusable += [] if shares else nodes[-1:]
         made[name] = output
     return _trimmed(nodes, shape)
+
+
+def _fits(layer, before, shape):
+    """Whether a layer has parameters, and on a shape as many as on the one before."""
+    sizes = [parameter.size.value for parameter in layer.parameters(before)]
+    alike = len(before.sizes) == len(shape.sizes)
+    return bool(sizes) and alike and sizes == [p.size.value for p in layer.parameters(shape)]
 
 
 def _refused(layer, shape):
@@ -354,7 +393,14 @@ def _trimmed(nodes, shape):
         if node.name in used:
             used.update(node.inputs)
             kept.append(node)
-    return network_on(tuple(reversed(kept)), shape)
+    kept.reverse()
+    return network_on(tuple(_owned(node, kept) for node in kept), shape)
+
+
+def _owned(node, nodes):
+    """A node whose parameters' owner is gone shares those of the first that is left."""
+    group = [each.name for each in nodes if node.shares in {each.name, each.shares}]
+    return node._replace(shares="" if group[:1] == [node.name] else node.shares and group[0])
 
 
 # ------------------------------------------------------------------- graphs that need not fit
@@ -362,7 +408,7 @@ def _trimmed(nodes, shape):
 NAMES = (
     *("conv1", "conv2", "conv3", "relu1", "relu2", "bn1", "concat1", "add1", "mul1"),
     *("a", "b", "a/b", "b/a", "a/conv1", "a/relu1", "a/b/conv1", "concat1/conv1", "a/input"),
-    *("3x3", "a/3x3", "1a", "C1", "x2", "id", "p2", "relu", "stem_1", "a-b.c"),
+    *("3x3", "a/3x3", "1a", "C1", "x2", "id", "p2", "relu", "stem_1", "a-b.c", "-", ".", "\u00e9"),
 )
 
 
@@ -380,8 +426,11 @@ def graphs(draw, most=9):
         if draw(st.booleans()):
             inputs = tuple(draw(st.lists(source, min_size=2, max_size=3)))
             nodes.append(Node(name, draw(st.sampled_from([Concat(), Add(), Multiply()])), inputs))
-        else:
-            nodes.append(Node(name, draw(leaves), (draw(source),)))
+            continue
+        owners = [node for node in nodes if not (node.shares or node.layer.sign)]
+        owner = draw(st.none() | st.sampled_from(owners)) if owners else None
+        layer, shares = (owner.layer, owner.name) if owner else (draw(leaves), "")
+        nodes.append(Node(name, layer, (draw(source),), shares))
     used = {source for node in nodes for source in node.inputs}
     loose = [name for name in names if name not in used]
     if len(loose) > 1:

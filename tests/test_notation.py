@@ -1,9 +1,10 @@
+import re
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from strategies import graphs, layers_on_shapes, networks, spellings
+from strategies import graphs, layers_on_shapes, network_on, networks, spellings
 
 from archcalc import ArchitectureError, Network, Node, Shape, parse, write
 from archcalc.count import letter
@@ -18,6 +19,7 @@ from archcalc.layers import (
     Flatten,
     GlobalPool,
     GroupNorm,
+    Layer,
     LayerNorm,
     Linear,
     LocalResponseNorm,
@@ -25,10 +27,11 @@ from archcalc.layers import (
     Pool,
     TransposedConvolution,
 )
-from archcalc.notation import MAX_DEPTH, MAX_LAYERS, parse_word, write_word
+from archcalc.network import INPUT, NAME, Input, Port
+from archcalc.notation import MAX_DEPTH, MAX_LAYERS, parse_word, stems, write_word
 from archcalc.zoo import NAMES, load
 
-CONV = Convolution(3, 8)
+CONV, RELU = Convolution(3, 8), Activation("relu")
 
 
 def named(text):
@@ -87,7 +90,11 @@ WORDS = [
     ("leakyrelu", Activation("leakyrelu")),
     ("leakyrelu.01", Activation("leakyrelu", 0.01)),
     ("leakyrelu0", Activation("leakyrelu", 0.0)),
+    ("leakyrelu1.5", Activation("leakyrelu", 1.5)),
     ("elu.5", Activation("elu", 0.5)),
+    ("elu1", Activation("elu", 1.0)),
+    ("elu12.000000001", Activation("elu", 12.000000001)),
+    ("drop1", Dropout(1.0)),
     *((name, Activation(name)) for name in ("selu", "gelu", "silu", "mish", "hardswish", "elu")),
     *((name, Activation(name)) for name in ("hardsigmoid", "softplus", "sigmoid", "tanh")),
     *((name, Activation(name)) for name in ("softmax", "logsoftmax")),
@@ -112,9 +119,46 @@ def test_word_round_trip(drawn):
     assert parse(write_word(layer)).nodes[0].layer == layer
 
 
+@given(st.builds(round, st.floats(0, 2) | st.floats(0, 1e9), st.integers(0, 9)))
+@example(1e9)
+def test_slopes_are_read_back(slope):
+    """Every slope that an activation can be made with is read back from its word."""
+    try:
+        layer = Activation("leakyrelu", slope)
+    except ArchitectureError:
+        assume(condition=False)
+    assert parse_word(write_word(layer)) == layer
+
+
+NUMBERS = ("", "3", "3x5", ".5", "1.5", "0", "1.", "..5", "2x2x2x2", "9" * 12, ".0000000001")
+MARKED = ("", "-8", "-K", "-0", "/2", "/2x2", "/0", "p1", "p1x1x1x1", "d.5", "g2x2", "op1", "ceil")
+
+
+@given(
+    st.sampled_from(sorted(stems())),
+    st.sampled_from(NUMBERS),
+    st.lists(st.sampled_from(MARKED), max_size=3).map("".join),
+)
+def test_whatever_stands_behind_a_word(stem, number, marked):
+    """A word with any numbers and modifiers is a layer that is read back, or an error of a line."""
+    try:
+        layer = parse_word(stem + number + marked)
+    except ArchitectureError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either is fine
+        assert error.hint  # noqa: PT017
+    else:
+        assert parse_word(write_word(layer).replace(" ", "")) == layer
+
+
 @pytest.mark.parametrize(
     ("bad", "good"),
     [
+        *(("gn3x3", "gn3"), ("gn.5", "gn5"), ("lrn3x3", "lrn3"), ("lrn.5", "lrn5")),
+        *(("conv.5-64", "conv5-64"), ("convt.5-64", "convt5-64"), ("pool.5", "pool5")),
+        *(("adaptiveavgpool.5", "adaptiveavgpool5"), ("conv3-64 g2x2", "conv3-64 g2")),
+        *(("conv1x1x1x1-4", "conv1x1x1-4"), ("conv3-4 p1x1x1x1", "conv3-4 p1x1x1")),
+        *(("drop1.5", "drop1"), ("drop3x3", "drop.3"), ("relu.5", "relu"), ("elu3x3", "elu3")),
+        *(("elu.0000000001", "elu.000000001"), ("elu9999999999", "elu999999999")),
         ("conv3", "conv3-64"),
         ("conv-64", "conv3-64"),
         ("conv3-64 ceil", "conv3-64 nobias"),
@@ -159,14 +203,48 @@ def test_border_of_words(bad, good):
         ("dropout.5", "drop.5"),
         ("batchnorm", "bn"),
         ("rellu", "relu"),
+        ("swish", "silu"),
+        ("layernorm", "ln"),
+        ("groupnorm8", "gn8"),
     ],
 )
 def test_suggestions_work(typed, meant):
     """The spelling that an error suggests is the one that was meant, and it can be read."""
     with pytest.raises(ArchitectureError) as caught:
         parse(typed)
-    assert meant in caught.value.hint
+    assert caught.value.hint == f"did you mean {meant}?"
     parse(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint", "example"),
+    [
+        ("prelu", "leakyrelu is another layer, whose slope is not learned", "leakyrelu"),
+        ("dwconv3-24", "a depthwise convolution is written with groups", "conv3-24 g24"),
+        ("sepconv3-8", "a separable convolution is two", "conv3-16 g16 conv1-32"),
+        ("unpool2", "is another layer, which has weights", "convt2-C/2"),
+        ("glu", "gelu is another function", "(id * conv1-C sigmoid)"),
+    ],
+)
+def test_what_comes_close_is_told_apart(typed, hint, example):
+    """A kind that is missing is called so; what comes close is called another, and can be read."""
+    with pytest.raises(ArchitectureError) as caught:
+        parse(typed)
+    kind = re.match("[a-z]*", typed)[0]
+    assert f"no kind of layer is called {kind}: " in caught.value.hint
+    assert hint in caught.value.hint
+    assert example in caught.value.hint
+    assert "did you mean" not in caught.value.hint
+    parse(example)
+
+
+@pytest.mark.parametrize("sign", "@=")
+def test_the_last_repeat_is_meant(sign):
+    """A name that has become several is answered with its last, which can be referred to."""
+    with pytest.raises(ArchitectureError) as caught:
+        parse(f"a: conv3-8 x2 [id | {sign}a]")
+    assert caught.value.hint == f"it is repeated, and {sign}a_2 is its last"
+    parse(f"a: conv3-8 x2 [id | {sign}a_2]")
 
 
 # ------------------------------------------------------------------------------------ sentences
@@ -191,7 +269,97 @@ def test_any_graph_can_be_written(network):
 def test_writing_settles(network):
     """What was written and read is written alike."""
     text = write(network)
-    assert write(parse(text)) == text == str(network)
+    assert write(parse(text)) == text
+
+
+@given(st.from_regex(NAME, fullmatch=True))
+@example("x2")
+@example("8x8x3")
+@example("\u00e9")
+def test_names_are_read_back(name):
+    """Every name that a layer can have is read back, where it is given and where it is meant."""
+    assume(name != INPUT)
+    nodes = (
+        Node(name, RELU, (INPUT,)),
+        Node(f"{name}/b", RELU, (INPUT,), name),
+        Node(f"{name}/c", Add(), (name, f"{name}/b")),
+    )
+    assert parse(write(Network(nodes))) == Network(nodes)
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"b": "a", "c": "a"},
+        {"b": "a", "c": "b"},  # whose parameters are the first one's
+        {"c": "b"},
+    ],
+)
+def test_shared_layers_are_read_back(shares):
+    """Layers that use an earlier one's parameters are read back, whichever node they name."""
+    nodes = [Node("a", CONV, (INPUT,)), Node("b", CONV, ("a",)), Node("c", CONV, ("b",))]
+    network = Network(tuple(node._replace(shares=shares.get(node.name, "")) for node in nodes))
+    assert parse(write(network)) == network
+
+
+def test_an_owner_stands_before_who_shares():
+    """A layer is never written in front of the one whose weights it uses, whatever the graph."""
+    nodes = (
+        Node("a", CONV, (INPUT,)),
+        Node("b", CONV, (INPUT,), "a"),
+        Node("c", Concat(), ("a", INPUT)),
+        Node("end", Concat(), ("b", "c")),
+    )
+    assert parse(write(Network(nodes))) == Network(nodes)
+
+
+class Halves(Layer):
+    """A layer without a word, whose input comes out twice."""
+
+    kind = "halves"
+
+    def outputs(self, *shapes):
+        """Twice the same."""
+        return shapes * 2
+
+
+@pytest.mark.parametrize(
+    ("network", "fact"),
+    [
+        (Network((Node("a", RELU, ("x",)),), inputs=(Input("x"),)), "has one input, called input"),
+        (
+            Network((Node("a", Add(), ("l", "r")),), inputs=(Input("l"), Input("r"))),
+            "has one input, called input",
+        ),
+        (
+            Network((Node("a", RELU, (INPUT,)), Node("b", RELU, ("a",))), outputs=("b", "a")),
+            "one output, the last",
+        ),
+        (Network((Node("a", Halves(), (INPUT,)),)), "a: the notation has no word"),
+        (
+            Network((Node("a", Halves(), (INPUT,)), Node("b", RELU, (Port("a", 1),)))),
+            "the notation has no word",
+        ),
+        (
+            Network((Node("a", Add(), (INPUT,) * 2), Node("b", Add(), ("a",) * 2, "a"))),
+            "b: .*notation",  # which has no word to use a join again
+        ),
+        (network_on((Node("a", RELU, (INPUT,)),), Shape((letter("H") + 1, 4), 3)), "notation"),
+        (network_on((Node("a", RELU, (INPUT,)),), Shape((1, 2, 3, 4), 5)), "notation"),
+        (Network((Node("a", Convolution(3, letter("k")), (INPUT,)),)), "a: .*notation"),
+        (Network((Node("a", Linear(letter("K") * 2), (INPUT,)),)), "a: .*notation"),
+    ],
+)
+def test_what_cannot_be_written_is_an_error(network, fact):
+    """What no text can say is refused, so that no text comes out that cannot be read back."""
+    with pytest.raises(ArchitectureError, match=fact):
+        write(network)
+
+
+def test_networks_are_shown_in_a_line():
+    """In a line of Python, a network is its name, how many layers it has, and its input."""
+    assert str(load("vgg19")) == "vgg19: 44 layers on 224x224x3"
+    assert str(parse("conv3-8 relu")) == "network: 2 layers"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -340,9 +508,36 @@ def test_references(text, expected):
     assert expected.items() <= edges(text).items()
 
 
+SHARED = [
+    ("a: conv3-3 =a relu", {"a": "", "conv2": "a", "relu1": ""}),
+    ("a: conv3-3 =a x2", {"conv2": "a", "conv3": "a"}),
+    ("a: conv3-3 b: =a =b", {"b": "a", "conv3": "a"}),  # the owner, not who shares
+    ("a: conv3-3 b: =a relu (@b + id)", {"b": "a", "add1": ""}),
+    ("s: (a: conv3-3 =a) =s/a", {"s/conv2": "s/a", "conv1": "s/a"}),
+    ("(a: conv3-3 =a) x2", {"conv2": "a_1", "conv4": "a_2"}),  # each repeat its own
+    ("a: conv3-3 s: (a: bn [=a | =/a])", {"s/bn2": "s/a", "s/conv1": "a"}),  # the nearest
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), SHARED)
+def test_layers_are_used_again(text, expected):
+    """``=name`` is the layer of that name again, found as a reference is, with its parameters."""
+    network = parse(text)
+    nodes = {node.name: node for node in network.nodes}
+    assert {name: nodes[name].shares for name in expected} == expected
+    assert all(nodes[node.shares].layer is node.layer for node in network.nodes if node.shares)
+    assert parse(write(network)) == network
+
+
 @pytest.mark.parametrize(
     ("bad", "place", "good"),
     [
+        ("=a relu", "word 1, column 1", "a: bn =a relu"),
+        ("=input relu", "word 1, column 1", "a: relu =a"),
+        ("s: (relu bn) =s", "word 6, column 14", "s: (relu a: bn) =s/a"),
+        ("a: [relu | bn] =a", "word 7, column 16", "a: relu =a"),
+        ("a: relu =", "word 3, column 9", "a: relu =a"),
+        ("a: conv3-3 =a p1", "word 4, column 15", "a: conv3-3 p1 =a"),
         ("", "at the end", "relu"),
         ("conv3-8 ]", "word 2, column 9", "conv3-8"),
         ("[conv3-8 relu]", "word 1, column 1", "[conv3-8 | relu]"),
@@ -407,6 +602,14 @@ def test_inputs(text, shape):
         ((Node("a", Add(), ("input",)),), "two inputs or more"),
         ((Node("a", CONV, ("input", "input")),), "takes one"),
         ((Node("a", CONV, ()),), "takes one"),
+        ((Node("", CONV, ("input",)),), "'' cannot be a name"),
+        ((Node("a b", CONV, ("input",)),), "'a b' cannot be a name"),
+        ((Node("a/", CONV, ("input",)),), "'a/' cannot be a name"),
+        ((Node("a", CONV, ("input",), "b"),), "no earlier layer is called b"),
+        ((Node("a", CONV, ("input",), "a"),), "no earlier layer is called a"),
+        ((Node("a", CONV, ("input",), "input"),), "no earlier layer is called input"),
+        ((Node("a", CONV, ("input",)), Node("b", RELU, ("a",), "a")), "and is the same layer"),
+        ((Node("a", CONV, (Port("b", 1),)),), "no earlier layer is called"),
         ((Node("a", CONV, ("input",)), Node("b", CONV, ("input",))), "nothing uses"),
     ],
 )
@@ -414,6 +617,23 @@ def test_graphs_that_cannot_be(nodes, fact):
     """A graph with two nodes of one name, an unknown input or a loose end is refused."""
     with pytest.raises(ArchitectureError, match=fact):
         Network(nodes)
+
+
+@pytest.mark.parametrize(
+    ("ends", "fact"),
+    [
+        ({"inputs": ()}, "inputs of different names"),
+        ({"inputs": (Input("x"), Input("x"))}, "inputs of different names"),
+        ({"inputs": (Input("x"), Input("y"))}, "y: nothing uses"),
+        ({"inputs": (Input("x"), Input("a"))}, "the name is taken"),
+        ({"inputs": (Input("x"),), "outputs": ("b",)}, "outputs: no layer is called b"),
+        ({"inputs": (Input("x"),), "outputs": ("x",)}, "a: nothing uses"),
+    ],
+)
+def test_ends_that_cannot_be(ends, fact):
+    """Inputs of one name, or that nothing uses, and outputs that nobody makes are refused."""
+    with pytest.raises(ArchitectureError, match=fact):
+        Network((Node("a", CONV, ("x",)),), **ends)
 
 
 @given(networks())

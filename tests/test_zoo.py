@@ -4,12 +4,12 @@ import re
 from importlib import import_module
 
 import pytest
-from archcalc.report import reproduces
 
 import archcalc as ac
 from archcalc import ArchitectureError, load, zoo
 from archcalc.count import letter
 from archcalc.network import Published
+from archcalc.reports import reproduces
 from archcalc.zoo import ALIASES, FILES, NAMES
 from archcalc.zoo.inception import Widths, pair
 
