@@ -20,7 +20,7 @@ def cheap():
     every look, has 78 a part.
     """
     # Only here, as they load torch.
-    from archcalc import profiling  # noqa: PLC0415
+    from archcalc.measure import profiling  # noqa: PLC0415
     from training.engine import costs  # noqa: PLC0415
     from training.engine.datasets import Images  # noqa: PLC0415
     from training.experiments.batchnorm_dropout import experiment as lenet  # noqa: PLC0415
@@ -73,3 +73,78 @@ def threads():
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def used_twice():
+    """A network with a layer used twice: its weights are there once, its work is done twice."""
+    from archcalc import parse  # noqa: PLC0415 - only who asks needs it
+
+    return parse("8x8x3 a: conv3-3 =a relu")
+
+
+@pytest.fixture
+def two_ends():
+    """A network with two inputs and two outputs, one of which is read on the way."""
+    from archcalc import Network, Node, Shape  # noqa: PLC0415 - likewise
+    from archcalc.layers import Activation, Add, Convolution, Linear  # noqa: PLC0415
+    from archcalc.network import Input  # noqa: PLC0415
+
+    nodes = (
+        Node("a", Convolution(3, 4, stride=2), ("left",)),
+        Node("b", Convolution(1, 4), ("right",)),
+        Node("sum", Add(), ("a", "b")),
+        Node("relu", Activation("relu"), ("sum",)),
+        Node("fc", Linear(5), ("relu",)),
+    )
+    inputs = (Input("left", Shape((16, 12), 3)), Input("right", Shape((8, 6), 2)))
+    return Network(nodes, inputs=inputs, outputs=("fc", "sum"))
+
+
+@pytest.fixture
+def split():
+    """A network with a layer that has two outputs: the first channel, and all others."""
+    from archcalc import Network, Node, Shape  # noqa: PLC0415 - likewise
+    from archcalc.layers import Add, Convolution, Layer  # noqa: PLC0415
+    from archcalc.layers.passes import Needs  # noqa: PLC0415
+    from archcalc.network import INPUT, Input, Port  # noqa: PLC0415
+
+    class Split(Layer):
+        kind = "split"
+
+        def outputs(self, *shapes):
+            (shape,) = shapes
+            return Shape(shape.sizes, 1), Shape(shape.sizes, shape.channels - 1)
+
+        def output(self, *shapes):
+            return self.outputs(*shapes)[0]
+
+        def torch_module(self, *shapes):  # noqa: ARG002 - a function does it
+            return None
+
+        def run(self, module, *tensors):  # noqa: ARG002 - there is none
+            (x,) = tensors
+            return x[:, :1].clone(), x[:, 1:].clone()
+
+        def needs(self, operation):  # noqa: ARG002 - copies keep nothing
+            return Needs()
+
+        def averaging(self):
+            return Copies()
+
+    class Copies(Split):
+        def outputs(self, *shapes):
+            return shapes * 2
+
+        def run(self, module, *tensors):  # noqa: ARG002 - there is none
+            return tensors * 2
+
+    nodes = (
+        Node("stem", Convolution(3, 4), (INPUT,)),
+        Node("split", Split(), ("stem",)),
+        Node("a", Convolution(3, 2, stride=2), ("split",)),
+        Node("b", Convolution(1, 2, stride=2), (Port("split", 1),)),
+        Node("sum", Add(), ("a", "b")),
+    )
+    inputs = (Input(INPUT, Shape((8, 8), 3)),)
+    return Network(nodes, inputs=inputs, outputs=("sum", Port("split", 1)))

@@ -21,9 +21,9 @@ CHUNK = 500  # networks of one seed: a failure is found again in no longer than 
 
 def check(network: Network) -> Verification:
     """Compare a network with torch; the difference that nothing explains is an error."""
-    found = verify(network, against=("torch", "torchinfo", "gradient"), batch=2)
-    assert found.explained, f"{found.complaint()}: {write(network)!r}"
-    return found
+    compared = verify(network, against=("torch", "torchinfo", "gradient"), batch=2)
+    assert compared.explained, f"{compared.complaint()}: {write(network)!r}"
+    return compared
 
 
 def search(networks: int, first: int) -> None:

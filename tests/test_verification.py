@@ -5,23 +5,28 @@ import json
 import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError
+from dataclasses import replace
+from importlib import import_module, metadata
 
 import pytest
 import torch
-from archcalc.infer import infer
-from archcalc.verification import AGAINST, WITNESSES, Cause, Check, Line, Verification, installed
-from archcalc.witnesses import FILES, flop_counter, gradient, torchinfo, witness
-from archcalc.witnesses import base as witness_base
 from torch.utils.flop_counter import FlopCounterMode
 
-import archcalc
 import archcalc as ac
-from archcalc import ArchitectureError, Shape, conventions, load, machine, parse, twin, verify, zoo
+from archcalc import ArchitectureError, Node, Shape, load, parse, twin, verify, zoo
+from archcalc.case import Case
+from archcalc.checks import Cause, Check, Line, Verification
+from archcalc.count import product
+from archcalc.counters import TOOLS, base, counter, torchinfo
 from archcalc.errors import MeasurementError
-from archcalc.layers import Convolution, Linear
+from archcalc.layers import Activation, Convolution, Linear
 from archcalc.main import run
+from archcalc.measure import gradient, machine, verification
+from archcalc.measure.twin import tensors
+from archcalc.measure.verification import AGAINST, WITNESSES, installed
+from archcalc.network import Port
 from archcalc.receptive import Field
+from archcalc.render import render, views
 
 FORMATS = ("text", "markdown", "latex", "csv", "json", "html")
 DEEP = {name for name in zoo.NAMES if re.match("resnet1[05]", name)}  # slow, and more of the same
@@ -45,15 +50,15 @@ def is_one_line(err):
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_the_zoo_at_its_own_size(name):
     """A twin has our shapes, parameters and half torch's FLOPs, whole and layer by layer."""
-    network = load(name)
-    report = ac.report(network)
-    model = twin(network, device="meta").eval()
-    x = torch.zeros(1, network.input.channels, *network.input.sizes, device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    case = Case.of(load(name))
+    report = ac.report(name)
+    model = twin(name, device="meta").eval()
+    (x,) = tensors(case, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False) as flops:
         shapes = {layer: tuple(y.shape[1:]) for layer, y in model.outputs(x)}
     rows = report.rows[1:]
     assert shapes == {row.name: (row.output.channels, *row.output.sizes) for row in rows}
-    assert counter.get_total_flops() == 2 * report.totals["macs"] == report.totals["flops"]
+    assert flops.get_total_flops() == 2 * report.totals["macs"] == report.totals["flops"]
     own = dict(model.named_modules())
     for row in rows:
         parameters = own[model.paths[row.name]].parameters() if row.name in model.paths else ()
@@ -62,8 +67,8 @@ def test_the_zoo_at_its_own_size(name):
     assert counted == report.totals["parameters"]
     if name not in DEEP:
         x = x.expand(4, *x.shape[1:])
-        rule, steps = conventions.convention("torchinfo"), infer(network, network.input)
-        expected = sum(term.amount.value for step in steps for term in rule.terms(step, 4))
+        rule = counter("torchinfo")
+        expected = sum(term.amount.value for step in case.steps for term in rule.terms(step, 4))
         assert torchinfo.read(model, x).totals["mult_adds"] == expected
 
 
@@ -73,7 +78,7 @@ def test_the_zoo_at_another_size(name):
     network, size = load(name), OTHER[name]
     found = verify(network, size, against=["fvcore", "torchinfo"], batch=4)
     assert found.explained, found.complaint()
-    assert str(found.input) == size
+    assert str(found.case.input) == size
     totals = ac.report(network, size).totals
     by = {(check.witness, check.quantity): check for check in found.checks}
     assert by["fvcore", "flops"].ours == by["torchinfo", "mult_adds"].ours == 4 * totals["macs"]
@@ -104,29 +109,23 @@ def test_all_tools_at_both_sizes_and_batches(name, own, batch):
 @pytest.mark.parametrize("name", zoo.NAMES)
 def test_fields_of_the_zoo(name):
     """Every layer's receptive field is the support of its gradient, nearly all compared whole."""
-    network = load(name)
-    seen = gradient.read(network)
-    report = ac.report(network)
-    known = [row.name for row in report.rows[1:] if None not in row.seen.fields]
-    assert list(seen.supports) == known
-    every = []
-    for axes in seen.supports.values():
-        assert list(axes) == ["height", "width"]
-        for supports in axes.values():
-            assert 1 <= len(supports) <= 2
-            every += supports
+    supports, note = gradient.read(Case.of(load(name)))
+    known = [row.name for row in ac.report(name).rows[1:] if None not in row.seen.fields]
+    assert set(supports) == {f"{layer}, {axis}" for layer in known for axis in ("height", "width")}
+    every = [one for found in supports.values() for one in found]
+    assert {len(found) for found in supports.values()} <= {1, 2}
     assert [one for one in every if one.predicted != one.measured] == []
     whole = [one for one in every if one.whole]
-    assert f"{len(whole)} of {len(every)} outputs see no padding" in seen.note
+    assert f"{len(whole)} of {len(every)} outputs see no padding" in note
     assert len(whole) >= 0.75 * len(every)
     assert all(re.fullmatch(r"\d+\.\.\d+", one.predicted) for one in whole)
 
 
 def test_vgg19_sees_268_pixels():
     """The last pool of VGG19 sees 268 pixels, and gradients say so."""
-    supports = gradient.read(load("vgg19")).supports["pool5"]
+    supports, _ = gradient.read(Case.of(load("vgg19")))
     for axis in ("height", "width"):
-        first, second = supports[axis]
+        first, second = supports[f"pool5, {axis}"]
         ends = [list(map(int, one.measured.split(".."))) for one in (first, second)]
         assert first.whole
         assert ends[0][1] - ends[0][0] + 1 == 268
@@ -149,13 +148,13 @@ def test_a_wrong_field_is_noticed(capsys, monkeypatch, how, axis):
     """A field that is larger, smaller, moved or of another stride fails, on either axis."""
     honest = gradient.fields
 
-    def faulty(steps, shape):
-        found = honest(steps, shape)
-        for place, (step, seen) in enumerate(zip(steps, found, strict=True)):
-            if step.node.name == "c3":
-                axes = list(seen.fields)
+    def faulty(case):
+        found = list(honest(case))
+        for step, seen in zip(case.steps, found, strict=True):
+            if step.name == "c3":
+                axes = list(seen["input"].fields)
                 axes[axis] = WRONG[how](axes[axis])
-                found[place] = seen._replace(fields=tuple(axes))
+                seen["input"] = seen["input"]._replace(fields=tuple(axes))
         return found
 
     monkeypatch.setattr(gradient, "fields", faulty)
@@ -183,29 +182,31 @@ def test_a_wrong_field_is_noticed(capsys, monkeypatch, how, axis):
 def test_fields_are_compared_whole(text, whole, every):
     """In one to three axes, outputs that see no padding are compared whole, in every layer."""
     network = parse(text)
-    seen = gradient.read(network)
-    found = [one for axes in seen.supports.values() for two in axes.values() for one in two]
+    supports, _ = gradient.read(Case.of(network))
+    found = [one for both in supports.values() for one in both]
     assert all(one.predicted == one.measured for one in found)
     assert (sum(one.whole for one in found), len(found)) == (whole, every)
     axes = {1: ["length"], 2: ["height", "width"], 3: ["depth", "height", "width"]}
-    assert all(list(by) == axes[len(network.input.sizes)] for by in seen.supports.values())
+    expected = [
+        f"{node.name}, {axis}" for axis in axes[len(network.input.sizes)] for node in network.nodes
+    ]
+    assert list(supports) == expected
 
 
 def test_fields_as_numbers():
     """A field by gradient is the first and the last input that an output reads."""
-    supports = gradient.read(parse("20x2 conv3-4/2 p0 conv3-4 p0 d2")).supports
-    first, second = supports["conv1"]["length"]
+    supports, _ = gradient.read(Case.of(parse("20x2 conv3-4/2 p0 conv3-4 p0 d2")))
+    first, second = supports["conv1, length"]
     assert (first.output, second.output) == (4, 5)
     assert (first.measured, second.measured) == ("8..10", "10..12")
-    first, second = supports["conv2"]["length"]
+    first, second = supports["conv2, length"]
     assert first.measured == f"{2 * first.output}..{2 * first.output + 10}"
     assert second.output == first.output + 1
 
 
 def test_padding_cuts_a_field():
     """Where an output sees padding, its field is cut, and the note says how many are whole."""
-    network = parse("4x2 conv9-2 p4")
-    (found,) = gradient.read(network).supports["conv1"].values()
+    (found,) = gradient.read(Case.of(parse("4x2 conv9-2 p4")))[0].values()
     assert all(one.predicted == one.measured for one in found)
     note = verify(parse("1x1x2 conv3-2"), against=["gradient"]).checks[-1].note
     assert "outputs see no padding" in note
@@ -213,37 +214,35 @@ def test_padding_cuts_a_field():
 
 def test_a_field_that_is_cut_lies_within_the_predicted_one(monkeypatch):
     """Where an output sees padding, a field that does not hold what it reads is noticed too."""
-    network = parse("4x2 conv9-2 p4")
+    case = Case.of(parse("4x2 conv9-2 p4"))
     monkeypatch.setattr(gradient, "LONGEST", 4)
-    (found,) = gradient.read(network).supports["conv1"].values()
+    (found,) = gradient.read(case)[0].values()
     assert [(one.predicted, one.measured, one.whole) for one in found] == [
         *(("0..3", "0..3", False), ("0..3", "0..3", False))
     ]
     honest = gradient.fields
 
-    def moved(steps, shape):
-        (seen,) = honest(steps, shape)
-        (field,) = seen.fields
+    def moved(case):
+        (seen,) = honest(case)
+        (field,) = seen["input"].fields
         spans = tuple((first + 4, last + 4) for first, last in field.spans)
-        return [seen._replace(fields=(Field(spans, field.shift),))]
+        return [{"input": seen["input"]._replace(fields=(Field(spans, field.shift),))}]
 
     monkeypatch.setattr(gradient, "fields", moved)
-    (found,) = gradient.read(network).supports["conv1"].values()
+    (found,) = gradient.read(case)[0].values()
     assert [one.predicted == one.measured for one in found] == [False, False]
-    assert not verify(network, against=["gradient"]).explained
+    assert not verify(case.network, against=["gradient"]).explained
 
 
 def test_plain_networks_keep_their_windows():
     """What is looked at has one channel, averages for maxima, and the same windows."""
-    network = parse("16x16x4 conv3-8 g2 bn relu pool3/2 convt2-4/2 gap fc-9 softmax")
-    plain = gradient.one_channel(network)
-    for before, after in zip(network.nodes, plain.nodes, strict=True):
-        assert (after.name, after.inputs) == (before.name, before.inputs)
-        if isinstance(after.layer, Convolution):
-            assert (after.layer.out_channels, after.layer.groups, after.layer.bias) == (1, 1, False)
-            assert after.layer.kernel_size == before.layer.kernel_size
-        if isinstance(after.layer, Linear):
-            assert (after.layer.out_features, after.layer.bias) == (1, False)
+    case = Case.of(parse("16x16x4 conv3-8 g2 bn relu pool3/2 convt2-4/2 gap fc-9 softmax"))
+    plain = Case.of(case.network.mapped(lambda layer: layer.averaging()), "16x16x1")
+    for before, after in zip(case.steps, plain.steps, strict=True):
+        assert (after.name, after.output.sizes) == (before.name, before.output.sizes)
+        assert after.layer.windows(*after.shapes) == before.layer.windows(*before.shapes)
+        assert after.output.channels == 1
+        assert not after.layer.biases(*after.shapes).value
         assert getattr(after.layer, "reduction", "average") == "average"
         assert after.layer.kind not in {"bn", "relu", "softmax"}
 
@@ -252,7 +251,7 @@ def test_looking_at_fields_draws_no_random_numbers():
     """The gradient's witness leaves torch's random state as it was."""
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    gradient.read(parse("12x2 conv3-4 pool2"))
+    gradient.read(Case.of(parse("12x2 conv3-4 pool2")))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -272,7 +271,140 @@ def test_fields_at_the_input_that_was_given(text, asked):
     assert "12x" in found.checks[-1].note
 
 
+# ----------------------------------------------------------- graphs that are no chain of layers
+
+PARTNERS = ("torch", "fvcore", "torchinfo", "thop", "gradient")
+
+
+def by_quantity(found):
+    """The checks of a verification by witness and quantity."""
+    assert found.explained, found.complaint()
+    return {(check.witness, check.quantity): check for check in found.checks}
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_layer_used_twice(used_twice, batch):
+    """Its weights count once and its work twice, for us and for every tool, in one line."""
+    checks = by_quantity(verify(used_twice, against=[*PARTNERS, "ptflops"], batch=batch))
+    weights, macs = 3 * 3 * 3 * 3 + 3, 2 * (8 * 8 * 3) * (3 * 3 * 3)
+    for tool in ("twin", "fvcore", "torchinfo", "thop", "ptflops"):
+        assert checks[tool, "parameters"].lines == (Line("a", weights, weights),)
+    for tool, quantity in (("fvcore", "flops"), ("thop", "macs")):
+        assert checks[tool, quantity].lines == (Line("a", batch * macs, batch * macs),)
+    flops = 2 * batch * macs
+    assert checks["torch", "flops"].lines == (Line("a", flops, flops),)
+    back = 2 * flops - flops // 2  # but the first use makes no gradient of the network's input
+    assert checks["torch", "backward_flops"].lines == (Line("a", back, back),)
+    mult_adds = checks["torchinfo", "mult_adds"]
+    biases = Cause("+1 per bias addition", 2 * batch * 8 * 8 * 3)
+    assert mult_adds.theirs == batch * macs + biases.amount
+    assert mult_adds.causes() == (biases,)
+    assert [line.name for line in checks["twin", "output"].lines] == ["a", "conv2", "relu1"]
+    fields = {line.name: line.theirs for line in checks["gradient", "receptive field"].lines}
+    assert fields["a, height, output 3"] == "2..4"
+    assert fields["conv2, height, output 3"] == "1..5"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("8x8x4 a: conv3-4 nobias =a", "8x8x4 a: conv3-4 g2 =a =a", "8x8x4 a: convt3-4 =a"),
+        *("8x8x4 a: bn =a", "8x8x4 a: ln relu =a", "8x8x4 a: gn2 =a", "2x2x4 a: fc-16 relu =a"),
+        *("8x8x4 a: conv3-4 pool2 =a", "8x8x4 a: conv3-4/2 (=a + pool2) =a", "9x4 a: lrn =a"),
+    ],
+)
+def test_every_kind_used_twice(text):
+    """Whatever is used again, at another size as well, is explained by every tool."""
+    for batch in (1, 3):
+        found = verify(text, against=[*TOOLS, "gradient"], batch=batch)
+        assert found.explained, found.complaint()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_two_inputs_and_two_outputs(two_ends, batch):
+    """Every layer is explained, and its field is compared in each input."""
+    checks = by_quantity(verify(two_ends, against=PARTNERS, batch=batch))
+    weights = {"a": 27 * 4 + 4, "b": 2 * 4 + 4, "fc": 8 * 6 * 4 * 5 + 5}
+    macs = {"a": 48 * 4 * 27, "b": 48 * 4 * 2, "fc": 8 * 6 * 4 * 5}
+    for tool in ("twin", "fvcore", "torchinfo", "thop"):
+        lines = checks[tool, "parameters"].lines
+        assert {line.name: line.theirs for line in lines} == weights
+    for line in checks["torch", "flops"].lines:
+        assert line.theirs == 2 * batch * macs[line.name]
+    back = {line.name: line.theirs for line in checks["torch", "backward_flops"].lines}
+    uses = {"a": 1, "b": 1, "fc": 2}  # products of the backward pass
+    assert back == {name: 2 * batch * uses[name] * macs[name] for name in macs}
+    shapes = {line.name: line.theirs for line in checks["twin", "output"].lines}
+    assert shapes == {**dict.fromkeys(("a", "b", "sum", "relu"), "8x6x4"), "fc": "5"}
+    fields = {line.name: line.theirs for line in checks["gradient", "receptive field"].lines}
+    assert fields["sum, height in left, output 3"] == "5..7"
+    assert fields["sum, height in right, output 3"] == "3..3"
+    assert fields["fc, width in left, output 0"] == "0..11"
+    assert "a, height in right, output 3" not in fields
+
+
+def test_inputs_by_their_names(two_ends):
+    """Each input is given by its name; ptflops, which gives one only, says so."""
+    sizes = {"left": "10x8x3", "right": "5x4x2"}
+    found = verify(two_ends, sizes, against=PARTNERS)
+    assert found.explained, found.complaint()
+    assert {name: str(shape) for name, shape, _ in found.case.inputs} == sizes
+    with pytest.raises(MeasurementError, match="ptflops gives a network one input only"):
+        verify(two_ends, against=["ptflops"])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_layer_with_two_outputs(split, batch):
+    """Both outputs have their shapes compared, and whoever reads either one is explained."""
+    checks = by_quantity(verify(split, against=[*PARTNERS, "ptflops"], batch=batch))
+    shapes = {line.name: line.theirs for line in checks["twin", "output"].lines}
+    assert shapes["split"] == "8x8x1 8x8x3"
+    macs = {"stem": 8 * 8 * 4 * 27, "a": 4 * 4 * 2 * 9, "b": 4 * 4 * 2 * 3}
+    flops = {line.name: line.theirs for line in checks["torch", "flops"].lines}
+    assert flops == {name: 2 * batch * macs[name] for name in macs}
+    fields = {line.name: line.theirs for line in checks["gradient", "receptive field"].lines}
+    assert fields["b, height, output 2"] == "3..5"
+    assert fields["sum, height, output 2"] == "2..6"
+
+
+def test_a_wrong_second_output_is_noticed(split, monkeypatch):
+    """A second output of another shape than ours is unexplained."""
+    layer = split.nodes[1].layer
+    monkeypatch.setattr(type(layer), "run", lambda _, __, x: (x[:, :1], x[:, 1:, ::2]))
+    nodes = (*split.nodes[:2], Node("last", Activation("relu"), ("split",)))
+    found = verify(replace(split, nodes=nodes, outputs=("last", Port("split", 1))), against=[])
+    (line,) = (line for check in found.checks for line in check.unexplained)
+    assert (line.name, line.ours, line.theirs) == ("split", "8x8x1 8x8x3", "8x8x1 4x8x3")
+
+
+@pytest.mark.parametrize("name", ["used_twice", "two_ends", "split"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_such_graphs_are_drawn(request, name, form):
+    """Their verification is drawn in every format, and is JSON."""
+    found = verify(request.getfixturevalue(name), against=["torch", "gradient"])
+    json.dumps(found.to_dict(), allow_nan=False)
+    if form != "json":
+        assert "a" in render(views.of(found), form)
+
+
 # ------------------------------------------------------------------------------ what is said
+
+
+def reads(monkeypatch, name, change):
+    """Make a tool read what it reads, changed."""
+    tool = counter(name)
+    (honest,) = tool.readings
+    changed = tool._replace(readings=(lambda *args: change(honest(*args)),))
+    monkeypatch.setattr(import_module(f"archcalc.counters.{name}"), "COUNTER", changed)
+
+
+def raises(error):
+    """A change that comes to nothing."""
+
+    def change(_):
+        raise error
+
+    return change
 
 
 def _checks(found):
@@ -294,16 +426,16 @@ def test_who_is_asked():
 
 def test_who_is_installed():
     """All that is installed is asked: torchvision only where it has the network."""
-    assert installed(load("lenet5")) == [*FILES, "gradient"]
+    assert installed(load("lenet5")) == [*TOOLS, "gradient"]
     assert installed(load("vgg11")) == list(WITNESSES)
 
 
 def test_who_is_installed_without_the_tools(monkeypatch):
     """A tool that is not there is not asked by `--against all`."""
-    there = archcalc.verification.find_spec
+    there = verification.find_spec
     missing = {"thop", "ptflops", "torchvision"}
     monkeypatch.setattr(
-        "archcalc.verification.find_spec", lambda name: None if name in missing else there(name)
+        verification, "find_spec", lambda name: None if name in missing else there(name)
     )
     assert installed(load("vgg11")) == ["torch", "fvcore", "torchinfo", "gradient"]
 
@@ -332,11 +464,12 @@ def test_lines_and_checks_add_up():
     assert (check.ours, check.theirs) == (15, 22)
     assert check.causes() == (Cause("bias", 6),)
     assert check.unexplained == (bad,)
-    found = Verification(load("lenet5"), Shape((28, 28), 1), 2, (check,))
+    case = Case.of(load("lenet5"))
+    found = Verification(case, (check,))
     assert not found.explained
     expected = "lenet5, b: mult_adds of torchinfo 1: 9, ours 5, 1 unexplained"
     assert found.complaint() == expected
-    fine = Verification(load("lenet5"), Shape((28, 28), 1), 2, (check._replace(lines=(good,)),))
+    fine = Verification(case, (check._replace(lines=(good,)),))
     assert fine.explained
     assert fine.complaint() == ""
 
@@ -345,7 +478,7 @@ def test_rests_of_two_signs_do_not_cancel():
     """Too much in one layer and too little in another is not explained."""
     lines = (Line("a", 10, 11), Line("b", 10, 9))
     check = Check("thop", "1", "cpu", "macs", lines)
-    found = Verification(load("lenet5"), Shape((28, 28), 1), 1, (check,))
+    found = Verification(Case.of(load("lenet5")), (check,))
     assert not found.explained
     assert found.to_dict()["checks"][0]["unexplained"] == 2
 
@@ -353,13 +486,11 @@ def test_rests_of_two_signs_do_not_cancel():
 @pytest.mark.parametrize("quantity", ["flops", "parameters"])
 def test_what_a_tool_counts_outside_all_layers(monkeypatch, quantity):
     """What a tool's total has beside the layers is a line of its own, and unexplained."""
-    honest = witness("fvcore").read
 
-    def more(model, x):
-        reading = honest(model, x)
+    def more(reading):
         return reading._replace(totals=reading.totals | {quantity: reading.totals[quantity] + 17})
 
-    monkeypatch.setattr(witness("fvcore"), "read", more)
+    reads(monkeypatch, "fvcore", more)
     found = verify(load("lenet5"), against=["fvcore"])
     (check,) = (check for check in found.checks if check.unexplained)
     assert (check.witness, check.quantity) == ("fvcore", quantity)
@@ -369,15 +500,13 @@ def test_what_a_tool_counts_outside_all_layers(monkeypatch, quantity):
 
 def test_a_layer_that_only_a_tool_counts(monkeypatch):
     """What a tool counts for a layer that costs nothing by our rules is unexplained."""
-    honest = witness("fvcore").read
 
-    def more(model, x):
-        reading = honest(model, x)
+    def more(reading):
         flops = reading.layers["flops"] | {"relu1": 5}
         totals = reading.totals | {"flops": reading.totals["flops"] + 5}
         return reading._replace(layers=reading.layers | {"flops": flops}, totals=totals)
 
-    monkeypatch.setattr(witness("fvcore"), "read", more)
+    reads(monkeypatch, "fvcore", more)
     found = verify(load("8x8x3 conv3-4 relu"), against=["fvcore"])
     assert found.checks[2].unexplained == (Line("relu1", 0, 5),)
 
@@ -388,7 +517,7 @@ def test_a_layer_that_only_a_tool_counts(monkeypatch):
         (Convolution, "macs", "flops"),
         (Linear, "macs", "backward_flops"),
         (Convolution, "weights", "parameters"),
-        (Linear, "biases", "parameters"),
+        (Linear, "parameters", "parameters"),
         (Convolution, "output", "output"),
     ],
 )
@@ -396,11 +525,14 @@ def test_a_fault_of_ours_is_noticed(capsys, monkeypatch, layer, method, quantity
     """A layer that we count wrongly fails, and is named on standard error."""
     honest = getattr(layer, method)
 
-    def faulty(self, *args):
-        found = honest(self, *args)
+    def faulty(self, *shapes, **output):
+        found = honest(self, *shapes, **output)
         if method == "output":
             return found if found.channels != 16 else Shape(found.sizes[::-1], 16)
-        return archcalc.count.product(2, found)
+        if method == "parameters":
+            *others, last = found
+            return *others, last._replace(size=product(2, last.size))
+        return product(2, found)
 
     monkeypatch.setattr(layer, method, faulty)
     size = ["--input", "28x30x1"]
@@ -416,17 +548,17 @@ def test_a_fault_of_ours_is_noticed(capsys, monkeypatch, layer, method, quantity
 @pytest.fixture
 def installed_anew():
     """Releases are asked for anew, and forgotten afterwards."""
-    witness_base.release.cache_clear()
+    base.release.cache_clear()
     yield
-    witness_base.release.cache_clear()
+    base.release.cache_clear()
 
 
 @pytest.mark.usefixtures("installed_anew")
 def test_a_release_that_nobody_compared(capsys, monkeypatch):
     """A release that nobody compared is noted on the page and in the JSON."""
-    honest = witness_base.version
+    honest = metadata.version
     newer = {"torchinfo": "1.9.3", "torch": "7.1.0+cu132"}
-    monkeypatch.setattr(witness_base, "version", lambda name: newer.get(name) or honest(name))
+    monkeypatch.setattr(metadata, "version", lambda name: newer.get(name) or honest(name))
     args = ["verify", "lenet5", "--against", "torch,torchinfo,fvcore"]
     assert run(args) == 0
     out = " ".join(capsys.readouterr().out.split())
@@ -452,8 +584,8 @@ def test_a_release_that_nobody_compared(capsys, monkeypatch):
 @pytest.mark.usefixtures("installed_anew")
 def test_releases(monkeypatch, installed_, expected):
     """A release is told without its local part."""
-    monkeypatch.setattr(witness_base, "version", lambda _: installed_)
-    assert witness_base.release("whatever") == expected
+    monkeypatch.setattr(metadata, "version", lambda _: installed_)
+    assert base.release("whatever") == expected
 
 
 # ----------------------------------------------------------------------------------- formats
@@ -490,7 +622,7 @@ def test_csv(capsys):
     assert row["difference"] in {str(more), f"+{more}"}
 
 
-@pytest.mark.parametrize("against", [",".join(FILES), "gradient", "all", " torch , torchinfo "])
+@pytest.mark.parametrize("against", [",".join(TOOLS), "gradient", "all", " torch , torchinfo "])
 def test_json_adds_up(capsys, against):
     """In the JSON, theirs is ours plus the causes and the rest, by layer and in total."""
     args = ["verify", "12x12x4 conv3-8 bn pool2 conv3-8 g4 gap fc-3", "--batch", "3"]
@@ -514,7 +646,7 @@ def test_json_adds_up(capsys, against):
             assert amount == sum(layer["causes"].get(cause, 0) for layer in layers)
     assert numbers > 2
     seen = {check["witness"] for check in data["checks"]} - {"twin"}
-    wanted = [*FILES, "gradient"] if against == "all" else against.replace(" ", "").split(",")
+    wanted = [*TOOLS, "gradient"] if against == "all" else against.replace(" ", "").split(",")
     assert seen == set(wanted)
 
 
@@ -537,16 +669,14 @@ def test_several_networks(capsys, monkeypatch, form):
 def test_several_networks_of_which_one_fails(capsys, monkeypatch):
     """Among several networks, the one that is not explained is named and shown by layer."""
     monkeypatch.setattr(zoo, "NAMES", ("lenet5", "inception-reduced"))
-    honest = torchinfo.read
 
-    def read(model, x):
-        reading = honest(model, x)
-        if x.shape[1] == 1:
+    def more(reading):
+        if "c5" in reading.layers["mult_adds"]:
             return reading
         layers = {path: n + 1 for path, n in reading.layers["mult_adds"].items()}
         return reading._replace(layers=reading.layers | {"mult_adds": layers})
 
-    monkeypatch.setattr(torchinfo, "read", read)
+    reads(monkeypatch, "torchinfo", more)
     assert run(["verify", "zoo", "--against", "torchinfo"]) == 1
     out, err = capsys.readouterr()
     assert is_one_line(err)
@@ -663,14 +793,14 @@ def test_where_tools_count(device):
 @pytest.mark.usefixtures("installed_anew")
 def test_a_tool_that_is_not_installed(capsys, monkeypatch, name):
     """A tool that is not installed is named with what installs it; the status is 1."""
-    honest = witness_base.version
+    honest = metadata.version
 
     def version(package):
         if package == name:
-            raise PackageNotFoundError(package)
+            raise metadata.PackageNotFoundError(package)
         return honest(package)
 
-    monkeypatch.setattr(witness_base, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     assert run(["verify", "lenet5", "--against", name]) == 1
     out, err = capsys.readouterr()
     assert not out
@@ -724,11 +854,7 @@ def test_too_large_for_the_memory(capsys, monkeypatch):
 )
 def test_memory_that_runs_out_on_the_way(capsys, monkeypatch, error):
     """Where memory runs out while a tool counts, one line says so."""
-
-    def read(_, __):
-        raise error
-
-    monkeypatch.setattr(witness("fvcore"), "read", read)
+    reads(monkeypatch, "fvcore", raises(error))
     assert run(["verify", "lenet5", "--against", "fvcore"]) == 1
     out, err = capsys.readouterr()
     assert not out
@@ -738,11 +864,7 @@ def test_memory_that_runs_out_on_the_way(capsys, monkeypatch, error):
 
 def test_other_errors_are_not_for_want_of_memory(monkeypatch):
     """An error that has nothing to do with memory is not taken for one."""
-
-    def read(_, __):
-        raise RuntimeError("something else")
-
-    monkeypatch.setattr(witness("fvcore"), "read", read)
+    reads(monkeypatch, "fvcore", raises(RuntimeError("something else")))
     with pytest.raises(MeasurementError, match=r"does not run this .*: something else$"):
         verify(load("lenet5"), against=["fvcore"])
 
@@ -793,8 +915,7 @@ def test_backward_is_asked_of_torch_itself():
     network = parse("8x8x3 conv3-4 relu conv3-5 fc-6")
     model = twin(network, device="meta")
     x = torch.zeros(2, 3, 8, 8, device="meta")
-    forward = flop_counter.read(model, x)
-    back = flop_counter.read_backward(model, x)
+    forward, back = (read(model, x) for read in counter("torch").readings)
     first = forward.layers["flops"]["conv1"]
     assert back.totals["backward_flops"] == 2 * forward.totals["flops"] - first
     assert sum(back.layers["backward_flops"].values()) == back.totals["backward_flops"]

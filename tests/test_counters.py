@@ -1,23 +1,26 @@
+# ruff: noqa: TID253 - some of these tests are of what needs torch
 import json
+import logging
 import subprocess
 import sys
 from fractions import Fraction
+from importlib import import_module
 
 import pytest
-from archcalc.conventions import CONVENTIONS, MACS, Term, convention, macs
-from archcalc.infer import infer
-from archcalc.verification import _unknown
-from archcalc.witnesses import FILES
-from archcalc.witnesses.base import Reading
+import torch
 from hypothesis import given, settings
 from strategies import tangles
 
 import archcalc as ac
 from archcalc import load, parse, verify
+from archcalc.case import Case
 from archcalc.costs import backward, cost, graded
 from archcalc.count import count, integer
-from archcalc.errors import ArchitectureError
+from archcalc.counters import NAMES, TOOLS, counter, counters
+from archcalc.counters.base import MACS, Reading, Term, macs
+from archcalc.errors import ArchitectureError, MeasurementError
 from archcalc.main import run
+from archcalc.measure.verification import _unknown
 from archcalc.network import INPUT
 from archcalc.render.views.counted import counted_data
 
@@ -29,10 +32,9 @@ EVERYTHING += "conv1-6 nobias relu6 fc-5 bn relu"
 
 
 def total(name, network, input=None, batch=1):  # noqa: A002 - as everywhere
-    """What a convention makes of a network."""
-    steps = infer(network, ac.report(network, input).input)
-    rule = convention(name)
-    return sum(term.amount.value for step in steps for term in rule.terms(step, batch))
+    """What a counter makes of a network."""
+    tool, case = counter(name), Case.of(network, input)
+    return sum(term.amount.value for step in case.steps for term in tool.terms(step, batch))
 
 
 # ------------------------------------------------------------------------------ without tools
@@ -62,7 +64,7 @@ def test_totals(name, network, number):
 def test_totals_grow_with_the_batch():
     """Tools that count the batch count it whole; ptflops averages what its modules count."""
     network = load("lenet5")
-    for name in CONVENTIONS:
+    for name in NAMES:
         if name != "ptflops":
             assert total(name, network, batch=7) == 7 * total(name, network)
     pools = 28 * 28 * 6 + 10 * 10 * 16  # what ptflops' patched functions see of each example
@@ -89,10 +91,9 @@ def test_a_convention_needs_no_torch():
 )
 def test_forward_and_backward(name, ratio):
     """Forward and backward cost three times the forward pass, less the first layer's once."""
-    network = load(name)
-    steps = infer(network, network.input)
-    forward = [cost(step).macs.value for step in steps]
-    back = sum(one.weights.value + one.inputs.value for one in backward(steps))
+    case = Case.of(load(name))
+    forward = [cost(step).macs.value for step in case.steps]
+    back = sum(one.weights.value + one.inputs.value for one in backward(case))
     first = next(number for number in forward if number)
     expected = 3 - Fraction(first, sum(forward))
     assert Fraction(sum(forward) + back, sum(forward)) == expected
@@ -101,10 +102,10 @@ def test_forward_and_backward(name, ratio):
 
 def test_gradients_flow_behind_the_first_parameter():
     """An input gradient is wanted where any parameter lies before, through a join as well."""
-    network = parse("8x8x4 relu [a: conv1-4 | pool3/1 b: bn | c: relu] d: conv1-2 e: conv1-2")
-    steps = infer(network, network.input)
-    wanted = graded(steps)
-    by_name = {step.node.name: back for step, back in zip(steps, backward(steps), strict=True)}
+    text = "8x8x4 relu [a: conv1-4 | pool3/1 b: bn | c: relu] d: conv1-2 e: conv1-2"
+    case = Case.of(parse(text))
+    wanted = graded(case)
+    by_name = {step.name: back for step, back in zip(case.steps, backward(case), strict=True)}
     assert not wanted[INPUT]
     assert not wanted["relu1"]
     assert not wanted["pool1"]
@@ -115,7 +116,7 @@ def test_gradients_flow_behind_the_first_parameter():
 
 
 @pytest.mark.parametrize("batch", [1, 5])
-@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_formulas_become_the_numbers(name, batch):
     """A total in letters is the number that comes out where the letters are numbers at once."""
     network = parse(EVERYTHING)
@@ -126,14 +127,13 @@ def test_formulas_become_the_numbers(name, batch):
         assert formula.substitute({"H": height, "W": width}) == number
 
 
-@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_ours_in_a_tools_unit(name, batch):
     """Ours is the MACs in the tool's unit: times its scale, times the examples that it counts."""
-    rule = CONVENTIONS[name]
+    rule = counter(name)
     assert rule.scale == (2 if name in {"flop", "torch"} else 1)
-    network = load("16x16x4 conv3-8/2 bn relu convt2-4/2 gap fc-5")
-    for step in infer(network, network.input):
+    for step in Case.of(load("16x16x4 conv3-8/2 bn relu convt2-4/2 gap fc-5")).steps:
         expected = rule.scale * macs(step).value * (1 if name == "ptflops" else batch)
         assert rule.ours(step, batch) == expected
         terms = {term.cause: term.amount.value for term in rule.terms(step, batch)}
@@ -145,7 +145,7 @@ def test_ours_in_a_tools_unit(name, batch):
 def test_unknown_convention():
     """A convention that is not there is named, with the nearest one."""
     with pytest.raises(ArchitectureError, match=r"'torchinof'.*did you mean torchinfo\?"):
-        convention("torchinof")
+        counter("torchinof")
 
 
 @pytest.mark.parametrize("args", [["lenet5", "--convention", "fvcor"], ["lenet5", "--convention"]])
@@ -167,7 +167,7 @@ def test_a_convention_is_a_page_of_its_own(capsys, other):
     assert other[0] in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_json_adds_up(capsys, name, batch):
     """Terms add up to a layer's count, counts to the total, and the total is the convention's."""
@@ -181,13 +181,13 @@ def test_json_adds_up(capsys, name, batch):
         assert layer["count"] == sum(layer["terms"].values()) > 0
     assert data["total"] == sum(layer["count"] for layer in data["layers"])
     assert data["total"] == total(name, load(network), batch=batch)
-    assert data["unit"] == CONVENTIONS[name].unit
-    assert data["releases"] == list(CONVENTIONS[name].releases)
+    assert data["unit"] == counter(name).unit
+    assert data["releases"] == list(counter(name).releases)
 
 
 def test_json_has_formulas_as_text():
     """Where a size is a letter, counts are formulas as text."""
-    data = counted_data(ac.report(parse("HxWx3 conv3-4")), convention("torchinfo"))
+    data = counted_data(ac.report("HxWx3 conv3-4"), counter("torchinfo"))
     assert data["layers"] == [
         {
             "name": "conv1",
@@ -214,7 +214,7 @@ def test_the_list_of_conventions(capsys, form):
     """`archcalc conventions` has every convention with its tool and unit, in every format."""
     assert run(["conventions", "--format", form]) == 0
     out = capsys.readouterr().out.replace("\\_", "_").replace("\\allowbreak", "")
-    for rule in CONVENTIONS.values():
+    for rule in counters():
         assert rule.name in out
         assert rule.unit in out
     assert "torch.utils.flop_counter.FlopCounterMode" in out.replace("{}", "")
@@ -224,12 +224,12 @@ def test_the_list_of_conventions_as_json(capsys):
     """The list as JSON has name, tool, unit, scale, rule and releases of each."""
     assert run(["conventions", "--format", "json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert [one["name"] for one in data["conventions"]] == list(CONVENTIONS)
-    for one in data["conventions"]:
-        rule = CONVENTIONS[one.pop("name")]
-        assert one.pop("releases") == list(rule.releases)
-        assert one == {name: getattr(rule, name) for name in one}
-        assert len(one) == 4
+    assert [row["name"] for row in data["conventions"]] == list(NAMES)
+    for row in data["conventions"]:
+        rule = counter(row.pop("name"))
+        assert row.pop("releases") == list(rule.releases)
+        assert row == {name: getattr(rule, name) for name in row}
+        assert set(row) == {"tool", "unit", "scale", "rule"}
 
 
 def test_the_page_of_a_convention(capsys):
@@ -272,20 +272,40 @@ def test_a_page_with_terms(capsys):
 )
 def test_a_release_that_nobody_compared_is_noted(name, known, release, noted):
     """Releases outside of those compared are named in a note, those inside are not."""
-    note = _unknown(CONVENTIONS[name], Reading(known, release, {}, {}))
+    note = _unknown(counter(name), Reading(known, release, {}, {}))
     assert bool(note) == noted
     if noted:
         assert f"{known} {release} is not among" in note
-        assert CONVENTIONS[name].releases[0] in note
+        assert counter(name).releases[0] in note
 
 
-def test_a_convention_has_its_witness():
-    """Every tool's convention has a witness of the same name, and says which package it is."""
-    assert {name for name, rule in CONVENTIONS.items() if rule.tool} == set(FILES)
-    for name in FILES:
-        rule = CONVENTIONS[name]
+def test_a_counter_is_whole():
+    """Every counter bears its name; a tool's says which package it is of, and how it is asked."""
+    assert [rule.name for rule in counters()] == list(NAMES)
+    assert [rule.name for rule in counters() if rule.tool] == list(TOOLS)
+    for name in TOOLS:
+        rule = counter(name)
         assert rule.package == name == rule.tool.partition(".")[0]
         assert rule.releases
+        assert rule.readings
+        assert set(rule.devices) <= {"meta", "cpu", "cuda"}
+        assert "cpu" in rule.devices
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.INFO])
+def test_a_logger_keeps_its_level(monkeypatch, level):
+    """The logger of fvcore is quiet while it counts, and then, also after errors, as it was."""
+    logger, (read,) = logging.getLogger("fvcore"), counter("fvcore").readings
+    model = ac.twin("8x8x3 conv3-4")
+    monkeypatch.setattr(logger, "level", level)
+    levels = []
+    model.conv1.register_forward_hook(lambda *_: levels.append(logger.level))
+    read(model, torch.zeros(1, 3, 8, 8))
+    assert set(levels) == {logging.ERROR}
+    assert logger.level == level
+    with pytest.raises(MeasurementError):
+        read(model, torch.zeros(1, 5, 8, 8))
+    assert logger.level == level
 
 
 # --------------------------------------------------------------------------- against the tools
@@ -320,10 +340,10 @@ def test_single_layers(text):
     """A convention says of a layer what its tool itself reports, whatever the axes and batch."""
     network = load(text)
     for batch in (1, 3):
-        found = verify(network, against=list(FILES), batch=batch)
+        found = verify(network, against=list(TOOLS), batch=batch)
         assert found.explained, found.complaint()
         seen = {check.witness for check in found.checks}
-        assert seen == {"twin", *FILES}
+        assert seen == {"twin", *TOOLS}
         for check in found.checks:
             assert check.theirs == check.ours + sum(cause.amount for cause in check.causes())
 
@@ -347,8 +367,8 @@ def test_single_layers_have_something_to_explain(name):
     """Of the layers above, each tool counts many otherwise than we do."""
     explained = 0
     for word in (*WORDS[:7], *WORDS[-25:]):
-        steps = infer(network := load(f"9x8x4 {word}"), network.input)
-        explained += any(term.cause != MACS for term in CONVENTIONS[name].terms(steps[-1]))
+        last = Case.of(load(f"9x8x4 {word}")).steps[-1]
+        explained += any(term.cause != MACS for term in counter(name).terms(last))
     assert explained >= 3
 
 
@@ -361,18 +381,23 @@ def test_random_networks(network):
         assert found.explained, found.complaint()
 
 
-@pytest.mark.parametrize("name", FILES)
+def replaces(monkeypatch, rule):
+    """Put a rule in the place of its counter's."""
+    monkeypatch.setattr(import_module(f"archcalc.counters.{rule.name}"), "COUNTER", rule)
+
+
+@pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize("amount", [1, -1])
 def test_a_wrong_convention_is_noticed(capsys, monkeypatch, name, amount):
     """A convention that is off by one in one layer fails, naming layer, tool and rest."""
-    rule = CONVENTIONS[name]
+    rule = counter(name)
 
     def wrong(step, batch):
         yield from rule.extras(step, batch)
-        if step.node.name == "c5":
+        if step.name == "c5":
             yield Term("a mistake", count(amount))
 
-    monkeypatch.setitem(CONVENTIONS, name, rule._replace(extras=wrong))
+    replaces(monkeypatch, rule._replace(extras=wrong))
     assert run(["verify", "lenet5", "--against", name]) == 1
     out, err = capsys.readouterr()
     assert err.count("\n") == 1
@@ -388,7 +413,7 @@ def test_a_wrong_convention_is_noticed(capsys, monkeypatch, name, amount):
 
 def test_a_scale_that_is_wrong_is_noticed(monkeypatch):
     """A tool whose unit is taken for another one is unexplained in every layer with MACs."""
-    monkeypatch.setitem(CONVENTIONS, "fvcore", CONVENTIONS["fvcore"]._replace(scale=2))
+    replaces(monkeypatch, counter("fvcore")._replace(scale=2))
     found = verify(load("lenet5"), against=["fvcore"])
     assert {line.name for check in found.checks for line in check.unexplained} == {
         *("c1", "c3", "c5", "f6", "output")

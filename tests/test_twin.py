@@ -1,6 +1,5 @@
 # ruff: noqa: TID253 - these tests are of what needs torch
 import copy
-import functools
 import io
 import re
 import weakref
@@ -8,19 +7,21 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 import torch
-from archcalc.bridge.twin import Scope, Twin, blank, join, module
-from archcalc.witnesses import FILES, flop_counter, witness
-from archcalc.witnesses.base import leaves, untouched
-from archcalc.witnesses.torchvision import MODELS
+from strategies import network_on
 from torch import nn
 from torch.nn import functional
 
 import archcalc as ac
-from archcalc import ArchitectureError, Network, Node, Shape, load, parse, twin, verify
+from archcalc import ArchitectureError, Node, Shape, load, parse, twin, verify
+from archcalc.case import Case
+from archcalc.counters import TOOLS, counter
+from archcalc.counters.base import leaves, untouched
 from archcalc.errors import MeasurementError
-from archcalc.layers import Activation, Convolution, Join, Layer
+from archcalc.layers import Activation, Add, Concat, Convolution, Layer, Multiply
 from archcalc.layers.activation import ACTIVATIONS
-from archcalc.network import INPUT
+from archcalc.measure.torchvision import MODELS
+from archcalc.measure.twin import Scope, Twin, blank, module, tensors
+from archcalc.network import INPUT, Port
 
 # ------------------------------------------------------------------------------------ modules
 
@@ -112,8 +113,8 @@ def test_modules(text, expected):
     model = twin(parse(text))
     *_, leaf = leaves(model).values()
     assert _plain(repr(leaf)) == _plain(expected)
-    y = model.eval()(torch.zeros(2, model.input.channels, *model.input.sizes))
-    out = ac.report(parse(text)).rows[-1].output
+    y = model.eval()(*tensors(Case.of(parse(text), batch=2)))
+    out = ac.report(text).rows[-1].output
     assert tuple(y.shape) == (2, out.channels, *out.sizes)
 
 
@@ -135,33 +136,25 @@ class Strange(Layer):
     kind = "strange"
 
 
-class Meeting(Join):
-    """A join that torch has no function for."""
-
-    kind = "meeting"
-
-    def output(self, *shapes):
-        """The first shape."""
-        return shapes[0]
-
-
 def test_what_torch_does_not_have():
-    """A layer or a join without a counterpart in torch is named."""
-    with pytest.raises(ArchitectureError, match="no module for strange"):
-        module(Strange(), Shape((4, 4), 2))
-    with pytest.raises(ArchitectureError, match="no function for meeting"):
-        join(Meeting(), [torch.zeros(1)])
+    """A layer without a counterpart in torch is named."""
+    with pytest.raises(ArchitectureError, match="torch has no module for strange"):
+        module(Strange(), (Shape((4, 4), 2),))
+    with pytest.raises(ArchitectureError, match="torch has no module for strange"):
+        twin(network_on((Node("a", Strange(), (INPUT,)),), Shape((4, 4), 2)))
 
 
 def test_joins():
     """Concatenation is along the channels; sums and products are of all branches in turn."""
     parts = [torch.randn(2, 3, 4) for _ in range(3)]
-    layers = [parse(f"4x3 {text}").nodes[-1].layer for text in ("[relu | id]", "(relu + id)")]
-    layers.append(parse("4x3 (relu * id)").nodes[-1].layer)
-    concat, add, multiply = layers
-    assert torch.equal(join(concat, parts), torch.cat(parts, 1))
-    assert torch.equal(join(add, parts), parts[0] + parts[1] + parts[2])
-    assert torch.equal(join(multiply, parts), parts[0] * parts[1] * parts[2])
+    results = {
+        Concat(): torch.cat(parts, 1),
+        Add(): parts[0] + parts[1] + parts[2],
+        Multiply(): parts[0] * parts[1] * parts[2],
+    }
+    for join, expected in results.items():
+        assert module(join, (Shape((4,), 3),) * 3) is None
+        assert torch.equal(join.run(None, *parts), expected)
 
 
 # -------------------------------------------------------------------------------------- values
@@ -246,6 +239,84 @@ def test_an_identity_is_no_layer():
     assert torch.equal(twin(parse("4x3 (id * id)"))(x), x * x)
 
 
+def test_a_layer_used_twice_computes_twice_with_the_same_weights(used_twice):
+    """One module for both uses: its weights are there once, and learn from both."""
+    model = twin(used_twice)
+    assert model.paths == {"a": "a", "conv2": "a", "relu1": "relu1"}
+    assert list(leaves(model)) == ["a", "relu1"]
+    assert sum(parameter.numel() for parameter in model.parameters()) == 3 * 3 * 3 * 3 + 3
+    assert set(model.state_dict()) == {"a.weight", "a.bias"}
+    x = torch.randn(2, 3, 8, 8)
+    weight, bias = (p.detach().clone().requires_grad_() for p in model.a.parameters())
+    first = functional.conv2d(x, weight, bias, padding=1)
+    expected = functional.conv2d(first, weight, bias, padding=1).relu()
+    seen = dict(model.outputs(x))
+    torch.testing.assert_close(seen["a"], first)
+    torch.testing.assert_close(seen["relu1"], expected)
+    expected.square().sum().backward()
+    model(x).square().sum().backward()
+    torch.testing.assert_close(model.a.weight.grad, weight.grad)
+    torch.testing.assert_close(model.a.bias.grad, bias.grad)
+
+
+def test_a_layer_may_be_used_again_and_again():
+    """A third use, one in a bracket, and one of buffers as well: each is the first one's."""
+    model = twin(parse("8x8x3 a: conv3-3 n: bn =a ([=a =n | id] conv1-3) =n conv1-2"))
+    uses = [path for path in model.paths.values() if path in {"a", "n"}]
+    assert sorted(uses) == ["a"] * 3 + ["n"] * 3
+    assert len([buffer for buffer in model.buffers() if buffer.dim()]) == 2
+
+
+def test_two_inputs_and_two_outputs(two_ends):
+    """Inputs go in and outputs come out in the network's order; what goes out is not dropped."""
+    model = twin(two_ends)
+    left, right = tensors(model.case, torch.randn)
+    assert (left.shape, right.shape) == ((1, 3, 16, 12), (1, 2, 8, 6))
+    found = model(left, right)
+    added = functional.conv2d(left, model.a.weight, model.a.bias, 2, 1)
+    added = added + functional.conv2d(right, model.b.weight, model.b.bias)
+    assert isinstance(found, tuple)
+    torch.testing.assert_close(found[0], model.fc(added.relu().flatten(1)))
+    torch.testing.assert_close(found[1], added)
+    other = twin(two_ends, {"left": "10x8x3", "right": "5x4x2"})
+    assert [tuple(y.shape) for y in other(*tensors(other.case))] == [(1, 5), (1, 4, 5, 4)]
+    with pytest.raises(ArchitectureError, match=r"sum \(a \| b\): .*8x6x4, 5x4x4"):
+        twin(two_ends, {"right": "5x4x2"})
+
+
+def test_a_layer_with_two_outputs(split):
+    """Each output goes to whoever reads it, and out of the network."""
+    model = twin(split)
+    x = torch.randn(2, 3, 8, 8)
+    stem = model.stem(x)
+    found = model(x)
+    torch.testing.assert_close(found[0], model.a(stem[:, :1]) + model.b(stem[:, 1:]))
+    assert torch.equal(found[1], stem[:, 1:])
+    seen = dict(model.outputs(x))
+    assert [tuple(y.shape) for y in seen["split"]] == [(2, 1, 8, 8), (2, 3, 8, 8)]
+
+
+def test_a_further_output_has_no_name_that_a_layer_can_have(split):
+    """A layer called like another one's second output is another tensor."""
+    layer = split.nodes[1].layer
+    nodes = (
+        Node("split", layer, (INPUT,)),
+        Node("split.1", Convolution(1, 3), ("split",)),
+        Node("sum", Add(), ("split.1", Port("split", 1))),
+    )
+    model = twin(network_on(nodes, Shape((4, 4), 4)))
+    x = torch.randn(1, 4, 4, 4)
+    first = model.get_submodule(model.paths["split.1"])(x[:, :1])
+    torch.testing.assert_close(model(x), first + x[:, 1:])
+
+
+def test_an_output_that_a_layer_does_not_have(split):
+    """Who reads a third output of two is told so."""
+    nodes = (*split.nodes[:2], Node("b", Activation("relu"), (Port("split", 2),)))
+    with pytest.raises(ArchitectureError, match="split"):
+        twin(network_on((*nodes, Node("c", Concat(), ("b", "split"))), Shape((8, 8), 3)))
+
+
 # -------------------------------------------------------------------------- names and the rest
 
 
@@ -256,7 +327,7 @@ def _named(*names):
         Node(name, Convolution(1, 2), (source,))
         for name, source in zip(names, sources, strict=False)
     )
-    return Network(tuple(nodes), input=Shape((4, 4), 2))
+    return network_on(tuple(nodes), Shape((4, 4), 2))
 
 
 PATHS = [
@@ -282,13 +353,13 @@ def test_names(names, paths):
     assert model.paths == dict(zip(names, paths, strict=True))
     assert list(leaves(model)) == sorted(paths, key=list(leaves(model)).index)
     assert len({id(model.get_submodule(path)) for path in paths}) == len(names)
-    found = verify(network, against=list(FILES))
+    found = verify(network, against=list(TOOLS))
     assert found.explained, found.complaint()
     assert [line.name for line in found.checks[1].lines] == list(names)
 
 
 ATTRIBUTES = (
-    *("forward", "train", "training", "names", "paths", "network", "outputs", "parameters"),
+    *("forward", "train", "training", "names", "paths", "case", "outputs", "parameters"),
     *("eval", "_plan", "_modules", "a/training", "a/forward", "state_dict", "to", "T_destination"),
 )
 
@@ -334,16 +405,13 @@ def test_outputs_come_in_order_and_go():
 
 def test_a_layer_may_read_the_input_again():
     """The network's input is there for whoever reads it, however late."""
-    network = Network(
-        (
-            Node("a", Activation("relu"), (INPUT,)),
-            Node("b", Activation("relu"), ("a",)),
-            Node("sum", parse("4x2 (relu + id)").nodes[-1].layer, (INPUT, "b", INPUT)),
-        ),
-        input=Shape((4,), 2),
+    nodes = (
+        Node("a", Activation("relu"), (INPUT,)),
+        Node("b", Activation("relu"), ("a",)),
+        Node("sum", Add(), (INPUT, "b", INPUT)),
     )
     x = torch.randn(2, 2, 4)
-    assert torch.equal(twin(network)(x), x + x.relu() + x)
+    assert torch.equal(twin(network_on(nodes, Shape((4,), 2)))(x), x + x.relu() + x)
 
 
 def test_a_state_goes_there_and_back():
@@ -393,7 +461,7 @@ def test_device_and_dtype(dtype, device):
     default = torch.get_default_dtype()
     for build in (
         lambda: twin(parse(TEXT), device=device, dtype=dtype),
-        lambda: blank(parse(TEXT), Shape((8, 10), 3), device, dtype),
+        lambda: blank(Case.of(parse(TEXT)), device, dtype),
     ):
         model = build().eval()
         for tensor in (*model.parameters(), *model.buffers()):
@@ -409,7 +477,7 @@ def test_device_and_dtype(dtype, device):
 def test_a_blank_is_full_of_zeros():
     """What is only counted holds zeros, as many as the network has parameters."""
     network = parse(TEXT)
-    model = blank(network, network.input, "cpu", torch.float32)
+    model = blank(Case.of(network), "cpu", torch.float32)
     assert all(not tensor.any() for tensor in (*model.parameters(), *model.buffers()))
     counted = sum(parameter.numel() for parameter in model.parameters())
     assert counted == ac.report(network).totals["parameters"]
@@ -419,17 +487,18 @@ def test_a_blank_is_full_of_zeros():
 def test_an_input_of_its_own():
     """A twin is built for the input that is given, else for the network's own."""
     network = parse("8x8x3 conv3-4 fc-5")
-    assert twin(network).input == Shape((8, 8), 3)
-    model = twin(network, Shape((4, 6), 3))
-    assert model.input == Shape((4, 6), 3)
-    assert model(torch.zeros(2, 3, 4, 6)).shape == (2, 5)
-    assert model.network == network
+    assert twin(network).case.input == Shape((8, 8), 3)
+    for size in (Shape((4, 6), 3), "4x6x3"):
+        model = twin(network, size)
+        assert model.case.input == Shape((4, 6), 3)
+        assert model(torch.zeros(2, 3, 4, 6)).shape == (2, 5)
+        assert model.case.network == network
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("conv3-4", "does not say what goes in; give an input"),
+        ("conv3-4", "does not say what goes in; add e.g. --input 224x224x3"),
         ("HxWx3 conv3-4", "letters in it: H, W; give numbers, e.g. --at H=224"),
         ("8x8x3 conv3-K", "letters in it: K"),
         ("2x2x3 conv3-4 pool2 pool2", "pool2, input 1x1x4: "),
@@ -556,15 +625,15 @@ def _differences(before, after):
     return {key for key in {*before, *after} if before.get(key) != after.get(key)}
 
 
-READERS = {name: functools.partial(lambda name: witness(name).read, name) for name in FILES}
-READERS["backward"] = lambda: flop_counter.read_backward
+READERS = {name: counter(name).readings[0] for name in TOOLS}
+READERS["backward"] = counter("torch").readings[1]
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_witness_leaves_the_model_as_it_was(name):
+def test_a_tool_leaves_the_model_as_it_was(name):
     """Modes, hooks, buffers, attributes, parameters, gradients and random state stay."""
     model = _prepared()
-    read = READERS[name]()
+    read = READERS[name]
     before = _state(model)
     reading = read(model, torch.randn(2, 3, 8, 8))
     assert sum(reading.totals.values()) > 0
@@ -577,8 +646,8 @@ def test_a_witness_leaves_the_model_as_it_was(name):
 
 @pytest.mark.parametrize("name", READERS)
 def test_random_numbers_stay(name):
-    """What is drawn after a witness has looked is what would have been drawn without it."""
-    model, read, x = _prepared(), READERS[name](), torch.randn(2, 3, 8, 8)
+    """What is drawn after a tool has looked is what would have been drawn without it."""
+    model, read, x = _prepared(), READERS[name], torch.randn(2, 3, 8, 8)
     torch.manual_seed(5)
     expected = torch.rand(4)
     torch.manual_seed(5)
@@ -587,10 +656,10 @@ def test_random_numbers_stay(name):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_witness_that_fails_leaves_the_model_as_it_was(name):
+def test_a_tool_that_fails_leaves_the_model_as_it_was(name):
     """Also where the model fails in the middle, everything is as it was."""
     model = _prepared(fails_in=1)
-    read, x = READERS[name](), torch.randn(2, 3, 8, 8)
+    read, x = READERS[name], torch.randn(2, 3, 8, 8)
     before = _state(model)
     with (
         redirect_stdout(io.StringIO()),
@@ -621,7 +690,7 @@ def test_ptflops_second_look_may_fail(monkeypatch):
 
     monkeypatch.setattr(pytorch_engine, "patch_tensor_ops", patched)
     with pytest.raises(RuntimeError, match="in the middle"):
-        witness("ptflops").read(model, x)
+        READERS["ptflops"](model, x)
     monkeypatch.undo()
     assert len(calls) == 2
     model.fc.__dict__.pop("forward", None)
@@ -631,7 +700,7 @@ def test_ptflops_second_look_may_fail(monkeypatch):
 def test_ptflops_fails_quietly(capsys):
     """Where ptflops fails, only our own line says so."""
     with pytest.raises(MeasurementError, match="ptflops failed"):
-        witness("ptflops").read(_prepared(fails_in=1), torch.randn(2, 3, 8, 8))
+        READERS["ptflops"](_prepared(fails_in=1), torch.randn(2, 3, 8, 8))
     assert capsys.readouterr() == ("", "")
 
 
@@ -675,7 +744,7 @@ def test_untouched(fails):
 
 def test_untouched_on_the_meta_device():
     """A model without values is put back as well as it can be."""
-    model = blank(parse(TEXT), Shape((8, 10), 3), "meta", torch.float32).train()
+    model = blank(Case.of(parse(TEXT)), "meta", torch.float32).train()
     with untouched(model):
         model.eval()
         model.anything = 1
@@ -695,11 +764,11 @@ def test_leaves():
 @pytest.mark.parametrize("name", ["torch", "torchinfo"])
 @pytest.mark.parametrize("training", [True, False])
 def test_counts_are_of_evaluation(name, training):
-    """A witness counts in evaluation mode, whatever the model's own mode."""
+    """A tool counts in evaluation mode, whatever the model's own mode."""
     network = parse("8x8x3 conv3-4 bn relu drop.5 fc-3")
     model = twin(network).train(training)
     x = torch.randn(1, 3, 8, 8)  # a batch norm of one value could not be trained
-    reading = witness(name).read(model, x)
-    other = witness(name).read(twin(network).eval(), x)
+    reading = READERS[name](model, x)
+    other = READERS[name](twin(network).eval(), x)
     assert reading == other
     assert model.training == training
