@@ -24,7 +24,6 @@ from archcalc.counters.base import (
     untouched,
 )
 from archcalc.errors import MeasurementError
-from archcalc.layers.activation import Activation
 from archcalc.layers.adaptive import AdaptivePool, GlobalPool
 from archcalc.layers.normalization import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
 from archcalc.layers.pooling import Pool
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 # Activation functions that ptflops knows as modules, and those that it patches as functions.
 HOOKED: Final = frozenset({"relu", "prelu", "relu6", "leakyrelu", "elu", "gelu"})
-PATCHED: Final = frozenset({"relu", "elu", "gelu", "silu", "softmax"})
+PATCHED: Final = frozenset({"relu", "prelu", "elu", "gelu", "silu", "softmax"})
 POOLS: Final = Pool | AdaptivePool | GlobalPool
 
 
@@ -65,9 +64,9 @@ def _functions(step: Step) -> Iterator[Term]:
     """The functions that ptflops patches, which the modules that it has counted call again."""
     layer, units = step.layer, step.shapes[0].units
     again = ", once more as a function, for every example"
-    if isinstance(layer, Activation) and layer.function in PATCHED & HOOKED:
+    if layer.kind in PATCHED & HOOKED:
         yield Term(f"activation function{again}", units)
-    if isinstance(layer, Activation) and layer.function in PATCHED - HOOKED:
+    if layer.kind in PATCHED - HOOKED:
         yield Term("activation function, as a function, for every example", units)
     if isinstance(layer, POOLS):
         yield Term(f"pooling{again}", units)

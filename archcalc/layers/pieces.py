@@ -34,6 +34,8 @@ class Piece:
         always: whether the word says it even where it has its default.
     """
 
+    is_switch = False  # says everything by its mark
+
     def __init__(self, what: str, mark: str = "", *, always: bool = False) -> None:
         self.what, self.mark, self.always = what, mark, always
 
@@ -156,6 +158,8 @@ class Decimal(Piece):
 
 class Flag(Piece):
     """A switch; its whole mark is written where it has the value ``written_if``."""
+
+    is_switch = True
 
     def __init__(self, mark: str, *, written_if: bool) -> None:
         super().__init__(mark, mark)

@@ -10,7 +10,7 @@ from archcalc.errors import ArchitectureError, quoted
 from archcalc.layers.pieces import whole
 from archcalc.network import NAME
 from archcalc.notation.naming import JOINS
-from archcalc.notation.words import MODIFIERS, parse_word
+from archcalc.notation.words import modifies, parse_word
 from archcalc.shape import parse_shape
 
 if TYPE_CHECKING:
@@ -173,10 +173,11 @@ class Reader:
             fact = f"{quoted(text)} stands where it repeats nothing"
             hint = "write one repeat, e.g. x2, behind a layer or a bracket"
             raise ArchitectureError(fact, where=token.place, hint=hint)
-        while self._peek() and MODIFIERS.fullmatch(self._peek()):
-            text += self._next().text
         size = re.match(r"[0-9]+(?:x[0-9]+)*", text, re.IGNORECASE)
         word = f"conv{size[0]}-1{text[size.end() :]}" if self.stack and size else text
+        while self._peek() and modifies(word, self._peek()):
+            modifier = self._next().text
+            text, word = text + modifier, word + modifier
         try:
             return parse_word(word)
         except ArchitectureError as error:

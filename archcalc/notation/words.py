@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from archcalc.errors import ArchitectureError, nearest, quoted
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from archcalc.layers.pieces import Piece, Stem
 
 _NUMBERS: Final = "[0-9]+(?:x[0-9]+)*"
-_MODIFIER: Final = re.compile(rf"(op|p|d|g)({_NUMBERS})|(ceil|nobias|noaffine)")
-_MODIFIERS: Final = rf"(?:(?:op|p|d|g){_NUMBERS}|ceil|nobias|noaffine)*"
-MODIFIERS: Final = re.compile(rf"(?:/{_NUMBERS})?{_MODIFIERS}")
-# What may stand behind the beginning of a word.
-_PIECES: Final = re.compile(
+# What may stand behind the beginning of a word, in front of its modifiers.
+_PIECES: Final = (
     rf"(?P<size>[0-9]*\.[0-9]+|{_NUMBERS})?(?:-(?P<channels>[0-9]+|[A-Z][A-Z0-9]*))?"
-    rf"(?:/(?P<stride>{_NUMBERS}))?(?P<modifiers>{_MODIFIERS})"
+    rf"(?:/(?P<stride>{_NUMBERS}))?"
 )
+# Modifiers that many kinds have, so that one where it cannot stand is called by its name.
+_COMMON: Final = ("op", "p", "d", "g"), ("ceil", "nobias", "noaffine")
 _MARKS: Final = {"size": "", "channels": "-", "stride": "/"}
 _NAMES_OF: Final = {
     "": "number behind its name",
@@ -81,8 +80,9 @@ def parse_word(word: str) -> Layer:
         ArchitectureError: with the nearest valid spelling.
     """
     for kind in kinds():  # a file of layers is read only where those before it have no such word
+        pattern = _pattern(_modifier(kind))
         for text in sorted(kind.stems, key=len, reverse=True):  # relu6 before relu
-            if word.startswith(text) and (match := _PIECES.fullmatch(word, len(text))):
+            if word.startswith(text) and (match := pattern.fullmatch(word, len(text))):
                 return _layer(word, kind, text, match)
     raise ArchitectureError(f"{quoted(word)} is no layer", hint=_suggestion(word))
 
@@ -90,7 +90,7 @@ def parse_word(word: str) -> Layer:
 def _layer(word: str, kind: type[Layer], text: str, match: re.Match[str]) -> Layer:
     stem = kind.stems[text]
     texts = {_MARKS[name]: match[name] for name in _MARKS if match[name] is not None}
-    for mark, value, switch in _MODIFIER.findall(match["modifiers"]):
+    for mark, value, switch in re.findall(_modifier(kind), match["modifiers"]):
         if (mark or switch) in texts:
             fact = f"{quoted(word)} says {mark or switch} twice"
             raise ArchitectureError(fact, hint=f"e.g. {stem.example}")
@@ -110,6 +110,30 @@ def _layer(word: str, kind: type[Layer], text: str, match: re.Match[str]) -> Lay
         return kind(**{**stem.fixed, **values})
     except ArchitectureError as error:
         raise ArchitectureError(f"{quoted(word)}: {error.fact}", hint=hint) from None
+
+
+def modifies(word: str, text: str) -> bool:
+    """Whether a text that stands behind a word, set apart, belongs to it: ``p3``, ``/2``."""
+    for kind in kinds():
+        if any(word.startswith(beginning) for beginning in kind.stems):
+            return re.fullmatch(rf"(?:/{_NUMBERS})?(?:{_modifier(kind)})*", text) is not None
+    return False
+
+
+def _modifier(kind: type[Layer]) -> str:
+    """A modifier of a kind's words: a mark and its numbers, or a switch."""
+    numbered, switches = (dict.fromkeys(marks) for marks in _COMMON)
+    for piece in kind.pieces().values():
+        if piece.mark.isalpha():
+            (switches if piece.is_switch else numbered)[piece.mark] = None
+    return rf"({'|'.join(numbered)})({_NUMBERS})|({'|'.join(switches)})"
+
+
+@cache
+def _pattern(modifier: str) -> re.Pattern[str]:
+    """What may stand behind the beginning of a word that takes such modifiers."""
+    without_groups = re.sub(r"\((?!\?)", "(?:", modifier)
+    return re.compile(rf"{_PIECES}(?P<modifiers>(?:{without_groups})*)")
 
 
 def _pieces(kind: type[Layer], stem: Stem) -> dict[str, tuple[str, Piece]]:
