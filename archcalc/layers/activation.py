@@ -53,7 +53,7 @@ class Activation(Layer):
         for name in ACTIVATIONS
     }
     function: str = choice("activation", ACTIVATIONS)
-    slope: float | None = decimal("slope", 1e9, default=None)
+    slope: float | None = decimal("slope", 10**9 - 1, default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()

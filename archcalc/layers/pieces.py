@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from archcalc.count import Formula, letter
 from archcalc.errors import ArchitectureError
-from archcalc.shape import LARGEST, MAX_AXES
+from archcalc.shape import LARGEST, MAX_AXES, check_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,7 +121,7 @@ class Channels(Whole):
 
     def checked(self, value: object) -> Any:  # noqa: ANN401 - Number
         """A whole number, or a formula."""
-        return value if isinstance(value, Formula) else super().checked(value)
+        return check_size(value) if isinstance(value, Formula) else super().checked(value)
 
 
 class Decimal(Piece):

@@ -114,14 +114,13 @@ class _Layout:
         return end
 
     def _shared(self, item: Item, scope: str, suffix: str) -> tuple[Layer, int]:
-        """The layer that ``=name`` means, and the position of the first that has its parameters."""
+        """The layer that ``=name`` means, and its position."""
         name = self._resolve(item, item.shares, scope, suffix)
         position = self.named[name]
         if position < 0 or name in self.brackets:
             fact = f"{quoted(item.token.text)} is for one layer, and {quoted(name)} is none"
             raise ArchitectureError(fact, where=item.token.place, hint="name the layer itself")
-        draft = self.drafts[position]
-        return draft.layer, position if draft.shares is None else draft.shares
+        return self.drafts[position].layer, position
 
     def _resolve(self, item: Item, reference: str, scope: str, suffix: str) -> str:
         """The full name of what is referred to: nearest scope first, and in it this very repeat."""

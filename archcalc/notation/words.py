@@ -158,7 +158,10 @@ def write_word(layer: Layer, *, modifiers: bool = True) -> str:
     if stem is None:
         return word
     apart = ""
-    for mark, (field, piece) in _pieces(kind, stem).items():
+    # Switches stand last.
+    for mark, (field, piece) in sorted(
+        _pieces(kind, stem).items(), key=lambda item: item[1][1].is_switch
+    ):
         value = getattr(layer, field)
         if field not in kind.required() and value == kind.default(field):
             continue

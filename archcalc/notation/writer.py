@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from archcalc.errors import ArchitectureError
 from archcalc.network import INPUT, Port, node_of
 from archcalc.notation.naming import Draft, looks_automatic, settle
 from archcalc.notation.reader import MAX_DEPTH
-from archcalc.notation.words import write_word
+from archcalc.notation.words import parse_word, write_word
+from archcalc.shape import parse_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from archcalc.layers.base import Layer
     from archcalc.network import Network
+    from archcalc.shape import Shape
 
 
 class _Run(NamedTuple):
@@ -31,8 +35,8 @@ class _Member(NamedTuple):
     start: int | None = None  # what ``@name`` in front of it refers to, if any
 
 
-class _TooDeepError(Exception):
-    """Brackets would be nested deeper than they can be read."""
+class _NotNestedError(Exception):
+    """Brackets would be deeper than they can be read, or weights be used before they are there."""
 
 
 def write(network: Network) -> str:
@@ -40,7 +44,8 @@ def write(network: Network) -> str:
 
     Branches are found again from the graph: a join's bracket opens at the last node that all its
     branches share (its immediate dominator). What does not nest is referred to with ``@name``, and
-    where brackets would be nested too deep, every bracket holds such references only.
+    where brackets would be nested too deep or stand in another order than weights that are used
+    again, every bracket holds such references only.
 
     Raises:
         ArchitectureError: what no text can say: several inputs or outputs, layers without a word.
@@ -51,13 +56,34 @@ def write(network: Network) -> str:
         raise ArchitectureError(
             "the notation has one input, called input, and one output, the last"
         )
+    if network.input is not None and not _is_size(network.input):
+        raise ArchitectureError(f"the notation has no word for an input of {network.input}")
     writer = _Writer(network)
     try:
         run = writer.nested(len(network.nodes) - 1, -1, 0)
-    except _TooDeepError:
+    except _NotNestedError:
         run = writer.flat()
     text = writer.text(run)
     return f"{network.input} {text}" if network.input is not None else text
+
+
+@lru_cache(maxsize=4096)
+def _is_read_back(layer: Layer) -> bool:
+    """Whether a layer's word means the layer."""
+    if layer.sign:
+        return True
+    try:
+        return parse_word(write_word(layer).replace(" ", "")) == layer
+    except ArchitectureError:
+        return False
+
+
+def _is_size(shape: Shape) -> bool:
+    """Whether a shape's text means the shape."""
+    try:
+        return parse_shape(str(shape)) == shape
+    except ArchitectureError:
+        return False
 
 
 class _Writer:
@@ -66,12 +92,12 @@ class _Writer:
         places = {INPUT: -1} | {node.name: i for i, node in enumerate(network.nodes)}
         self.inputs = []
         for node in network.nodes:
-            if not (node.layer.stems or node.layer.sign) or any(
-                isinstance(reference, Port) for reference in node.inputs
-            ):
-                raise ArchitectureError(f"{node.name}: the notation has no word for this")
+            ports = any(isinstance(reference, Port) for reference in node.inputs)
+            again = node.shares and node.layer.sign  # a join, which has no word to be used again
+            if ports or again or not _is_read_back(node.layer):
+                raise ArchitectureError("the notation has no word for this", where=node.name)
             self.inputs.append(tuple(places[node_of(reference)] for reference in node.inputs))
-        self.shares = {places[node.shares] for node in network.nodes if node.shares}
+        self.owners = {i: places[n.shares] for i, n in enumerate(network.nodes) if n.shares}
         self.fork = self._forks()
         self.done = {-1}
         self.explicit: set[int] = set()
@@ -96,7 +122,7 @@ class _Writer:
     def nested(self, end: int, feed: int, depth: int) -> _Run:
         """The run that ends in ``end`` and begins behind ``feed``, or behind what is written."""
         if depth > MAX_DEPTH:
-            raise _TooDeepError
+            raise _NotNestedError
         places = []
         while end not in self.done:
             places.append(end)
@@ -106,6 +132,8 @@ class _Writer:
         for place in reversed(places):
             ends = self.inputs[place] if self._joins(place) else ()
             members.append(_Member(place, [self.nested(end, feed, depth + 1) for end in ends]))
+            if self.owners.get(place, -1) not in self.done:
+                raise _NotNestedError
             self.done.add(place)
             feed = place
         return _Run(start, members)
@@ -129,7 +157,7 @@ class _Writer:
         referred = {place for place in _references(run) if place >= 0}
         self.explicit = (
             referred
-            | self.shares
+            | {*self.owners.values()}
             | {i for i, node in enumerate(self.nodes) if not looks_automatic(node.name, node.layer)}
         )
         while True:
