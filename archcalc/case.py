@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from archcalc.count import Number
 from archcalc.errors import ArchitectureError, meant, quoted
-from archcalc.layers.base import BUFFER, Parameter
-from archcalc.network import Port, Reference
+from archcalc.layers.base import BUFFER, Layer, Parameter
+from archcalc.network import Network, Node, Port, Reference
 from archcalc.shape import LARGEST, Shape, check_size, check_values, parse_shape, parse_values
 from archcalc.units import ALIASES, BYTES_OF
-
-if TYPE_CHECKING:
-    from archcalc.layers.base import Layer
-    from archcalc.network import Network, Node
 
 SizesOfInput = str | Shape
 Values = str | Mapping[str, Number]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from archcalc.case import Case
 from archcalc.results import Result
-
-if TYPE_CHECKING:
-    from archcalc.case import Case
 
 SCHEMA: Final = "archcalc.verification/1"
 Amount: TypeAlias = int | str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,13 +14,10 @@ from typer.core import TyperCommand
 from archcalc.errors import ArchitectureError, StatedError, meant, printable, quoted
 from archcalc.render import FORMATS, render
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
+from archcalc.render.table import Block
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     import typer
-
-    from archcalc.render.table import Block
 
 # The format that a file's name asks for; of any other name it is text.
 FORMAT_OF: Final = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from archcalc.case import Case, Step
 from archcalc.count import ZERO, Count, product, total
 from archcalc.layers.base import BIAS, WEIGHT, sum_of
-
-if TYPE_CHECKING:
-    from archcalc.case import Case, Step
 
 
 class Cost(NamedTuple):

@@ -18,13 +18,11 @@ Letters stand for positive integers. Nothing here ever becomes a float.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Final, Literal, NamedTuple, TypeAlias, cast
 
 from archcalc.errors import ArchitectureError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from fractions import Fraction
 
 
 class Division(NamedTuple):

@@ -24,22 +24,17 @@ it is measured, never predicted.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
+from archcalc.case import Case, Step
 from archcalc.costs import graded
 from archcalc.count import integer
 from archcalc.errors import ArchitectureError, meant, quoted
-from archcalc.layers.base import BUFFER
-from archcalc.layers.passes import Needs, Operation
+from archcalc.layers.base import BUFFER, Layer, Parameter
+from archcalc.layers.passes import Kept, Needs, Operation
+from archcalc.shape import Shape
 from archcalc.units import BYTES_OF, ELEMENT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from archcalc.case import Case, Step
-    from archcalc.layers.base import Layer, Parameter
-    from archcalc.layers.passes import Kept
-    from archcalc.shape import Shape
 
 # Values that an optimizer remembers for each parameter.
 OPTIMIZERS: Final = {"sgd": 0, "momentum": 1, "adam": 2}

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from archcalc.count import Number
 from archcalc.errors import ArchitectureError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from archcalc.count import Number
-    from archcalc.layers.base import Layer
-    from archcalc.shape import Shape
+from archcalc.layers.base import Layer
+from archcalc.shape import Shape
 
 INPUT: Final = "input"  # the name of a single input
 NAME: Final = re.compile(r"[\w.-]+(?:/[\w.-]+)*")

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from archcalc import zoo
 from archcalc.errors import ArchitectureError, quoted
+from archcalc.network import Network
 from archcalc.open import load, names_network
 from archcalc.render import FORMATS
 from archcalc.shape import LARGEST
 from archcalc.units import BYTES_OF
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.network import Network
 
 
 def network_names() -> tuple[str, ...]:

@@ -15,8 +15,11 @@ sizes may be letters as long as windows slide.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final, NamedTuple
 
+from archcalc.case import Case, Step, Value
 from archcalc.count import (
     Count,
     Formula,
@@ -29,16 +32,8 @@ from archcalc.count import (
     product,
     total,
 )
-from archcalc.layers.window import AdaptiveWindow, Window
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from fractions import Fraction
-
-    from archcalc.case import Case, Step, Value
-    from archcalc.layers.window import Span
-    from archcalc.shape import Shape
-
+from archcalc.layers.window import AdaptiveWindow, Span, Window
+from archcalc.shape import Shape
 
 LONGEST: Final = 10_000  # outputs in a pattern; a longer one is given up
 

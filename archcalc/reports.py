@@ -6,27 +6,22 @@ The schema of :meth:`Report.to_dict` is ``archcalc/report.schema.json``; its ver
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from archcalc.case import Case, Step
 from archcalc.costs import Cost, cost
-from archcalc.count import ZERO, Number, add_up, total
+from archcalc.count import ZERO, Count, Number, add_up, total
 from archcalc.errors import ArchitectureError, nearest, quoted
-from archcalc.network import path
+from archcalc.layers.base import Layer
+from archcalc.network import Network, Published, path
 from archcalc.notation import write_word
 from archcalc.receptive import PIXEL, Seen, fields
 from archcalc.results import Result
+from archcalc.shape import Shape
 from archcalc.units import BYTES_OF
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from archcalc.case import Case, Step
-    from archcalc.count import Count
-    from archcalc.layers.base import Layer
-    from archcalc.network import Network, Published
-    from archcalc.shape import Shape
 
 SCHEMA: Final = "archcalc.report/1"
 TOTAL: Final = "total"

@@ -8,16 +8,14 @@ operation that does nothing is started.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from archcalc.case import Case, Step
 from archcalc.costs import Backward, cost
 from archcalc.count import integer
 from archcalc.layers.base import BUFFER
+from archcalc.layers.passes import Kept
 from archcalc.units import BYTES_OF
-
-if TYPE_CHECKING:
-    from archcalc.case import Case, Step
-    from archcalc.layers.passes import Kept
 
 
 class Device(NamedTuple):

@@ -8,14 +8,12 @@ of units for a vector. Any part may be a letter: ``HxWx3``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from operator import index
-from typing import TYPE_CHECKING, Final, NamedTuple, SupportsIndex, cast
+from typing import Final, NamedTuple, SupportsIndex, cast
 
 from archcalc.count import Count, Formula, Number, letter, letters, product, substitute
 from archcalc.errors import ArchitectureError, quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_AXES = 3
 AXES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}  # their names

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from archcalc.case import Case
+from archcalc.memory import Memory
 from archcalc.results import Result
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from archcalc.case import Case
-    from archcalc.memory import Memory
-    from archcalc.roofline import Work
+from archcalc.roofline import Work
 
 SCHEMA: Final = "archcalc.profile/1"
 COMPUTE, MEMORY, LAUNCH = "compute", "memory", "launch"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from archcalc.count import Number
+from archcalc.count import Number
 
 PREFIXES = ("", "K", "M", "G", "T", "P", "E")
 BYTES_OF = {

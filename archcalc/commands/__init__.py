@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import typer
 
 from archcalc.console import Command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # In the order of the help. Only the one that is called is imported, and built by Typer.
 NAMES: Final = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -14,9 +15,6 @@ from archcalc.open import names_network
 from archcalc.options import At, Format, Input, Output, network_names, network_of
 from archcalc.render import views
 from archcalc.shape import MAX_AXES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def receptive_field(

@@ -6,12 +6,10 @@ A file ends with its :class:`~archcalc.counters.base.Counter`; a tool is importe
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
+from archcalc.counters.base import Counter
 from archcalc.errors import ArchitectureError, meant, quoted
-
-if TYPE_CHECKING:
-    from archcalc.counters.base import Counter
 
 NAMES: Final = ("mac", "flop", "torch", "fvcore", "torchinfo", "ptflops", "thop")
 TOOLS: Final = NAMES[2:]  # those that can be asked

@@ -10,20 +10,18 @@ evaluation.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from archcalc.case import Step
 from archcalc.count import Count, Number, difference, product
 from archcalc.errors import MeasurementError
+from archcalc.layers.base import Layer
+from archcalc.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from torch import nn
-
-    from archcalc.case import Step
-    from archcalc.layers.base import Layer
-    from archcalc.shape import Shape
 
 MACS: Final = "MACs"
 PLANE: Final = 2  # axes of an image

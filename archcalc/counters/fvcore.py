@@ -6,8 +6,10 @@ import contextlib
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from archcalc.case import Step
 from archcalc.count import product
 from archcalc.counters.base import (
     PLANE,
@@ -25,12 +27,8 @@ from archcalc.errors import MeasurementError
 from archcalc.layers.normalization import BatchNorm, GroupNorm, LayerNorm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     import torch
     from torch import nn
-
-    from archcalc.case import Step
 
 
 def _extras(step: Step) -> Iterator[Term]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, Final
 
+from archcalc.case import Step
 from archcalc.count import Count, product, total
 from archcalc.counters.base import (
     Counter,
@@ -29,12 +31,8 @@ from archcalc.layers.normalization import BatchNorm, GroupNorm, LayerNorm, Local
 from archcalc.layers.pooling import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     import torch
     from torch import nn
-
-    from archcalc.case import Step
 
 # Activation functions that ptflops knows as modules, and those that it patches as functions.
 HOOKED: Final = frozenset({"relu", "prelu", "relu6", "leakyrelu", "elu", "gelu"})

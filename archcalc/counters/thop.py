@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from archcalc.case import Step
 from archcalc.count import Count, count, difference, integer, product, quotient, total
 from archcalc.counters.base import (
     Counter,
@@ -27,12 +29,8 @@ from archcalc.layers.pooling import Pool
 from archcalc.layers.transposed import TransposedConvolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import torch
     from torch import nn
-
-    from archcalc.case import Step
 
 
 def _extras(step: Step, batch: int) -> Iterator[Term]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from archcalc.case import Step
 from archcalc.count import product, total
 from archcalc.counters.base import (
     Counter,
@@ -24,12 +26,8 @@ from archcalc.layers.base import BUFFER
 from archcalc.layers.transposed import TransposedConvolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import torch
     from torch import nn
-
-    from archcalc.case import Step
 
 
 def _extras(step: Step) -> Iterator[Term]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer, TorchModule
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Stem, choice, decimal
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.shape import Shape
+from archcalc.shape import Shape
 
 # Each function's word, and its class in torch.
 TORCH_NAMES: Final = {

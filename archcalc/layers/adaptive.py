@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from archcalc.layers.base import Layer, TorchModule, per_axis
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Axes, Stem, choice, sizes
 from archcalc.layers.pooling import REDUCTIONS, SHORT, needs_of_pool, positions
-from archcalc.layers.window import AdaptiveWindow, Window
+from archcalc.layers.window import AdaptiveWindow, Span, Window
 from archcalc.shape import Shape
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Needs, Operation
-    from archcalc.layers.window import Span
 
 
 class _WholeMap(Layer):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from archcalc.count import ZERO, Count, letters, substitute, total
+from archcalc.count import ZERO, Count, Number, letters, substitute, total
 from archcalc.errors import ArchitectureError
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Axes, Channels, Piece, Stem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from archcalc.count import Number
-    from archcalc.layers.passes import Needs, Operation
-    from archcalc.layers.window import Span
-    from archcalc.shape import Shape
+from archcalc.layers.window import Span
+from archcalc.shape import Shape
 
 WEIGHT, BIAS, BUFFER = "weight", "bias", "buffer"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from archcalc.count import Count, Number, count, product, quotient
 from archcalc.errors import ArchitectureError
@@ -19,14 +19,10 @@ from archcalc.layers.base import (
     divisor_below,
     per_axis,
 )
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Axes, Stem, channels, flag, number, sizes
-from archcalc.layers.window import Window
+from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.layers.window import Span
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from archcalc.layers.base import Layer, TorchModule
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Stem, decimal
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.shape import Shape
+from archcalc.shape import Shape
 
 
 @dataclass(frozen=True)

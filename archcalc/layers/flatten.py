@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from archcalc.layers.base import Layer, TorchModule
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Stem
-from archcalc.layers.window import Window
+from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.layers.window import Span
 
 
 class Flatten(Layer):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import operator
 from functools import reduce
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from archcalc.count import Number
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.shape import Shape
-
-if TYPE_CHECKING:
-    from archcalc.count import Number
-    from archcalc.layers.passes import Operation
 
 
 class _Join(Layer):

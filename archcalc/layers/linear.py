@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from archcalc.count import Count, Number, count, product
 from archcalc.layers.base import BIAS, WEIGHT, Layer, Parameter, TorchModule
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Stem, channels, flag
-from archcalc.layers.window import Window
+from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.layers.window import Span
 
 
 @dataclass(frozen=True)

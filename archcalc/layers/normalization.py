@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from archcalc.count import count, integer
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import BIAS, BUFFER, WEIGHT, Layer, Parameter, TorchModule, divisor_below
-from archcalc.layers.passes import Needs
+from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Stem, flag, number
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.shape import Shape
+from archcalc.shape import Shape
 
 VECTOR: Final = 2  # axes of a tensor that is a batch of vectors
 

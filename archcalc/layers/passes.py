@@ -6,12 +6,10 @@ keeps by a test. Scratch memory of kernels ("workspace") is the library's own bu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from archcalc.count import integer
-
-if TYPE_CHECKING:
-    from archcalc.shape import Shape
+from archcalc.shape import Shape
 
 INDEX: Final = 8  # bytes in which max pooling remembers where a maximum was
 STATISTIC: Final = 4  # bytes of a mean or an inverse deviation on a GPU, where values are shorter

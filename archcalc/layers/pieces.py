@@ -11,15 +11,13 @@ and the check of values that come from Python all follow from it::
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import MISSING, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from archcalc.count import Formula, letter
 from archcalc.errors import ArchitectureError
 from archcalc.shape import LARGEST, MAX_AXES, check_size
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Axes: TypeAlias = int | tuple[int, ...]  # one number for every axis, or one for each
 DECIMALS: Final = 9  # behind the point of a slope or a probability

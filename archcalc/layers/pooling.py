@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer, TorchModule, along, per_axis
-from archcalc.layers.passes import INDEX, Needs
+from archcalc.layers.passes import INDEX, Needs, Operation
 from archcalc.layers.pieces import Axes, Stem, choice, flag, sizes
-from archcalc.layers.window import Window
+from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
-
-if TYPE_CHECKING:
-    from archcalc.layers.passes import Operation
-    from archcalc.layers.window import Span
 
 REDUCTIONS: Final = ("max", "average")
 SHORT: Final = {"max": "Max", "average": "Avg"}  # in torch's names

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from archcalc.count import Count, product, quotient
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import TorchModule, per_axis
 from archcalc.layers.convolution import Filters
 from archcalc.layers.pieces import Axes, Stem, sizes
-from archcalc.layers.window import TransposedWindow
-
-if TYPE_CHECKING:
-    from archcalc.layers.window import Span
-    from archcalc.shape import Shape
+from archcalc.layers.window import Span, TransposedWindow
+from archcalc.shape import Shape
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -11,8 +12,6 @@ from archcalc.counters.base import backpropagate
 from archcalc.counters.marks import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from archcalc.measure.twin import Twin
 
 

@@ -9,23 +9,18 @@ large along one axis that fields lie inside it, and small along the others.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import torch
 
 from archcalc.case import Case
-from archcalc.count import integer
+from archcalc.count import Number, integer
 from archcalc.errors import ArchitectureError
 from archcalc.measure.twin import twin
-from archcalc.receptive import fields
+from archcalc.network import Network
+from archcalc.receptive import Field, fields
 from archcalc.shape import AXES, Shape
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from archcalc.count import Number
-    from archcalc.network import Network
-    from archcalc.receptive import Field
 
 LONGEST: Final = 4096  # an axis of the input is made no longer to have a field inside
 

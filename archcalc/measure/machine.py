@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
 
+from archcalc.case import Case
 from archcalc.errors import ArchitectureError, MeasurementError, StatedError, meant, quoted
 from archcalc.memory import memory
 from archcalc.units import in_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from archcalc.case import Case
 
 DEVICES: Final = ("cpu", "cuda", "meta")
 DTYPES: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,13 +11,16 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from archcalc import memory as predicted
 from archcalc import roofline
+from archcalc.case import Case
 from archcalc.costs import backward, graded
 from archcalc.counters.base import backpropagate, release
 from archcalc.errors import ArchitectureError, MeasurementError
 from archcalc.measure import allocations, clock
 from archcalc.measure.machine import chosen, fitting, named, running, torch_dtype
 from archcalc.measure.twin import tensors, twin
+from archcalc.memory import Memory
 from archcalc.notation import write_word
+from archcalc.roofline import Device, Work
 from archcalc.timings import (
     COMPUTE,
     LAUNCH,
@@ -31,12 +35,7 @@ from archcalc.timings import (
 from archcalc.units import BYTES_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from archcalc.case import Case
     from archcalc.measure.twin import Twin
-    from archcalc.memory import Memory
-    from archcalc.roofline import Device, Work
 
 WARM_UP: Final = 3  # passes before the first that counts: libraries choose kernels, caches fill
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import nn
 
+from archcalc.case import Case
 from archcalc.counters import torch as flop_counter
 from archcalc.counters.base import Reading, leaves, release
 from archcalc.errors import MeasurementError
 from archcalc.measure.twin import module
-
-if TYPE_CHECKING:
-    from archcalc.case import Case
 
 MODELS: Final = {
     "alexnet-torchvision": "alexnet",

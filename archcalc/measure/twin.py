@@ -7,19 +7,16 @@ between them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import nn
 
+from archcalc.case import Case
 from archcalc.errors import ArchitectureError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from archcalc.case import Case
-    from archcalc.layers.base import Layer
-    from archcalc.shape import Shape
+from archcalc.layers.base import Layer
+from archcalc.shape import Shape
 
 # Bytes from which malloc asks the system, which gives zeros out as they are read, unwritten.
 FROM_SYSTEM: Final = 2**26

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import torch
 
+from archcalc.case import Case, Step
 from archcalc.checks import Cause, Check, Line, Verification
 from archcalc.costs import backward, cost
 from archcalc.count import integer
 from archcalc.counters import TOOLS, counter
-from archcalc.counters.base import MACS, Reading, release
+from archcalc.counters.base import MACS, Counter, Reading, release
 from archcalc.errors import ArchitectureError, MeasurementError, meant, quoted
 from archcalc.measure import gradient, torchvision
 from archcalc.measure.machine import chosen, fitting, running, torch_dtype
 from archcalc.measure.twin import blank, tensors, twin
+from archcalc.network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from archcalc.case import Case, Step
-    from archcalc.counters.base import Counter
     from archcalc.measure.twin import Twin
-    from archcalc.network import Network
 
 AGAINST: Final = ("torch", "fvcore", "torchinfo")  # who is asked if nobody is named
 WITNESSES: Final = (*TOOLS, "gradient", "torchvision")

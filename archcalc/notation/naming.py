@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
+from archcalc.layers.base import Layer
 from archcalc.layers.joins import Add, Concat, Multiply
 from archcalc.network import INPUT
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.layers.base import Layer
 
 JOINS: Final[dict[str, Layer]] = {join.sign: join for join in (Concat(), Add(), Multiply())}
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from archcalc.errors import ArchitectureError, nearest, quoted
-from archcalc.network import INPUT, Input, Network, Node
+from archcalc.layers.base import Layer
+from archcalc.network import INPUT, Citation, Input, Network, Node, Published
 from archcalc.notation.naming import Draft, settle
-from archcalc.notation.reader import Reader
-
-if TYPE_CHECKING:
-    from archcalc.layers.base import Layer
-    from archcalc.network import Citation, Published
-    from archcalc.notation.reader import Item
+from archcalc.notation.reader import Item, Reader
 
 MAX_LAYERS: Final = 100_000
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from archcalc.errors import ArchitectureError, quoted
+from archcalc.layers.base import Layer
 from archcalc.layers.pieces import whole
 from archcalc.network import NAME
 from archcalc.notation.naming import JOINS
 from archcalc.notation.words import modifies, parse_word
-from archcalc.shape import parse_shape
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from archcalc.layers.base import Layer
-    from archcalc.shape import Shape
+from archcalc.shape import Shape, parse_shape
 
 MAX_DEPTH: Final = 60
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.layers import kinds
-
-if TYPE_CHECKING:
-    from archcalc.layers.base import Layer
-    from archcalc.layers.pieces import Piece, Stem
+from archcalc.layers.base import Layer
+from archcalc.layers.pieces import Piece, Stem
 
 _NUMBERS: Final = "[0-9]+(?:x[0-9]+)*"
 # What may stand behind the beginning of a word, in front of its modifiers.

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from archcalc.errors import ArchitectureError
-from archcalc.network import INPUT, Port, node_of
+from archcalc.layers.base import Layer
+from archcalc.network import INPUT, Network, Port, node_of
 from archcalc.notation.naming import Draft, looks_automatic, settle
 from archcalc.notation.reader import MAX_DEPTH
 from archcalc.notation.words import parse_word, write_word
-from archcalc.shape import parse_shape
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from archcalc.layers.base import Layer
-    from archcalc.network import Network
-    from archcalc.shape import Shape
+from archcalc.shape import Shape, parse_shape
 
 
 class _Run(NamedTuple):

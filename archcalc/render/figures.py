@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from archcalc.render.style import COLOURS, drawn
 from archcalc.render.views.profile import heading, milliseconds, passes
+from archcalc.timings import Pass, Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from archcalc.timings import Pass, Profile
 
 MOST: Final = 40  # bars that can be told apart; of more layers, the longest
 LIMITS: Final = {"compute": COLOURS[0], "memory": COLOURS[1], "launch": COLOURS[2]}

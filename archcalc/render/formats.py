@@ -5,15 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from archcalc.render.table import Formula, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.render.table import Block, Cell
+from archcalc.render.table import Block, Cell, Formula, Table
 
 
 def markdown(blocks: Sequence[Block]) -> str:

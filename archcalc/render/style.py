@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Okabe, Ito, Color Universal Design, 2008; without the yellow, which is too light for a line.
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -12,15 +13,10 @@ from rich.constrain import Constrain
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archcalc.render.table import EMPTY, Cell, Column, Formula, Table
+from archcalc.render.table import EMPTY, Block, Cell, Column, Formula, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import TextIO
-
     from rich.console import ConsoleOptions, RenderResult
-
-    from archcalc.render.table import Block
 
 READABLE: Final = 100  # no paragraph is wider than this
 UNBOUNDED: Final = 10_000

@@ -7,12 +7,10 @@ with their source; they are compared with what archcalc counts and never copied 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import Final, Protocol, cast
 
 from archcalc.errors import ArchitectureError, nearest, quoted
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
+from archcalc.network import Network
 
 # Which file has which networks. Only the file that is asked for is imported.
 FILES: Final[dict[str, tuple[str, ...]]] = {

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from archcalc.network import Citation, Published
+from archcalc.network import Citation, Network, Published
 from archcalc.notation import parse
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
 
 # Two GPUs: the kernels of conv2, conv4 and conv5 see only the maps on their own one (2 groups).
 PAPER: Final = """

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from archcalc.network import Citation, Published
+from archcalc.network import Citation, Network, Published
 from archcalc.notation import parse
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
 
 # Table 1 of the paper: 1x1 | 3x3 reduce, 3x3 | 5x5 reduce, 5x5 | pool projection
 CHANNELS: Final = {

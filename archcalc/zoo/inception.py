@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from archcalc.network import Citation
+from archcalc.network import Citation, Network
 from archcalc.notation import parse
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
 
 SOURCE: Final = Citation(
     "Szegedy et al.", "Going Deeper with Convolutions", "arXiv 1409.4842", "figure 2"

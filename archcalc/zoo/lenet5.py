@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from archcalc.network import Citation, Published
+from archcalc.network import Citation, Network, Published
 from archcalc.notation import parse
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
 
 TEXT: Final = """
 28x28x1

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from archcalc.network import Citation, Published
+from archcalc.network import Citation, Network, Published
 from archcalc.notation import parse
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
 
 MODULE: Final = "{name}: [1x1: conv1-{a} bn relu | 3x3: conv3-{b} bn relu]"
 DOWN: Final = "{name}: [3x3: conv3-{k}/2 p0 bn relu | pool: pool3/2]"

@@ -6,13 +6,10 @@ The paper's bottlenecks stride in their first 1x1 convolution, torchvision's in 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from archcalc.network import Citation, Published
+from archcalc.network import Citation, Network, Published
 from archcalc.notation import parse
-
-if TYPE_CHECKING:
-    from archcalc.network import Network
 
 BASIC: Final = """
 {name}: (({shortcut} + conv1: conv3-{narrow}{stride} nobias bn relu

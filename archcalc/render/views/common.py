@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from archcalc.count import Number
+from archcalc.receptive import Seen
 from archcalc.render.table import EMPTY, Cell, number
+from archcalc.reports import Report, Row
 from archcalc.shape import by_axis
 from archcalc.units import in_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from archcalc.count import Number
-    from archcalc.receptive import Seen
-    from archcalc.reports import Report, Row
 
 
 def title(report: Report) -> str:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from archcalc.count import add_up
+from archcalc.count import Number, add_up
 from archcalc.counters import counters
-from archcalc.counters.base import MACS
-from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
+from archcalc.counters.base import MACS, Counter, Term
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text, working
 from archcalc.render.views.common import title
-from archcalc.reports import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from archcalc.count import Number
-    from archcalc.counters.base import Counter, Term
-    from archcalc.render.table import Block
-    from archcalc.reports import Report
+from archcalc.reports import Report, plain
 
 
 def counted(report: Report, rule: Counter) -> list[Block]:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+from archcalc.count import Number
 from archcalc.layers.window import Window
-from archcalc.receptive import stacking
-from archcalc.render.table import EMPTY, Cell, Column, Table, text, working
+from archcalc.receptive import Seen, stacking
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text, working
 from archcalc.render.views.common import field, field_of, misaligned
-from archcalc.reports import WAYS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from archcalc.count import Number
-    from archcalc.receptive import Seen
-    from archcalc.render.table import Block
-    from archcalc.reports import Report, Row
+from archcalc.reports import WAYS, Report, Row
 
 
 def receptive_fields(report: Report, *, bare: bool = False) -> list[Block]:

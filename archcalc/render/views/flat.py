@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from archcalc.count import Formula
-from archcalc.render.table import EMPTY, Column, Table, text
+from archcalc.render.table import EMPTY, Block, Column, Table, text
 from archcalc.render.views.common import title
-from archcalc.reports import WAYS, plain
+from archcalc.reports import WAYS, Report, plain
 from archcalc.shape import by_axis
-
-if TYPE_CHECKING:
-    from archcalc.render.table import Block
-    from archcalc.reports import Report
 
 
 def flat(report: Report) -> list[Block]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from archcalc.count import exact, total
-from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text, working
+from archcalc.reports import Report
 from archcalc.units import ratio, share
-
-if TYPE_CHECKING:
-    from archcalc.render.table import Block
-    from archcalc.reports import Report
 
 _BRANCHES: Final = (
     ("1x1", "1x1"),

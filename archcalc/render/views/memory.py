@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from archcalc.case import Case
+from archcalc.memory import Memory
 from archcalc.render.table import Column, Table, text
 from archcalc.render.views.common import size_in_bytes
-
-if TYPE_CHECKING:
-    from archcalc.case import Case
-    from archcalc.memory import Memory
 
 # What each part is called, in the order in which all tables have them.
 PARTS: Final = {

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-from archcalc.render.table import Cell, Column, Table, number, text
+from archcalc.render.table import Block, Cell, Column, Table, number, text
 from archcalc.render.views.common import field_of, size_in_bytes
-from archcalc.reports import QUANTITY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from archcalc.render.table import Block
-    from archcalc.reports import Report
+from archcalc.reports import QUANTITY, Report
 
 
 def networks(reports: Iterable[Report]) -> list[Block]:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from archcalc.notation import write
-from archcalc.render.table import EMPTY, Cell, Column, Table, text
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text
 from archcalc.render.views.common import size_in_bytes
 from archcalc.render.views.memory import PARTS
-from archcalc.timings import COMPUTE, LAUNCH, MEASURED, MEMORY
+from archcalc.timings import COMPUTE, LAUNCH, MEASURED, MEMORY, Pass, Profile, Spread
 from archcalc.units import in_bytes, rounded
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.render.table import Block
-    from archcalc.timings import Pass, Profile, Spread
 
 LIMITS: Final = (COMPUTE, MEMORY, LAUNCH)
 

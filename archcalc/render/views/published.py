@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from archcalc.render.table import EMPTY, Column, Table, number, text
-from archcalc.reports import QUANTITY
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.reports import Comparison, Report
+from archcalc.reports import QUANTITY, Comparison, Report
 
 
 def published(report: Report, comparisons: Sequence[Comparison]) -> Table:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from archcalc.count import Number, exact
-from archcalc.render.table import EMPTY, Cell, Column, Table, text
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text
 from archcalc.render.views.common import field_of, misaligned, nonzero, size_in_bytes, title
 from archcalc.render.views.published import published
-from archcalc.reports import QUANTITY
+from archcalc.reports import QUANTITY, Report, Row
 from archcalc.units import BYTES_OF, in_bytes, share
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from archcalc.render.table import Block
-    from archcalc.reports import Report, Row
-
 
 LONG: Final = 100  # characters of a total that a column has room for
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from archcalc.count import Count
 from archcalc.notation import write_word
-from archcalc.render.table import Cell, Column, Table, number, text, working
+from archcalc.render.table import Block, Cell, Column, Table, number, text, working
+from archcalc.reports import Report, Row
 from archcalc.units import rounded
-
-if TYPE_CHECKING:
-    from archcalc.count import Count
-    from archcalc.render.table import Block
-    from archcalc.reports import Report, Row
 
 
 def table1(report: Report) -> list[Block]:

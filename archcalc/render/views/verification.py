@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
+from archcalc.checks import Amount, Cause, Check, Line, Verification
 from archcalc.count import exact
 from archcalc.counters import TOOLS
-from archcalc.render.table import EMPTY, Cell, Column, Table, number, text
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.checks import Amount, Cause, Check, Line, Verification
-    from archcalc.render.table import Block
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text
 
 # As the tools themselves write them; fvcore's flop is a MAC, and small.
 NAMES: Final = {

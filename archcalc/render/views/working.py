@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from archcalc.count import count, evenly, total
 from archcalc.layers.base import per_axis
 from archcalc.layers.convolution import Filters
 from archcalc.layers.pooling import Pool
-from archcalc.render.table import EMPTY, Cell, Column, Table, number, text, working
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text, working
 from archcalc.render.views.common import title
+from archcalc.reports import Report, Row
 from archcalc.shape import AXES, by_axis
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from archcalc.render.table import Block
-    from archcalc.reports import Report, Row
 
 
 def workings(report: Report) -> list[Block]:
