@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 from strategies import evaluated, networks
 
 import archcalc as ac
-from archcalc import ArchitectureError, Network, Shape, load, parse
+from archcalc import ArchitectureError, Network, Node, Shape, load, parse
 from archcalc.count import letter, substitute
-from archcalc.layers import Convolution, Join, Linear, TransposedConvolution, Window
+from archcalc.layers import Add, Convolution, Linear, TransposedConvolution, Window
+from archcalc.network import Input
 from archcalc.receptive import PIXEL
 from archcalc.render.views.common import field as field_text
 from archcalc.shape import LARGEST, check_values
@@ -41,7 +43,7 @@ def workings(row):
     """Every working of a row: its counts, its units, how its sizes and its field come about."""
     yield from row.cost
     yield row.output.units
-    if row.layer is None or isinstance(row.layer, Join):
+    if row.layer is None or row.layer.sign:
         return
     windows = row.layer.windows(row.inputs[0])
     for window, size in zip(windows, row.inputs[0].sizes, strict=bool(windows)):
@@ -68,6 +70,16 @@ def agree(formulas, numbers, values):
                 assert substitute(field.size, values) == known.size
                 assert substitute(field.padding, values) == known.padding
                 assert field.letters() or field.stride == known.stride
+
+
+def two_inputs():
+    """A network of two inputs and two outputs: they are convolved and added, one goes on."""
+    nodes = (
+        *(Node("a", Convolution(3, 4), ("left",)), Node("b", Convolution(5, 4), ("right",))),
+        *(Node("sum", Add(), ("a", "b")), Node("c", Convolution(3, 2), ("b",))),
+    )
+    inputs = Input("left", Shape((9, 9), 2)), Input("right", Shape((9, 9), 3))
+    return Network(nodes, inputs=inputs, outputs=("sum", "c"))
 
 
 # --------------------------------------------------------------------------- letters and numbers
@@ -97,15 +109,15 @@ def test_at_is_the_report_in_numbers(network):
     text = ",".join(f"{name}={value}" for name, value in values.items())
     expected = ac.report(network)
     for at in (text, values):
-        found = ac.report(network, "x".join(values), at=at)
-        assert found.totals == expected.totals
-        assert found.rows == expected.rows
+        filled = ac.report(network, "x".join(values), at=at)
+        assert filled.totals == expected.totals
+        assert filled.rows == expected.rows
 
 
 def test_at_fills_in_channels():
     """Values go to the letters among the channels as to those among the sizes."""
-    found = ac.report(parse("HxWx3 conv3-K fc-N"), at="H=8,W=9,K=4,N=10")
-    assert found.rows == ac.report(parse("8x9x3 conv3-4 fc-10")).rows
+    filled = ac.report("HxWx3 conv3-K fc-N", at="H=8,W=9,K=4,N=10")
+    assert filled.rows == ac.report("8x9x3 conv3-4 fc-10").rows
 
 
 @given(networks())
@@ -116,21 +128,21 @@ def test_letters_among_the_channels(network):
     ((number, _),) = channels.most_common(1) or ((network.input.channels, 1),)
     k = letter("K")
 
-    def replaced(value):
+    def lettered(value):
         return k if value == number else value
 
     nodes = []
     for node in network.nodes:
         layer = node.layer
         if isinstance(layer, Linear):
-            layer = layer.replace(out_features=replaced(layer.out_features))
+            layer = replace(layer, out_features=lettered(layer.out_features))
         elif isinstance(layer, BIASED):
-            layer = layer.replace(out_channels=replaced(layer.out_channels))
+            layer = replace(layer, out_channels=lettered(layer.out_channels))
         nodes.append(node._replace(layer=layer))
     known = Network(tuple(nodes))
     assert known.substitute({"K": number}).nodes == network.nodes
     try:
-        formulas = ac.report(known, Shape(network.input.sizes, replaced(network.input.channels)))
+        formulas = ac.report(known, Shape(network.input.sizes, lettered(network.input.channels)))
     except ArchitectureError:  # branches whose channels agree in numbers alone
         assume(condition=False)
     agree(formulas, ac.report(network), {"K": number})
@@ -166,7 +178,7 @@ FORMULAS = [
 @pytest.mark.parametrize(("text", "quantity", "formula"), FORMULAS)
 def test_formulas(text, quantity, formula):
     """The totals of a network in letters read as a textbook writes them."""
-    assert str(ac.report(parse(text)).totals[quantity]) == formula
+    assert str(ac.report(text).totals[quantity]) == formula
 
 
 @pytest.mark.parametrize(
@@ -175,11 +187,11 @@ def test_formulas(text, quantity, formula):
 def test_branches_of_one_size_meet_in_letters(text):
     """Branches that are as large as one another at every size meet where the size is a letter."""
     network = parse(text)
-    found = ac.report(network, "HxWx3").rows[-1].output
+    formulas = ac.report(network, "HxWx3").rows[-1].output
     for size in range(2, 12):
         values = {"H": size, "W": size + 1}
         numbers = ac.report(network, f"{size}x{size + 1}x3")
-        assert found.substitute(values) == numbers.rows[-1].output
+        assert formulas.substitute(values) == numbers.rows[-1].output
 
 
 @pytest.mark.parametrize(
@@ -194,12 +206,12 @@ def test_branches_of_one_size_meet_in_letters(text):
 def test_groups_that_leave_a_rest(text, values):
     """Values that groups do not divide are refused before anything is counted."""
     with pytest.raises(ArchitectureError, match="groups do not divide"):
-        parse(text).report(at=values)
+        ac.report(text, at=values)
 
 
 def test_channels_in_groups_are_substituted_in_totals():
     """What is wrong for a group is refused in a total as well, also where it shows no division."""
-    totals = parse("8x8xC conv3-6 g2 conv1-K").report().totals
+    totals = ac.report("8x8xC conv3-6 g2 conv1-K").totals
     assert substitute(totals["parameters"], {"C": 4, "K": 1}) == 27 * 4 + 6 + 6 + 1
     for name in ("weights", "parameters", "macs", "flops"):
         with pytest.raises(ArchitectureError, match="C=5: C/2 leaves a rest"):
@@ -239,7 +251,7 @@ def test_values_of_other_kinds():
     for refused in (numpy.float32(4), numpy.bool_(True), numpy.array([4, 4])):  # noqa: FBT003
         with pytest.raises(ArchitectureError, match="neither a whole number nor a letter"):
             check_values({"K": refused})
-    totals = parse("8x8x3 conv3-K").report(at={"K": letter("C")}).totals
+    totals = ac.report("8x8x3 conv3-K", at={"K": letter("C")}).totals
     assert str(totals["parameters"]) == "28*C"
 
 
@@ -254,7 +266,7 @@ def test_values_of_other_kinds():
 )
 def test_fields_in_letters_are_told_apart(text, size, stride):
     """Where a field differs by axis, sums in it stand in brackets between the x."""
-    seen = parse(text).report().rows[-1].seen
+    seen = ac.report(text).rows[-1].seen
     assert field_text(seen, "size") == size
     assert field_text(seen, "stride") == stride
 
@@ -273,7 +285,7 @@ def test_fields_in_letters_are_told_apart(text, size, stride):
 def test_values_that_cannot_be(at, fact):
     """Values for letters that are none, or that are no sizes, are refused."""
     with pytest.raises(ArchitectureError, match=fact):
-        ac.report(parse("HxWx3 conv3-8"), at=at)
+        ac.report("HxWx3 conv3-8", at=at)
 
 
 # ---------------------------------------------------------------------------------- adding up
@@ -336,6 +348,68 @@ def test_shapes_follow_the_edges(network):
         assert row.inputs == tuple(left[name] for name in node.inputs)
 
 
+@pytest.mark.parametrize("sharing", [True, False])
+def test_a_layer_used_again_has_one_set_of_weights(sharing):
+    """A layer used a hundred times counts its weights once and its MACs a hundred times."""
+    again = "=a" if sharing else "fc-1024"
+    report = ac.report(f"1024 a: fc-1024 {again} x99")
+    assert report.totals["parameters"] == (1_049_600 if sharing else 104_960_000)
+    assert report.totals["macs"] == 104_857_600
+    assert report.totals["flops"] == 2 * 104_857_600
+    assert report.totals["activations"] == 101 * 1024
+    assert {row.word for row in report.rows[2:]} == {again}
+    assert [row.counts()["weights"] for row in report.rows[1:3]] == [
+        1024 * 1024,
+        0 if sharing else 1024 * 1024,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("8x8x3 a: conv3-8 =a", r"conv2, input 8x8x8: the weight of a has \(3\*3\*3\)\*8 = 216"),
+        ("8x8x3 a: bn conv1-4 =a", "bn2, input 8x8x4: the weight of a has 3 values"),
+        ("8x8x3 a: fc-5 =a", "fc2, input 5: .* this input needs 5\\*5 = 25"),
+        ("HxWxC a: conv3-8 =a", "needs .* = 576"),
+    ],
+)
+def test_weights_that_do_not_fit_again(text, fact):
+    """A layer used again on an input that needs other weights is refused, and both are said."""
+    with pytest.raises(ArchitectureError, match=fact):
+        ac.report(text)
+
+
+def test_two_inputs_and_two_outputs():
+    """Inputs are rows, each step reads its own, and the totals are those of all."""
+    report = ac.report(two_inputs())
+    assert [row.name for row in report.rows] == ["left", "right", "a", "b", "sum", "c"]
+    assert [value.name for value in report.case.outputs] == ["sum", "c"]
+    counts = {row.name: row.counts() for row in report.rows}
+    parameters = {"a": 3 * 3 * 2 * 4 + 4, "b": 5 * 5 * 3 * 4 + 4, "c": 3 * 3 * 4 * 2 + 2}
+    assert {n: c["parameters"] for n, c in counts.items() if c["parameters"]} == parameters
+    assert report.totals["parameters"] == 76 + 304 + 74
+    assert report.totals["macs"] == 81 * (4 * 18 + 4 * 75 + 2 * 36)
+    assert report.totals["activations"] == 81 * (2 + 3 + 4 + 4 + 4 + 2)
+    assert [str(shape) for shape in report.rows[4].inputs] == ["9x9x4", "9x9x4"]
+
+
+def test_inputs_by_name():
+    """Of several inputs each is given by its name; those that are not said are the network's."""
+    report = ac.report(two_inputs(), {"right": "9x9x5"})
+    assert [str(row.output) for row in report.rows[:2]] == ["9x9x2", "9x9x5"]
+    letters = ac.report(two_inputs(), {"left": "HxWx2", "right": "HxWxC"})
+    assert letters.case.letters() == {"H", "W", "C"}
+    filled = ac.report(two_inputs(), {"left": "HxWx2", "right": "HxWxC"}, at="H=9,W=9,C=3")
+    assert filled.totals == ac.report(two_inputs()).totals
+    for wrong, fact in (
+        ({"middle": "9x9x2"}, "'middle' is no input of this network; one of left, right"),
+        ({"left": "9x2"}, "takes HEIGHTxWIDTHxCHANNELS, not 9x2"),
+        ({"left": "8x9x2"}, r"sum \(a \| b\): branches need one shape"),
+    ):
+        with pytest.raises(ArchitectureError, match=fact):
+            ac.report(two_inputs(), wrong)
+
+
 @given(networks())
 def test_without_biases(network):
     """Without biases, those of convolutions and linear layers are gone and nothing else is."""
@@ -374,6 +448,12 @@ def test_memory(network, batch, dtype):
         ({"input": "32x3"}, "takes HEIGHTxWIDTHxCHANNELS, not 32x3"),
         ({"input": "32x0x3"}, "at least 1"),
         ({"input": "1x1x3"}, "larger than its padded input"),
+        ({"input": Shape((8.5, 8), 3)}, "input 8.5x8x3: '8.5', a float, is neither"),
+        ({"input": Shape((8, 8), 0)}, "input 8x8x0: a size is at least 1"),
+        ({"input": (8, 8, 3)}, "is no shape; give"),
+        ({"batch": 2.0}, "between 1 and"),
+        ({"batch": True}, "between 1 and"),
+        ({"input": "HxWx3", "at": {"H": 8.5, "W": 8}}, "H: '8.5', a float, is neither"),
     ],
 )
 def test_options_that_cannot_be(named, fact):
@@ -395,8 +475,8 @@ def test_a_network_without_an_input():
 def test_errors_name_the_layer():
     """A layer that cannot take the shape that reaches it is named, and so is the shape."""
     with pytest.raises(ArchitectureError, match="pool3, input 1x1x8: a kernel of extent 2"):
-        ac.report(parse("4x4x8 pool2 x3"))
+        ac.report("4x4x8 pool2 x3")
     with pytest.raises(ArchitectureError, match=r"add1 \(input \| conv1\): branches need"):
-        ac.report(parse("4x4x8 (id + conv3-4)"))
+        ac.report("4x4x8 (id + conv3-4)")
     with pytest.raises(ArchitectureError, match=r"no row 'conv2'.*did you mean conv1"):
-        ac.report(parse("4x4x8 conv3-4")).part("conv2")
+        ac.report("4x4x8 conv3-4").part("conv2")

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import fuzz
 import pytest
-from archcalc.verification import verify
 from hypothesis import given, settings
 from strategies import tangles
 
-from archcalc import load
+from archcalc import load, verify
 from archcalc.count import product
-from archcalc.layers import Convolution, Join
+from archcalc.layers import Convolution
 
 NETWORKS = 300
 KINDS = set()  # of what the networks below were made of, and their axes
@@ -20,12 +19,12 @@ KINDS = set()  # of what the networks below were made of, and their axes
 @given(tangles())
 def test_random_networks(network):
     """Torch finds the shapes, parameters, MACs and receptive fields that archcalc says."""
-    found = fuzz.check(network)
-    assert [check.witness for check in found.checks[:2]] == ["twin", "twin"]
-    assert {check.quantity for check in found.checks} == {
+    checks = fuzz.check(network).checks
+    assert [check.witness for check in checks[:2]] == ["twin", "twin"]
+    assert {check.quantity for check in checks} == {
         *("output", "parameters", "flops", "backward_flops", "mult_adds", "receptive field")
     }
-    assert len(found.checks[0].lines) == len(network.nodes)
+    assert len(checks[0].lines) == len(network.nodes)
     KINDS.add(len(network.input.sizes))
     KINDS.update(type(node.layer).__name__ for node in network.nodes)
 
@@ -42,8 +41,8 @@ def test_a_planted_fault_is_found_and_shrunk(capsys, monkeypatch):
     """A layer that miscounts is found, shrunk to that layer alone, and the seed is printed."""
     honest = Convolution.weights
 
-    def faulty(layer, shape):
-        counted = honest(layer, shape)
+    def faulty(layer, *shapes):
+        counted = honest(layer, *shapes)
         return counted if layer.groups == 1 else product(2, counted)
 
     def quick(network, **asked):
@@ -56,7 +55,7 @@ def test_a_planted_fault_is_found_and_shrunk(capsys, monkeypatch):
     text = str(raised.value).partition("unexplained: ")[2].splitlines()[0].strip("'")
     text = text.partition("'\nassert")[0]
     network = load(text)
-    layers = [node.layer for node in network.nodes if not isinstance(node.layer, Join)]
+    layers = [node.layer for node in network.nodes if not node.layer.sign]
     assert [type(layer) for layer in layers] == [Convolution]
     assert layers[0].groups > 1
     assert "seed 1: python tests/fuzz.py --networks 400 --seed 1\n" in capsys.readouterr().err

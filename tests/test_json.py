@@ -5,15 +5,16 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from archcalc.report import SCHEMA
 
-import archcalc
 import archcalc as ac
-from archcalc import zoo
+from archcalc import Network, Node, Shape, zoo
+from archcalc.layers import Add, Convolution
 from archcalc.main import run
+from archcalc.network import Input
+from archcalc.reports import SCHEMA
 
 GOLDEN = Path(__file__).parent / "golden"
-SCHEMA_FILE = Path(archcalc.__file__).with_name("report.schema.json")
+SCHEMA_FILE = Path(ac.__file__).with_name("report.schema.json")
 DESCRIBED = json.loads(SCHEMA_FILE.read_text())
 # What made each golden file; run with --output tests/golden/NAME.json to renew it, and look why.
 MADE_BY = {
@@ -35,7 +36,7 @@ def test_golden(capsys, name):
 
 def test_promised_fields_are_there():
     """Rows and totals have the fields that the interface promises, under those names."""
-    data = ac.report(archcalc.load("vgg19")).to_dict()
+    data = ac.report("vgg19").to_dict()
     promised = {"name", "layer", "input", "output", "weights", "biases", "parameters"}
     promised |= {"macs", "flops", "activations", "receptive_field"}
     for row in data["rows"]:
@@ -50,22 +51,50 @@ def test_promised_fields_are_there():
 @pytest.mark.parametrize("working", [False, True])
 def test_reports_fit_the_schema(name, working):
     """Every network's report validates against the schema, with workings and without."""
-    jsonschema.validate(ac.report(archcalc.load(name)).to_dict(working=working), DESCRIBED)
+    jsonschema.validate(ac.report(name).to_dict(working=working), DESCRIBED)
 
 
 def test_formulas_fit_the_schema():
     """Formulas, unknown fields and misaligned branches validate too."""
     for text in ("HxWx3 conv3-K fc-10", "HxWxC adaptiveavgpool6 fc-2", "8x8x2 [conv3-2/2 | pool2]"):
-        jsonschema.validate(ac.report(archcalc.parse(text)).to_dict(), DESCRIBED)
+        jsonschema.validate(ac.report(text).to_dict(), DESCRIBED)
+
+
+def test_several_inputs_fit_the_schema():
+    """With several inputs each row has a receptive field in every input that it sees, by name."""
+    nodes = (
+        *(Node("a", Convolution(3, 4), ("left",)), Node("b", Convolution(5, 4), ("right",))),
+        Node("sum", Add(), ("a", "b")),
+    )
+    inputs = Input("left", Shape((9, 9), 2)), Input("right", Shape((9, 9), 3))
+    data = ac.report(Network(nodes, inputs=inputs, outputs=("sum", "b"))).to_dict(working=True)
+    jsonschema.validate(data, DESCRIBED)
+    assert data["input"] == "9x9x2 9x9x3"
+    rows = {row["name"]: row for row in data["rows"]}
+    assert [rows["left"][name] for name in ("layer", "input", "output")] == ["input", None, "9x9x2"]
+    sizes = {
+        name: {source: field["size"] for source, field in row["receptive_field"].items()}
+        for name, row in rows.items()
+    }
+    assert sizes == {
+        "left": {"left": [1, 1]},
+        "right": {"right": [1, 1]},
+        "a": {"left": [3, 3]},
+        "b": {"right": [5, 5]},
+        "sum": {"left": [3, 3], "right": [5, 5]},
+    }
 
 
 def test_the_schema_can_fail():
-    """A count that is negative, missing or unknown does not validate."""
-    good = ac.report(archcalc.load("lenet5")).to_dict()
+    """A count or a field that is negative, missing or unknown does not validate."""
+    good = ac.report("lenet5").to_dict()
     for spoil in (
         lambda row: row.update(macs=-1),
         lambda row: row.pop("weights"),
         lambda row: row.update(mac=1),
+        lambda row: row["receptive_field"].pop("size"),
+        lambda row: row.update(receptive_field={"left": {"size": [3, 3]}}),
+        lambda row: row.update(receptive_field={}),
     ):
         bad = json.loads(json.dumps(good))
         spoil(bad["rows"][1])

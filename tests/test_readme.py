@@ -8,12 +8,10 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from archcalc.conventions import CONVENTIONS
 
-import archcalc
 import archcalc as ac
+from archcalc.counters import TOOLS, counter
 from archcalc.main import run
-from archcalc.notation import parse
 from archcalc.render.views.counted import counted_data
 from training import chain
 from training.experiments import EXPERIMENTS as ALL_EXPERIMENTS
@@ -137,7 +135,7 @@ def test_named_commands_run(capsys, monkeypatch, tmp_path, command):
 
 def test_the_example_network_is_one():
     """The network of the README is read and counted."""
-    assert ac.report(parse(EXAMPLE)).totals["parameters"] > 0
+    assert ac.report(EXAMPLE).totals["parameters"] > 0
 
 
 def test_the_python_example_says_what_it_gives():
@@ -161,14 +159,14 @@ def test_the_table_of_tools_is_what_their_conventions_count():
     head, _, ours, *rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
     ]
-    reports = [ac.report(archcalc.load(name.lower())) for name in head[1:4]]
+    reports = [ac.report(name.lower()) for name in head[1:4]]
     assert ours[1:4] == [f"{report.totals['macs']:,}" for report in reports]
-    assert [row[0] for row in rows] == [c.name for c in CONVENTIONS.values() if c.tool]
+    assert [row[0] for row in rows] == [*TOOLS]
     for name, *totals, rule in rows:
-        convention = CONVENTIONS[name]
-        counts = [counted_data(report, convention)["total"] for report in reports]
+        rule_of_tool = counter(name)
+        counts = [counted_data(report, rule_of_tool)["total"] for report in reports]
         assert totals == [f"{count:,}" for count in counts]
-        assert rule == convention.rule
+        assert rule == rule_of_tool.rule
 
 
 def test_version_is_one():
@@ -177,13 +175,13 @@ def test_version_is_one():
 
     command = [sys.executable, "-m", "archcalc", "--version"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert printed == f"archcalc {archcalc.__version__}\n"
-    assert version("archcalc") == archcalc.__version__
+    assert printed == f"archcalc {ac.__version__}\n"
+    assert version("archcalc") == ac.__version__
 
 
 def test_package_is_typed():
     """A type checker finds the marker that archcalc and training are typed, and the schema."""
-    package = Path(archcalc.__file__).parent
+    package = Path(ac.__file__).parent
     assert (package / "py.typed").is_file()
     assert (package.parent / "training" / "py.typed").is_file()
     assert (package / "report.schema.json").is_file()

@@ -6,9 +6,19 @@ from hypothesis import strategies as st
 from strategies import networks
 
 import archcalc as ac
-from archcalc import ArchitectureError, Shape, parse
+from archcalc import ArchitectureError, Network, Node, Shape, parse
 from archcalc.count import Formula, letter
-from archcalc.layers import AdaptiveWindow, GlobalPool, Join, TransposedWindow, Window
+from archcalc.layers import (
+    AdaptiveWindow,
+    Add,
+    Convolution,
+    GlobalPool,
+    Multiply,
+    Pool,
+    TransposedWindow,
+    Window,
+)
+from archcalc.network import Input
 from archcalc.receptive import PIXEL, Field, stacking
 
 # ------------------------------------------------------------------- what outputs see, by hand
@@ -42,17 +52,22 @@ def taps(window, size, output):
 def through(seen, window):
     """What the outputs of a window see, given what its inputs see; None where padding is seen."""
     size = len(seen)
-    found = []
+    behind = []
     for output in range(window.outputs(size).value):
         inputs = [seen[i] if 0 <= i < size else None for i in taps(window, size, output)]
-        found.append(None if None in inputs else frozenset().union(*inputs))
-    return found
+        behind.append(None if None in inputs else frozenset().union(*inputs))
+    return behind
 
 
 def joined(branches):
     """What the outputs of a join see, given what the branches' outputs see."""
     both = zip(*branches, strict=True)
     return [None if None in inputs else frozenset().union(*inputs) for inputs in both]
+
+
+def stretched(seen, size):
+    """What the outputs of a gate see: those of its one position."""
+    return seen if len(seen) == size else seen * size
 
 
 def pixels(size):
@@ -153,11 +168,11 @@ def test_windows_associate(first, second):
             field = field.through(window)
         return field
 
-    one, two, both = walked(first), walked(second), walked(first + second)
-    assert both.size == one.size + (two.size - 1) * one.stride
-    assert both.stride == one.stride * two.stride
-    assert both.padding == one.padding + two.padding * one.stride
-    assert one.through(Window(two.size, two.stride, two.padding)) == both
+    front, back, both = walked(first), walked(second), walked(first + second)
+    assert both.size == front.size + (back.size - 1) * front.stride
+    assert both.stride == front.stride * back.stride
+    assert both.padding == front.padding + back.padding * front.stride
+    assert front.through(Window(back.size, back.stride, back.padding)) == both
 
 
 def test_holes():
@@ -173,22 +188,29 @@ def test_holes():
 # ------------------------------------------------------------------------------------- graphs
 
 
-@given(networks(axes=2, smallest=20, largest=26, gates=False, ends=False))
+@given(networks(axes=2, smallest=20, largest=26, ends=False))
 def test_graphs(network):
-    """In any graph, an output sees from the first to the last input that its branches see."""
+    """In any graph, an output sees from the first to the last input that its branches see.
+
+    Behind gates alone there may be no one field.
+    """
     report = ac.report(network)
     axes = range(len(network.input.sizes))
     seen = {"input": [pixels(size) for size in network.input.sizes]}
+    gated = False
     for node, row in zip(network.nodes, report.rows[1:], strict=True):
         before = [seen[name] for name in node.inputs]
-        if isinstance(node.layer, Join):
-            here = [joined([branch[axis] for branch in before]) for axis in axes]
+        if node.layer.sign:
+            gated = gated or isinstance(node.layer, Multiply)
+            sizes = row.output.sizes
+            here = [joined([stretched(each[i], sizes[i]) for each in before]) for i in axes]
         else:
             windows = node.layer.windows(row.inputs[0])
             here = [through(before[0][i], windows[i]) for i in axes] if windows else before[0]
         seen[node.name] = here
         for field, sets in zip(row.seen.fields, here, strict=True):
-            check(field, sets)
+            if field is not None or not gated:
+                check(field, sets)
 
 
 @given(networks(gates=False, ends=False))
@@ -207,7 +229,7 @@ def test_layers_that_have_no_window_keep_the_field(network, axis):
     before = {row.name: row for row in report.rows}
     for node, row in zip(network.nodes, report.rows[1:], strict=True):
         source = before[node.inputs[0]]
-        if not isinstance(node.layer, Join) and not node.layer.windows(row.inputs[0]):
+        if not node.layer.sign and not node.layer.windows(row.inputs[0]):
             assert row.seen.fields == source.seen.fields
         if isinstance(node.layer, GlobalPool) and source.name == "input":
             axis %= len(network.input.sizes)
@@ -225,27 +247,59 @@ def test_layers_that_have_no_window_keep_the_field(network, axis):
 )
 def test_misaligned_branches_are_named(text, complaint, size):
     """Branches whose strides or centres differ are named at their join, with what differs."""
-    rows = {row.name: row for row in ac.report(parse(text)).rows}
-    join = next(row for row in rows.values() if isinstance(row.layer, Join))
+    rows = {row.name: row for row in ac.report(text).rows}
+    join = next(row for row in rows.values() if row.layer and row.layer.sign)
     assert complaint in join.seen.misaligned
     known = join.seen.fields[0]
     assert known.size == size if size else known is None
 
 
-@pytest.mark.parametrize("size", ["9x9x4", "HxWx4"])
-def test_gates_have_no_common_field(size):
-    """A branch of one position sees as much everywhere, so that there is no field from there on."""
-    text = f"{size} conv3-4 (id * gap conv1-4 sigmoid) conv3-4"
-    rows = {row.name: row.seen for row in ac.report(parse(text)).rows}
-    assert rows["mul1"].fields == rows["conv3"].fields == (None, None)
-    assert "sigmoid1" in rows["mul1"].misaligned
-    assert [field.size for field in rows["conv1"].fields] == [3, 3]
+@pytest.mark.parametrize("size", ["9x8x4", "HxWx4"])
+@pytest.mark.parametrize("gated", ["(id * gap conv1-4 sigmoid)", "(gap conv1-4 sigmoid * id)"])
+def test_gates_see_the_whole_image(size, gated):
+    """Behind a gate that sees the whole image, every output sees it, wherever it stands."""
+    report = ac.report(f"{size} conv3-4 s: conv3-4 {gated} conv3-4 [id | @s conv5-4]")
+    rows = {row.name: row.seen for row in report.rows}
+    for name in ("mul1", "conv4", "concat1"):
+        assert [field.size for field in rows[name].fields] == [*report.input.sizes]
+        assert [(field.stride, field.padding) for field in rows[name].fields] == [(0, 0)] * 2
+        assert not rows[name].misaligned
+    assert [field.centre for field in rows["mul1"].fields] == (
+        [4, 3.5] if size == "9x8x4" else [None, None]
+    )
+    assert [field.size for field in rows["s"].fields] == [5, 5]
+
+
+@pytest.mark.parametrize("size", ["9x9x4", "10x9x4"])
+@pytest.mark.parametrize("gate", ["gate: conv1-4/10 p0", "pool4 gate: conv1-4/3 p0"])
+def test_gates_that_see_a_part_have_no_common_field(size, gate):
+    """A gate that sees a part is as far from one output as from none: no field from there on."""
+    rows = {row.name: row.seen for row in ac.report(f"{size} (id * {gate}) conv3-4").rows}
+    assert rows["mul1"].fields == rows["conv2"].fields == (None, None)
+    assert rows["mul1"].misaligned == "gate gives every position the same"
+
+
+def test_fields_in_every_input():
+    """Of several inputs, each has its own field in every layer that sees it, and in no other."""
+    nodes = (
+        *(Node("a", Convolution(3, 4), ("left",)), Node("b", Convolution(5, 4, 2), ("right",))),
+        *(Node("c", Pool(2), ("a",)), Node("sum", Add(), ("c", "b")), Node("d", Pool(2), ("b",))),
+    )
+    network = Network(nodes, inputs=(Input("left"), Input("right")), outputs=("sum", "d"))
+    rows = ac.report(network, {"left": "8x8x2", "right": "8x8x3"}).rows
+    sizes = {
+        row.name: {name: seen.fields[0].size for name, seen in row.fields.items()} for row in rows
+    }
+    assert sizes == (
+        {"left": {"left": 1}, "right": {"right": 1}, "a": {"left": 3}, "b": {"right": 5}}
+        | {"c": {"left": 4}, "sum": {"left": 4, "right": 5}, "d": {"right": 7}}
+    )
 
 
 @pytest.mark.parametrize(("stride", "known"), [(9_999, True), (10_007, False)])
 def test_endless_patterns_are_given_up(stride, known):
     """A pattern of more than ten thousand outputs is given up; a shorter one is walked."""
-    (field,) = ac.report(parse(f"8x1 convt3-1/{stride}")).rows[-1].seen.fields
+    (field,) = ac.report(f"8x1 convt3-1/{stride}").rows[-1].seen.fields
     assert (field is not None) == known
 
 
@@ -254,7 +308,7 @@ def test_endless_patterns_are_given_up(stride, known):
 
 def test_three_5x5():
     """Three stacked 5x5 convolutions see 13x13."""
-    seen = ac.report(parse("99x99x3 conv5-8 x3")).rows[-1].seen
+    seen = ac.report("99x99x3 conv5-8 x3").rows[-1].seen
     assert [field.size for field in seen.fields] == [13, 13]
 
 
@@ -272,12 +326,12 @@ def test_stacked_convolutions(layers, kernel):
 def test_induction():
     """The induction holds as formulas: it starts at F, grows by F - 1, and arrives at its claim."""
     n, f = letter("N"), letter("F")
-    found = stacking()
-    assert found.start == f
-    assert found.growth == f - 1
-    assert found.closed.value == found.single == n * f - n + 1
-    assert found.step.value == found.claim == (n + 1) * f - (n + 1) + 1
-    assert str(found.closed) == "N*F - N + 1"
+    induction = stacking()
+    assert induction.start == f
+    assert induction.growth == f - 1
+    assert induction.closed.value == induction.single == n * f - n + 1
+    assert induction.step.value == induction.claim == (n + 1) * f - (n + 1) + 1
+    assert str(induction.closed) == "N*F - N + 1"
 
 
 def test_the_induction_can_fail(monkeypatch):
@@ -334,9 +388,9 @@ def test_fields_of_the_zoo(name, row, size, stride, padding):
 
 def test_axes_are_apart():
     """Each axis has its own field."""
-    seen = ac.report(parse("40x50x60x3 conv3x1x5-8/2x1x1 conv3x3x1-8")).rows[-1].seen
+    seen = ac.report("40x50x60x3 conv3x1x5-8/2x1x1 conv3x3x1-8").rows[-1].seen
     assert [(f.size, f.stride) for f in seen.fields] == [(7, 2), (3, 1), (5, 1)]
-    assert ac.report(parse("784 fc-10")).rows[-1].seen.fields == ()
+    assert ac.report("784 fc-10").rows[-1].seen.fields == ()
 
 
 def test_shapes_have_nothing_to_do_with_it():
@@ -348,12 +402,12 @@ def test_shapes_have_nothing_to_do_with_it():
 
 def test_upsampled_branches_line_up():
     """Behind upsampling, branches whose middles agree are not called misaligned; others are."""
-    aligned = ac.report(parse("8x8x1 convt4-1/2 (id + conv3-1)"))
+    aligned = ac.report("8x8x1 convt4-1/2 (id + conv3-1)")
     assert not aligned.rows[-1].seen.misaligned
     assert aligned.rows[-1].seen.fields[0].centre == -0.25
     shifted = ac.report(
         parse("8x8x1 convt4-1/2 (id + conv2-1 p1 pool2/1 p0 conv2-1 p0 conv2-1 p1)")
     )
     assert not shifted.rows[-1].seen.misaligned
-    apart = ac.report(parse("8x8x1 convt4-1/2 (conv5-1/4 + pool4)"))
+    apart = ac.report("8x8x1 convt4-1/2 (conv5-1/4 + pool4)")
     assert "centre" in apart.rows[-1].seen.misaligned

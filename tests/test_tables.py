@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-from archcalc.conventions import CONVENTIONS
 
 import archcalc as ac
 from archcalc import zoo
 from archcalc.commands.tables import SUFFIXES, TABLES
+from archcalc.counters import counter
 from archcalc.main import run
 from archcalc.render.views.counted import counted_data
 
@@ -58,8 +58,8 @@ def column_sum(rows, column):
 def test_columns_of_a_summary_add_up(name, column):
     """The rows of a column add up to the total below them."""
     (rows,) = sheets(name)
-    parts, whole = column_sum(rows, column)
-    assert parts == whole > 0
+    parts, total = column_sum(rows, column)
+    assert parts == total > 0
 
 
 def test_columns_of_table_1_add_up():
@@ -93,14 +93,14 @@ def test_every_working_in_the_tables_evaluates_to_its_result():
     number = r"\d+(?:,\d{3})*"
     working = rf"\(*{number}(?:\)*(?: [+-] |[*/])\(*{number})+\)*"
     equation = re.compile(rf"(?<![\w(]){working} = {number}(?![\d,]\d|\.\d)")
-    found = 0
+    checked = 0
     for path in sorted(COMMITTED.glob("*.txt")):
         for match in equation.findall(path.read_text()):
             left, right = match.replace(",", "").split(" = ")
             if left.count("(") == left.count(")"):
                 assert eval(left, {"__builtins__": {}}) == int(right), (path.name, left)  # noqa: S307
-                found += 1
-    assert found > 150
+                checked += 1
+    assert checked > 150
 
 
 # ------------------------------------------------------------------------------ what was measured
@@ -115,23 +115,23 @@ def cells(text):
 def test_the_verification_has_every_network_and_leaves_nothing_unexplained():
     """The page has every witness for every network, with the totals of today, and no rest."""
     rows = cells((COMMITTED / "verification.md").read_text())[2:]
-    found, name = {}, ""
+    cells_of, name = {}, ""
     for row in rows:
         name = row[0] or name
         if row[2]:
             assert row[-1] == "none", row
-            found[name, row[2], row[3]] = row[4], row[5]
-    assert {network for network, *_ in found} == set(zoo.NAMES)
+            cells_of[name, row[2], row[3]] = row[4], row[5]
+    assert {network for network, *_ in cells_of} == set(zoo.NAMES)
     for network in zoo.NAMES:
         report = ac.report(network)
         for tool, quantity in (("torch", "FLOPs"), ("fvcore", "flops"), ("torchinfo", "mult-adds")):
-            rule = CONVENTIONS[tool]
-            ours, theirs = found[network, tool, quantity]
+            rule = counter(tool)
+            ours, theirs = cells_of[network, tool, quantity]
             assert ours == f"{rule.scale * report.totals['macs']:,}"
             assert theirs == f"{counted_data(report, rule)['total']:,}"
-        ours, theirs = found[network, "torchinfo", "parameters"]
+        ours, theirs = cells_of[network, "torchinfo", "parameters"]
         assert ours == theirs == f"{report.totals['parameters']:,}"
-        places, alike = found[network, "gradient", "receptive field"]
+        places, alike = cells_of[network, "gradient", "receptive field"]
         assert places.split()[0] == alike.split()[0]
 
 
