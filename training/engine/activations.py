@@ -6,7 +6,8 @@ Names are archcalc's words: ``relu``, ``leakyrelu.01``, ``tanh``, ``sigmoid``, `
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -14,9 +15,6 @@ from torch.nn import functional
 
 from archcalc.errors import meant, quoted
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 DEFAULT_SLOPE: Final = 0.01  # of torch.nn.LeakyReLU, and of the assignment
 CURVED: Final[dict[str, Callable[[Tensor], Tensor]]] = {

@@ -9,12 +9,10 @@ last bit, on every processor, only where they begin at the same alignment as alo
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from torch import Tensor
 
 BYTES: Final = 64  # torch's own memory on a CPU begins at multiples of these
 

@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, reduce
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import torch
+from torch import Tensor
 from torch.profiler import record_function
 
 from training.engine import fused, kernel, losses, schedules, streams, updates
 from training.engine.activations import Activations
 from training.engine.alignment import by_member
+from training.engine.losses import Loss
 from training.engine.models import Mlp
-from training.engine.networks import Net
+from training.engine.networks import Buffers, Net
+from training.engine.schedules import Schedule
+from training.engine.updates import Rule, State
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from torch import Tensor
-
-    from training.engine.losses import Loss
-    from training.engine.networks import Buffers
-    from training.engine.schedules import Schedule
-    from training.engine.updates import Rule, State
-
 
 M = TypeVar("M", bound=Mlp | Net)
 W = TypeVar("W", bound="Tensor | tuple[Tensor, ...]")

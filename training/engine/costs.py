@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -17,9 +18,6 @@ from training.engine import losses
 from training.engine.cohort import Cohort, Member
 from training.engine.networks import Net
 from training.engine.updates import SGD
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 OPTIMIZER = "momentum"  # as archcalc calls SGD that remembers a velocity
 

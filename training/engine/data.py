@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import torch
+from torch import Tensor
 
 from archcalc.errors import quoted
 from training.engine import streams
+from training.engine.steps import Steps
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from torch import Tensor
-
-    from training.engine.steps import Steps
-
     Batches: TypeAlias = Callable[[int], tuple[Tensor, Tensor]]
 
 

@@ -14,27 +14,24 @@ import socket
 import sys
 import tempfile
 import zlib
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from archcalc.errors import meant, need, quoted
 from training.engine import streams
 from training.engine.progress import say
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
 
 PATIENCE: Final = 30.0  # seconds that a server may be silent
 DRAFT: Final = ".archcalc-draft-"

@@ -11,22 +11,17 @@ from __future__ import annotations
 import logging
 import math
 import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
+from torch import Tensor
 
 from training.engine.equations import Letter, Number, Operation, Term
 from training.engine.kernel import spread
-from training.engine.updates import Mixed, Rule, Updated, traced
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from torch import Tensor
-
-    from training.engine.updates import Rate, State
+from training.engine.updates import Mixed, Rate, Rule, State, Updated, traced
 
 LARGE: Final = 2**17  # numbers of a member, from which one pass is worth its compilation
 WORKS: Final[dict[str, Callable[[float, float], float]]] = {

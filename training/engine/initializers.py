@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import torch
+from torch import Tensor
 
 from archcalc.errors import meant, quoted
 from training.engine import streams
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
 
 
 class Drawn(NamedTuple):

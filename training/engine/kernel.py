@@ -9,20 +9,17 @@ members, whose results do not depend on who else is in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
-
-    from training.engine.models import Mlp
+from training.engine.models import Mlp
 
 WIDEST: Final = 16  # beyond that, matrix products are faster
 LEAST: Final = 64  # members a thread is woken for

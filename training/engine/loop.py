@@ -5,29 +5,24 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 
-from training.engine.cohort import numerics
-from training.engine.progress import bar, stoppable
-from training.engine.record import DONE, STATE, TASKS, Record, provenance
+from training.engine.cohort import Cohort, Member, numerics
+from training.engine.data import Data
+from training.engine.progress import Bar, Stop, bar, stoppable
+from training.engine.ranks import Ranks
+from training.engine.record import DONE, STATE, TASKS, Array, Record, provenance
 from training.engine.steps import Steps, epochs
 from training.errors import StoppedError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    from training.engine.cohort import Cohort, Member
-    from training.engine.data import Data
-    from training.engine.progress import Bar, Stop
-    from training.engine.ranks import Ranks
-    from training.engine.record import Array
-
     Probe: TypeAlias = Callable[[Cohort[Any]], Mapping[str, torch.Tensor]]
     Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
     Plan: TypeAlias = Callable[[Mapping[str, Array]], "Sequence[Task]"]

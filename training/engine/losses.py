@@ -5,15 +5,12 @@ The sum over members is what is differentiated, so no member's gradient knows of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
+from torch import Tensor
 from torch.nn import functional
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
 
 Loss: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
 

@@ -7,14 +7,17 @@ computes; the text is archcalc's notation, so archcalc's own counts are those of
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.profiler import record_function
 
 from archcalc import load, report
+from archcalc.count import Number
 from archcalc.layers.activation import Activation
 from archcalc.layers.dropout import Dropout
 from archcalc.layers.flatten import Flatten
@@ -25,12 +28,6 @@ from training.engine.initializers import initializer
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from torch import Tensor
-
-    from archcalc.count import Number
-
     Watch = Callable[[str, Tensor], None]
 
 

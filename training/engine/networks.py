@@ -8,11 +8,13 @@ product. What learns nothing is torch's own module, as in archcalc's twin.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from archcalc import load
@@ -20,6 +22,7 @@ from archcalc.case import Case
 from archcalc.count import integer
 from archcalc.layers.activation import Activation
 from archcalc.layers.adaptive import AdaptivePool, GlobalPool
+from archcalc.layers.base import Layer
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.dropout import Dropout
 from archcalc.layers.flatten import Flatten
@@ -33,12 +36,6 @@ from training.engine.models import Layered, Leaf
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-
-    from torch import Tensor, nn
-
-    from archcalc.layers.base import Layer
-
     Watch: TypeAlias = Callable[[str, Tensor], None]
     Buffers: TypeAlias = dict[str, Tensor]
 

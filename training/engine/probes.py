@@ -6,23 +6,19 @@ Each function gives tensors with the members first.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from archcalc.layers.normalization import BatchNorm
 from training.engine import streams
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from torch import Tensor
-
-    from training.engine.cohort import Cohort
-    from training.engine.datasets import Images
-    from training.engine.networks import Net
+from training.engine.cohort import Cohort
+from training.engine.datasets import Images
+from training.engine.networks import Net
 
 CHUNK: Final = 1000  # images whose values are in memory
 PERCENTILES: Final = (0.15, 0.5, 0.85)  # of Ioffe and Szegedy's figure 1

@@ -16,10 +16,11 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 import torch
@@ -28,10 +29,6 @@ import training
 from archcalc.measure.machine import processor
 from archcalc.render.deliver import replace
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import BinaryIO
 
 SCHEMA: Final = "archcalc.training.record/1"
 FILE: Final = "record.npz"

@@ -7,11 +7,9 @@ A schedule gives a factor for update ``t``, counted from 0. Schedules multiply:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from typing import Final
 
 SCALES: Final = ("triangular", "triangular2", "exp_range")
 

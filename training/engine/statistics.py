@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit, stdtrit  # scipy.stats takes a second to load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Z: Final = 1.959963984540054  # a normal variable lies within +-Z with probability 0.95
 FEWEST: Final = 5  # values of which an interval is given; fewer are shown themselves

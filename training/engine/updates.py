@@ -12,19 +12,16 @@ that are shown and the code that :mod:`training.engine.fused` compiles both come
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 import torch
+from torch import Tensor
 
 from training.engine.equations import Equation, Letter, Operation, Symbol, Term, latex, text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from torch import Tensor
 
 State: TypeAlias = "dict[str, Tensor]"  # the first axis of each is that of the members
 Rate: TypeAlias = "float | Tensor"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 
 from archcalc.errors import meant, quoted
-from training.engine.record import plain
+from training.engine.loop import Task
+from training.engine.record import Array, plain
 from training.engine.statistics import student
 from training.errors import TrainingError
 from training.experiments.fixed import Fixed, worded
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from training.engine.loop import Task
-    from training.engine.record import Array
 
 LARGEST: Final = 10**7
 PLACE: Final = {"place": True}  # of a field that says where something is, not what is computed

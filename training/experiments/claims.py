@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
+from archcalc.render.table import Table
 from training.engine.record import plain
 from training.engine.statistics import FEWEST, student
 from training.experiments.base import counted
-from training.experiments.words import listed, points, signed, table, values
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from archcalc.render.table import Table
-    from training.experiments.words import Found
+from training.experiments.words import Found, listed, points, signed, table, values
 
 UNPROVED: Final = ", too few to prove anything"
 

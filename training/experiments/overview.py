@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from archcalc.render.table import Block
 from training.engine import ranks
-from training.engine.loop import state_of
+from training.engine.loop import Task, state_of
 from training.engine.record import FILE, STATE, TASKS, Record, hardware
 from training.experiments import runner
-from training.experiments.base import counted
+from training.experiments.base import Experiment, counted
 from training.experiments.words import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     import torch
-
-    from archcalc.render.table import Block
-    from training.engine.loop import Task
-    from training.experiments.base import Experiment
 
 SILENT: Final = 120.0  # seconds after which a task whose state was not written anew has stopped
 

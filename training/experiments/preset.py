@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
 from training.engine import datasets
 from training.engine.cohort import PRECISIONS
 from training.engine.datasets import Images, Normalization
+from training.engine.record import Array
 from training.errors import TrainingError
 from training.experiments.base import PLACE, Experiment, check_range, choice, counted
-
-if TYPE_CHECKING:
-    from training.engine.record import Array
 
 COUNTS: Final = ("train", "validation", "test", "classes", "channels")
 FEWEST: Final = 8  # images to learn from

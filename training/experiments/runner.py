@@ -8,32 +8,27 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from archcalc.render.table import Table
+from archcalc.render.table import Block, Table
 from training.engine import ranks
 from training.engine.cohort import numerics
 from training.engine.loop import KEEP, Loop, now
 from training.engine.progress import say
+from training.engine.ranks import Ranks
 from training.engine.record import DONE, FILE, TASKS, Record, plain, provenance, sweep, to_file
 from training.errors import TrainingError
 from training.experiments import experiment, module
-from training.experiments.base import counted
+from training.experiments.base import Experiment, counted
 from training.experiments.parts import PARTS
-from training.experiments.words import listed
+from training.experiments.words import Named, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
     import torch
-
-    from archcalc.render.table import Block
-    from training.engine.ranks import Ranks
-    from training.experiments.base import Experiment
-    from training.experiments.words import Named
 
 RUNS: Final = Path("runs")
 PAGE: Final = "README.md"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from archcalc.render.table import Block, Cell, Column, Table, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Named: TypeAlias = tuple[str, Block]  # an answer's block, and what the report calls it
 Found: TypeAlias = "Sequence[Any]"  # a statistics.Estimate or Interval, as results have it

@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,19 +24,12 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from archcalc import __version__
 from archcalc.render import formats
 from archcalc.render.deliver import UndeliveredError, to_file
-from archcalc.render.table import Formula
+from archcalc.render.table import Block, Formula
 from training.engine.progress import say
 from training.errors import TrainingError
 from training.experiments.base import choice
-from training.report.questions import ASSIGNMENTS, BOTH
-from training.report.sources import Computed, Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from archcalc.render.table import Block
-    from training.report.questions import Assignment, Question
-    from training.report.sources import Source
+from training.report.questions import ASSIGNMENTS, BOTH, Assignment, Question
+from training.report.sources import Computed, Run, Source
 
 FORMS: Final = {"html": "report.html", "markdown": "report.md"}  # and what a page is called
 WIDE: Final = '<div class="wide">'  # what may be wider than the page moves in it

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from archcalc.render.table import Formula
+from archcalc.render.table import Block, Formula
 from training.engine.record import FILE, Record
 from training.errors import TrainingError
 from training.experiments import experiment, parts, runner
 from training.experiments.architectures import answer
-from training.experiments.base import smaller
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from archcalc.render.table import Block
-    from training.experiments.base import Experiment
-    from training.experiments.words import Named
+from training.experiments.base import Experiment, smaller
+from training.experiments.words import Named
 
 Blocks = dict[str, list["Block"]]
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import archcalc as ac
-from archcalc.count import count, exact, integer, latex, letter, product, substitute, total
+from archcalc.count import (
+    Count,
+    Number,
+    count,
+    exact,
+    integer,
+    latex,
+    letter,
+    product,
+    substitute,
+    total,
+)
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.joins import Concat
 from archcalc.layers.linear import Linear
@@ -15,21 +27,14 @@ from archcalc.layers.window import Window
 from archcalc.notation import parse
 from archcalc.receptive import PIXEL, stacking
 from archcalc.render import views
-from archcalc.render.table import EMPTY, Cell, Column, Formula, Table, number, text, working
+from archcalc.render.table import EMPTY, Block, Cell, Column, Formula, Table, number, text, working
 from archcalc.render.views.common import field
 from archcalc.render.views.inception import HELP, PROBLEM, explained
 from archcalc.render.views.working import geometry, output_sizes
+from archcalc.reports import Report, Row
 from archcalc.units import in_bytes, ratio, share
 from archcalc.zoo import inception
-from training.experiments.words import under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from archcalc.count import Count, Number
-    from archcalc.render.table import Block
-    from archcalc.reports import Report, Row
-    from training.experiments.words import Named
+from training.experiments.words import Named, under
 
 # What prints a block's numbers, or those that a figure draws.
 COMMANDS: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,17 +13,14 @@ from archcalc.layers.joins import Concat
 from archcalc.layers.linear import Linear
 from archcalc.render.style import COLOURS, drawn
 from archcalc.render.views.working import geometry
+from archcalc.reports import Report, Row
 from archcalc.units import rounded, share
 from training.experiments.architectures.answer import learned, modules, stack
+from training.experiments.style import Drawings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from archcalc.reports import Report, Row
-    from training.experiments.style import Drawings
 
 SHADES: Final = ("#999999", "#CC79A7", "#56B4E9", "#E69F00")  # of branches, none of them a module's
 UNSEEN: Final = "#eeeeee"  # cells that are not in the field

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training.experiments.base import counted
-from training.experiments.batch_finder.experiment import STEPS, TAIL
+from training.experiments.batch_finder.experiment import STEPS, TAIL, BatchFinder
 from training.experiments.claims import paired, told
 from training.experiments.minigooglenet.answer import cost, range_of
-from training.experiments.words import interval, short, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from training.experiments.batch_finder.experiment import BatchFinder
-    from training.experiments.words import Named
+from training.experiments.words import Named, interval, short, table, under
 
 
 def blocks(experiment: BatchFinder, results: Mapping[str, Any]) -> Iterator[Named]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from training.engine import rules
+from training.engine.record import Array
 from training.engine.rules import SHARE
 from training.engine.steps import iterations
 from training.experiments.base import check_range
@@ -17,11 +19,6 @@ from training.experiments.cyclical_lr.experiment import Cycling
 from training.experiments.fixed import at_least, at_most
 from training.experiments.minigooglenet.experiment import Arm, Plan, ladder
 from training.experiments.preset import PRESET
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from training.engine.record import Array
 
 TAIL: Final = 4  # the last one of so many parts of a run is its loss
 STEPS: Final = (  # the block diagram's; a figure draws them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -11,17 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
-from training.experiments.batch_finder.experiment import STEPS
+from training.experiments.batch_finder.experiment import STEPS, BatchFinder
 from training.experiments.minigooglenet import figure as shared
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from training.experiments.batch_finder.experiment import BatchFinder
-    from training.experiments.style import Arrays, Drawings, Results
 
 # ------ the block diagram, in inches; a step's number is its place in STEPS
 MAIN: Final = tuple(range(10))  # from top to bottom; the last step stands beside the last choice

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from training.experiments.batch_size.experiment import GROW, HALVE, PARTED
+from archcalc.render.table import Table
+from training.experiments.batch_size.experiment import GROW, HALVE, PARTED, BatchSize
 from training.experiments.claims import verdict
 from training.experiments.cyclical_lr.experiment import DECAYING
 from training.experiments.minigooglenet.answer import cost, scores
-from training.experiments.words import percent, points, short, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from archcalc.render.table import Table
-    from training.experiments.batch_size.experiment import BatchSize
-    from training.experiments.words import Named
+from training.experiments.words import Named, percent, points, short, table, under
 
 
 def blocks(experiment: BatchSize, results: Mapping[str, Any]) -> Iterator[Named]:

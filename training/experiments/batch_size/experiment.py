@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.engine import statistics
+from training.engine.cohort import Cohort
+from training.engine.networks import Net
+from training.engine.record import Array
 from training.engine.schedules import constant, multistep
 from training.engine.steps import Steps, iterations
 from training.errors import TrainingError
@@ -20,15 +25,6 @@ from training.experiments.fixed import all_of, exactly
 from training.experiments.minigooglenet import finders
 from training.experiments.minigooglenet.experiment import Arm, Plan, ladder
 from training.experiments.preset import PRESET
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from training.engine.cohort import Cohort
-    from training.engine.networks import Net
-    from training.engine.record import Array
 
 POLICIES: Final = {
     "grow": "the rate fixed at lr-max, the batch doubled step by step",

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from archcalc.render.style import drawn
-from training.experiments.batch_size.experiment import GROW, HALVE
+from training.experiments.batch_size.experiment import GROW, HALVE, BatchSize
 from training.experiments.cyclical_lr.experiment import DECAYING
 from training.experiments.minigooglenet.figure import BANDS, courses, stepped, three
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.batch_size.experiment import BatchSize
-    from training.experiments.style import Arrays, Drawings, Results
 
 CURVES: Final = three(GROW, HALVE, DECAYING)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
+from archcalc.render.table import Block, Table
 from training.engine import datasets
 from training.experiments.base import counted
 from training.experiments.batchnorm_dropout.experiment import MASKS, MEASURED, UNITS, WATCHED
@@ -16,9 +18,11 @@ from training.experiments.batchnorm_dropout.grid import (
     SHARES,
     SIZE,
     VARIANTS,
+    Grid,
 )
 from training.experiments.claims import brackets, differences, paired, side, told, verdict
 from training.experiments.words import (
+    Named,
     estimate,
     interval,
     percent,
@@ -28,13 +32,6 @@ from training.experiments.words import (
     table,
     under,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from archcalc.render.table import Block, Table
-    from training.experiments.batchnorm_dropout.grid import Grid
-    from training.experiments.words import Named
 
 HALF: Final = SHARES.index(0.5)
 PAIRED: Final = {

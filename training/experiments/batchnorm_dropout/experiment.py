@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import torch
+from torch import Tensor
 
 from archcalc.layers.activation import Activation
 from training.engine import datasets, losses, probes, schedules, streams
@@ -30,12 +32,6 @@ from training.experiments.batchnorm_dropout.grid import (
     Group,
     text,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
 
 WARMUP: Final = 200  # updates
 WATCHED: Final = 1000  # training images whose distributions are watched

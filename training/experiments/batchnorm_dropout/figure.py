@@ -10,17 +10,21 @@ import numpy as np
 from archcalc.render.style import COLOURS, STYLES, drawn
 from training.engine import datasets
 from training.engine.probes import PERCENTILES
+from training.engine.record import Array
 from training.experiments.base import rows, seeded
 from training.experiments.batchnorm_dropout.experiment import MEASURED, UNITS, WATCHED
-from training.experiments.batchnorm_dropout.grid import HIDDEN_LAYERS, KINDS, PLACEMENTS, SHARES
+from training.experiments.batchnorm_dropout.grid import (
+    HIDDEN_LAYERS,
+    KINDS,
+    PLACEMENTS,
+    SHARES,
+    Grid,
+)
 from training.experiments.style import Arrays, Drawings, Results, filled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from training.engine.record import Array
-    from training.experiments.batchnorm_dropout.grid import Grid
 
 LEAST: Final = 1e-3  # of the variances that are drawn
 PANELS: Final = {

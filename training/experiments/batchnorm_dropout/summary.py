@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from training.engine import statistics
+from training.engine.record import Array
 from training.experiments.base import compared, rows, seeded
 from training.experiments.batchnorm_dropout.grid import (
     HIDDEN_LAYERS,
@@ -17,16 +19,11 @@ from training.experiments.batchnorm_dropout.grid import (
     SCORES,
     VARIANTS,
     WATCHES,
+    Grid,
     Group,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import TypeAlias
-
-    from training.engine.record import Array
-    from training.experiments.batchnorm_dropout.grid import Grid
-
     Of: TypeAlias = Callable[[str], Array]  # a group's arrays by name, members first
 
 FEW: Final = 16  # channels of a layer, up to which each has its own values in the results

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from archcalc.render.table import Block, Table
 from training.experiments.claims import verdict
+from training.experiments.cyclical_batch.experiment import CyclicalBatch
 from training.experiments.cyclical_lr.experiment import DECAYING
 from training.experiments.minigooglenet.answer import cost, scores, winner
-from training.experiments.words import interval, points, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from archcalc.render.table import Block, Table
-    from training.experiments.cyclical_batch.experiment import CyclicalBatch
-    from training.experiments.words import Named
+from training.experiments.words import Named, interval, points, table, under
 
 
 def blocks(experiment: CyclicalBatch, results: Mapping[str, Any]) -> Iterator[Named]:

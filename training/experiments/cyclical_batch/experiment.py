@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from training.engine.loop import Task
+from training.engine.record import Array
 from training.engine.steps import epochs, iterations
 from training.experiments.base import PLACE, check_range, choice, compared
 from training.experiments.batch_size.experiment import fitting
@@ -15,12 +18,6 @@ from training.experiments.lr_finder.experiment import ordered
 from training.experiments.minigooglenet import finders
 from training.experiments.minigooglenet.experiment import Arm, Plan
 from training.experiments.preset import PRESET
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from training.engine.loop import Task
-    from training.engine.record import Array
 
 POLICIES: Final = {
     "growing": "from b-min up to b-max and back, the lower end rising towards b-max",

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from archcalc.render.style import drawn
-from training.experiments.cyclical_batch.experiment import POLICIES
+from training.experiments.cyclical_batch.experiment import POLICIES, CyclicalBatch
 from training.experiments.cyclical_lr.experiment import DECAYING
 from training.experiments.minigooglenet.figure import BANDS, courses, numbers, stepped, three
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.cyclical_batch.experiment import CyclicalBatch
-    from training.experiments.style import Arrays, Drawings, Results
 
 CURVES: Final = three(*POLICIES, DECAYING)
 

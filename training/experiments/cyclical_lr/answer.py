@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from training.experiments.base import counted
 from training.experiments.claims import differences
-from training.experiments.cyclical_lr.experiment import DECAYING
+from training.experiments.cyclical_lr.experiment import DECAYING, CyclicalLr
 from training.experiments.minigooglenet.answer import cost, scores, winner
-from training.experiments.words import under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from training.experiments.cyclical_lr.experiment import CyclicalLr
-    from training.experiments.words import Named
+from training.experiments.words import Named, under
 
 PAIRED: Final = {
     "best_val_accuracy": "best validation accuracy",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from training.engine.loop import Task
+from training.engine.record import Array
 from training.engine.schedules import Schedule, cyclical, onecycle
 from training.engine.steps import epochs
 from training.errors import TrainingError
@@ -14,12 +17,6 @@ from training.experiments.lr_finder.experiment import ordered
 from training.experiments.minigooglenet import finders
 from training.experiments.minigooglenet.experiment import Arm, MiniGoogLeNet, Plan
 from training.experiments.preset import PRESET
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from training.engine.loop import Task
-    from training.engine.record import Array
 
 POLICIES: Final = {
     "triangular": "the rate between lr-min and lr-max and back",

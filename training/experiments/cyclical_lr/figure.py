@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from archcalc.render.style import COLOURS, drawn
-from training.experiments.cyclical_lr.experiment import POLICIES
+from training.experiments.cyclical_lr.experiment import POLICIES, CyclicalLr
 from training.experiments.minigooglenet import figure as shared
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.cyclical_lr.experiment import CyclicalLr
-    from training.experiments.style import Arrays, Drawings, Results
 
 CURVES: Final = {
     name: shared.Curve(name, colour, dashes)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from archcalc.render.table import text
+from archcalc.render.table import Table, text
 from training.engine import datasets
 from training.experiments.base import counted
-from training.experiments.dataset.experiment import PARTS
+from training.experiments.dataset.experiment import PARTS, Dataset
 from training.experiments.minigooglenet.experiment import MiniGoogLeNet
-from training.experiments.words import short, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from archcalc.render.table import Table
-    from training.experiments.dataset.experiment import Dataset
-    from training.experiments.words import Named
+from training.experiments.words import Named, short, table
 
 COLOURS: Final = {1: "grey", 3: "red, green and blue"}
 SAID: Final = {"train": "to learn from", "validation": "for validation", "test": "test set"}

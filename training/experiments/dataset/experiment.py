@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import torch
+from torch import Tensor
 
 from training.engine import datasets
 from training.engine.datasets import Images, Normalization
+from training.engine.loop import Task
+from training.engine.record import Array
 from training.errors import TrainingError
 from training.experiments.base import PLACE, Experiment, check_range, distinct
 from training.experiments.fixed import Fixed, exactly
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from training.engine.loop import Task
-    from training.engine.record import Array
 
 IMAGES: Final = 3  # of each class that is shown, beside the class's mean
 SHOWN: Final = 3  # classes, in the assignment

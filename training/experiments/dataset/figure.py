@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from archcalc.render.style import drawn
 from training.engine import datasets
+from training.experiments.dataset.experiment import Dataset
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.dataset.experiment import Dataset
-    from training.experiments.style import Arrays, Drawings, Results
 
 
 def figures(experiment: Dataset, arrays: Arrays, results: Results) -> Drawings:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
+from archcalc.render.table import Table
 from training.experiments.dying_relu.experiment import GRID, NEARLY, PUBLISHED, DyingRelu
-from training.experiments.words import interval, percent, short, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-
-    from archcalc.render.table import Table
-    from training.experiments.words import Found, Named
+from training.experiments.words import Found, Named, interval, percent, short, table, under
 
 SHOWN_LAYERS: Final = (2, 3, 5, 8, 10, 11, 15, 20, 31)
 NINETY: Final = 0.9  # the paper's "over 90 %"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.engine import kernel, losses, statistics, streams
 from training.engine.activations import places_of, straight
@@ -15,18 +17,12 @@ from training.engine.cohort import Cohort, Member
 from training.engine.data import Data
 from training.engine.loop import Task
 from training.engine.models import Mlp
+from training.engine.record import Array
 from training.engine.steps import epochs
 from training.engine.updates import Adam
 from training.errors import TrainingError
 from training.experiments.base import Experiment, check_range, choice, distinct, spaced
 from training.experiments.fixed import all_of, at_least, exactly, one_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from torch import Tensor
-
-    from training.engine.record import Array
 
 END: Final = math.sqrt(7)  # the domain is [-END, END]
 GRID: Final = 1001  # points of the dense grid, both ends and 0 among them

@@ -9,13 +9,18 @@ import numpy as np
 import torch
 
 from archcalc.render.style import COLOURS, STYLES, drawn
-from training.experiments.dying_relu.experiment import BIRTH_WIDTHS, END, FUNCTIONS, NEARLY, PICTURE
+from training.experiments.dying_relu.experiment import (
+    BIRTH_WIDTHS,
+    END,
+    FUNCTIONS,
+    NEARLY,
+    PICTURE,
+    DyingRelu,
+)
 from training.experiments.style import Arrays, Drawings, Results, epochs_axis, filled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.dying_relu.experiment import DyingRelu
 
 LINES: Final = 8  # functions drawn in one panel
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+from archcalc.render.table import Table
 from training.experiments.claims import apart, brackets, paired, verdict
-from training.experiments.init.experiment import LAYERS, LEVEL, MEASURES
-from training.experiments.words import Found, estimate, listed, percent, short, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from archcalc.render.table import Table
-    from training.experiments.init.experiment import Init
-    from training.experiments.words import Named
+from training.experiments.init.experiment import LAYERS, LEVEL, MEASURES, Init
+from training.experiments.words import Found, Named, estimate, listed, percent, short, table, under
 
 VANISHED: Final = 0.1  # of a spread, from one end of the five layers to the other
 EXPLODED: Final = 10.0

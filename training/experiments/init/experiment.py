@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.engine import activations, datasets, losses, streams
 from training.engine.cohort import Cohort, Member
 from training.engine.data import Data
 from training.engine.initializers import initializer
 from training.engine.loop import Task
+from training.engine.losses import Loss
 from training.engine.models import Mlp
+from training.engine.record import Array
 from training.engine.updates import SGD
 from training.errors import TrainingError
 from training.experiments.base import PLACE, Experiment, check_range, choice, distinct
 from training.experiments.fixed import Fixed, all_of, one_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from torch import Tensor
-
-    from training.engine.losses import Loss
-    from training.engine.record import Array
 
 LAYERS: Final = 5
 DIMENSIONS: Final = 10

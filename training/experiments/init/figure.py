@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
-from training.experiments.init.experiment import KINDS, LAYERS
+from training.experiments.init.experiment import KINDS, LAYERS, Init
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.init.experiment import Init
-    from training.experiments.style import Arrays, Drawings, Results
 
 TITLES: Final = {
     "z": "pre-activations",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from archcalc.render.table import Block, Table
 from training.engine.rules import SHARE
+from training.experiments.lr_finder.experiment import LrFinder
 from training.experiments.minigooglenet.answer import cost, diverged, range_of, shown
-from training.experiments.words import percent, short, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from archcalc.render.table import Block, Table
-    from training.experiments.lr_finder.experiment import LrFinder
-    from training.experiments.words import Named
+from training.experiments.words import Named, percent, short, table, under
 
 
 def blocks(experiment: LrFinder, results: Mapping[str, Any]) -> Iterator[Named]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from training.engine import rules
+from training.engine.record import Array
 from training.engine.schedules import rising
 from training.engine.steps import epochs, iterations
 from training.errors import TrainingError
@@ -15,11 +17,6 @@ from training.experiments.base import check_range
 from training.experiments.fixed import at_least, exactly
 from training.experiments.minigooglenet.experiment import Arm, MiniGoogLeNet, Plan
 from training.experiments.preset import PRESET
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from training.engine.record import Array
 
 LEAST: Final = 1e-9
 MOST: Final = 10.0

@@ -8,14 +8,13 @@ import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
 from training.experiments.base import counted
+from training.experiments.lr_finder.experiment import LrFinder
 from training.experiments.minigooglenet import figure as shared
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from training.experiments.lr_finder.experiment import LrFinder
-    from training.experiments.style import Arrays, Drawings, Results
 
 NAMES: Final = ("lr-min", "lr-max")
 BEYOND: Final = 0.02  # of a sweep, drawn beyond the update at which it would stop

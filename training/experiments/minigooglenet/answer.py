@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from archcalc.render.table import Table
 from archcalc.units import in_bytes
 from training.experiments.claims import apart, brackets, paired
+from training.experiments.minigooglenet.experiment import MiniGoogLeNet
 from training.experiments.words import interval, short, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from archcalc.render.table import Table
-    from training.experiments.minigooglenet.experiment import MiniGoogLeNet
 
 
 def scores(experiment: MiniGoogLeNet, results: Mapping[str, Any], title: str) -> Table:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from archcalc import load
 from archcalc.count import integer
+from archcalc.layers.base import Layer
 from archcalc.layers.convolution import Convolution
 from archcalc.layers.linear import Linear
 from archcalc.network import Input
@@ -22,6 +25,7 @@ from training.engine.data import NONE, Augmentation, Data
 from training.engine.datasets import Images
 from training.engine.loop import Task
 from training.engine.networks import Net
+from training.engine.record import Array
 from training.engine.schedules import Schedule, constant
 from training.engine.steps import Steps, epochs
 from training.engine.updates import SGD
@@ -29,14 +33,6 @@ from training.errors import TrainingError
 from training.experiments.base import NOT_ASSIGNED, check_range, rows, seeded
 from training.experiments.fixed import ALL, exactly
 from training.experiments.preset import COUNTS, PRESET, Preset
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from torch import Tensor
-
-    from archcalc.layers.base import Layer
-    from training.engine.record import Array
 
 SCORES: Final = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 FULL_SIZE: Final = 32  # pixels, to which 28 are enlarged

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from archcalc.render.style import COLOURS
+from training.engine.record import Array
+from training.experiments.minigooglenet.experiment import MiniGoogLeNet, Plan
 from training.experiments.style import Results, filled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from training.engine.record import Array
-    from training.experiments.minigooglenet.experiment import MiniGoogLeNet, Plan
 
     Point = tuple[float, float]
     Ends = Sequence[tuple[str, float | None]]  # of a range: what the two are called, and are

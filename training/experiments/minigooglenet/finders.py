@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from training.engine.record import FILE, Record
+from training.engine.record import FILE, Array, Record
 from training.errors import TrainingError
-
-if TYPE_CHECKING:
-    from training.engine.record import Array
-    from training.experiments.minigooglenet.experiment import MiniGoogLeNet
+from training.experiments.minigooglenet.experiment import MiniGoogLeNet
 
 # Read by `archcalc training lr-finder --preset quick`, tables/training/lr-finder; a test compares.
 QUICK_RATES: Final = {"lr_min": 0.0036, "lr_max": 0.11}

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from archcalc.render.table import Formula
-from training.engine.updates import AdamW, symbols, traced
+from archcalc.render.table import Block, Formula, Table
+from training.engine.equations import Symbol
+from training.engine.updates import AdamW, Rule, symbols, traced
 from training.experiments.base import counted
 from training.experiments.claims import UNPROVED, apart, brackets, difference, paired, told, verdict
 from training.experiments.optimizers.experiment import MASKS, PROFILED, SAME
-from training.experiments.optimizers.grid import ASKED, CRITERIA, HIDDEN, INPUT, METHODS
-from training.experiments.words import estimate, interval, listed, percent, short, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from archcalc.render.table import Block, Table
-    from training.engine.equations import Symbol
-    from training.engine.updates import Rule
-    from training.experiments.optimizers.grid import Grid
-    from training.experiments.words import Named
+from training.experiments.optimizers.grid import ASKED, CRITERIA, HIDDEN, INPUT, METHODS, Grid
+from training.experiments.words import (
+    Named,
+    estimate,
+    interval,
+    listed,
+    percent,
+    short,
+    table,
+    under,
+)
 
 SAID: Final = {"without": "without dropout", "with": "with dropout"}
 PARTS: Final = {

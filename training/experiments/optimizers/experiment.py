@@ -6,11 +6,13 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
@@ -20,17 +22,11 @@ from training.engine.data import Data
 from training.engine.datasets import Images
 from training.engine.loop import Task
 from training.engine.models import DROPOUT, Mlp
+from training.engine.record import Array
 from training.engine.steps import epochs
 from training.experiments.optimizers import summary
 from training.experiments.optimizers.grid import FORMS, SCORES, WATCHED, Grid
 from training.experiments.preset import prepared
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from torch import Tensor
-
-    from training.engine.record import Array
 
 SEARCHER: Final = 2**20  # the number of networks that search, which no final one has
 MEASURED: Final = 5000  # training images that networks are scored on while they learn

@@ -12,13 +12,11 @@ from training.experiments.base import counted
 from training.experiments.minigooglenet import figure as shared
 from training.experiments.minigooglenet.figure import numbers
 from training.experiments.optimizers.answer import SAID
-from training.experiments.optimizers.grid import METHODS
+from training.experiments.optimizers.grid import METHODS, Grid
+from training.experiments.style import Arrays, Drawings, Results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.optimizers.grid import Grid
-    from training.experiments.style import Arrays, Drawings, Results
 
 # The assignment's five are drawn through, the others dashed.
 LOOKS: Final = {

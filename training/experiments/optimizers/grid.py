@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
 
 from training.engine import datasets, updates
+from training.engine.record import Array
 from training.errors import TrainingError
 from training.experiments.base import (
     NOT_ASSIGNED,
@@ -21,11 +23,6 @@ from training.experiments.base import (
 )
 from training.experiments.fixed import ALL, Fixed, all_of, exactly
 from training.experiments.preset import PRESET, Preset
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from training.engine.record import Array
 
 PIXELS: Final = 32
 UNITS: Final = 1000  # of each hidden layer, in the assignment

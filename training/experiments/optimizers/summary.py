@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from training.engine import statistics
+from training.engine.record import Array
 from training.experiments.base import gaps, rows
 from training.experiments.optimizers.grid import (
     CRITERIA,
@@ -17,14 +19,9 @@ from training.experiments.optimizers.grid import (
     SCORES,
     TRAINING,
     WATCHED,
+    Grid,
 )
 from training.experiments.preset import COUNTS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from training.engine.record import Array
-    from training.experiments.optimizers.grid import Grid
 
 
 def summarise(experiment: Grid, arrays: Mapping[str, Array]) -> dict[str, Any]:

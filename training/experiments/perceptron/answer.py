@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
+from archcalc.render.table import Table
 from training.engine import statistics
 from training.experiments.claims import brackets, told, verdict
-from training.experiments.words import interval, percent, points, table, under
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from archcalc.render.table import Table
-    from training.experiments.perceptron.experiment import Perceptron
-    from training.experiments.words import Named
+from training.experiments.perceptron.experiment import Perceptron
+from training.experiments.words import Named, interval, percent, points, table, under
 
 EARLY: Final = 10  # epochs after which many stop
 EXPECTED: Final = ("so it is", "it is the other way round")

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.engine import losses, statistics, streams
 from training.engine.cohort import Cohort, Member, member_keys
 from training.engine.data import Data
 from training.engine.loop import Task
 from training.engine.models import Mlp
+from training.engine.record import Array
 from training.engine.steps import epochs
 from training.engine.updates import SGD
 from training.errors import TrainingError
 from training.experiments.base import Experiment, check_range, choice, distinct, spaced
 from training.experiments.fixed import all_of, at_least, exactly
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from training.engine.record import Array
 
 MODEL: Final = Mlp.read("1x1x2 fc-1 nobias")
 MARGINS: Final = {"perceptron": 0.0, "hinge": 1.0}  # the assignment's a

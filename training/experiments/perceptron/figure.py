@@ -8,13 +8,11 @@ import numpy as np
 
 from archcalc.render.style import COLOURS, drawn
 from training.experiments.perceptron.answer import name
-from training.experiments.perceptron.experiment import predicted
+from training.experiments.perceptron.experiment import Perceptron, predicted
 from training.experiments.style import Arrays, Drawings, Results, epochs_axis, filled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from training.experiments.perceptron.experiment import Perceptron
 
 LINES: Final = 100  # of training sets, drawn on top of one another
 
