@@ -48,7 +48,7 @@ def kinds() -> Iterator[type[Layer]]:
         yield __getattr__(name)
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class of this package
+def __getattr__(name: str) -> Any:
     file = FAMILY.get(name) or _OTHERS.get(name)
     if file is None:
         msg = f"module {__name__!r} has no attribute {name!r}"

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer, TorchModule
 from archcalc.layers.passes import Needs, Operation
-from archcalc.layers.pieces import Stem, choice, decimal
+from archcalc.layers.pieces import Choice, Decimal, Stem
 from archcalc.shape import Shape
 
 # Each function's word, and its class in torch.
@@ -49,8 +49,8 @@ class Activation(Layer):
         name: Stem(SLOPED.get(name, name), {"function": name}, None if name in SLOPED else PLAIN)
         for name in ACTIVATIONS
     }
-    function: str = choice("activation", ACTIVATIONS)
-    slope: float | None = decimal("slope", 10**9 - 1, default=None)
+    function: str = Choice("activation", *TORCH_NAMES).field()
+    slope: float | None = Decimal("slope", 10**9 - 1).field(None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,8 +66,7 @@ class Activation(Layer):
         """What its derivative is written in: what came out, or what went in."""
         return Needs((operation.result() if self.function in KEEP_OUTPUT else operation.input(),))
 
-    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
-        """``nn.ReLU`` and so on."""
+    def torch_module(self, *shapes: Shape) -> TorchModule:
         arguments = () if self.slope is None else (self.slope,)
         options = {"dim": 1} if self.function in {"softmax", "logsoftmax"} else {}
         return TorchModule(TORCH_NAMES[self.function], arguments, options)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from archcalc.layers.base import Layer, TorchModule, per_axis
 from archcalc.layers.passes import Needs, Operation
-from archcalc.layers.pieces import Axes, Stem, choice, sizes
+from archcalc.layers.pieces import Axes, Choice, Sizes, Stem
 from archcalc.layers.pooling import REDUCTIONS, SHORT, needs_of_pool, positions
 from archcalc.layers.window import AdaptiveWindow, Span, Window
 from archcalc.shape import Shape
@@ -25,7 +25,6 @@ class _WholeMap(Layer):
         return needs_of_pool(self.reduction, operation, mean=single)
 
     def averaging(self) -> Layer:
-        """An average."""
         return replace(self, reduction="average")  # type: ignore[call-arg] # both have it
 
 
@@ -38,22 +37,19 @@ class AdaptivePool(_WholeMap):
         "adaptiveavgpool": Stem("adaptiveavgpool6", {"reduction": "average"}),
         "adaptivemaxpool": Stem("adaptivemaxpool6", {"reduction": "max"}),
     }
-    output_size: Axes = sizes("output size")
-    reduction: Literal["max", "average"] = choice("reduction", REDUCTIONS, default="average")
+    output_size: Axes = Sizes("output size").field()
+    reduction: Literal["max", "average"] = Choice("reduction", *REDUCTIONS).field("average")
 
     def windows(self, *shapes: Shape) -> tuple[Span, ...]:
-        """One adaptive window an axis."""
         (shape,) = shapes
         targets = self._targets(shape)
         return tuple(AdaptiveWindow(*axis) for axis in zip(shape.sizes, targets, strict=True))
 
     def output(self, *shapes: Shape) -> Shape:
-        """The size that was asked for; channels stay."""
         (shape,) = shapes
         return Shape(self._targets(shape), shape.channels)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.AdaptiveAvgPool2d`` and so on."""
         return _adaptive(self.reduction, self._targets(shapes[0]))
 
     def _targets(self, shape: Shape) -> tuple[int, ...]:
@@ -69,19 +65,16 @@ class GlobalPool(_WholeMap):
         "gap": Stem("gap", {"reduction": "average"}),
         "gmp": Stem("gmp", {"reduction": "max"}),
     }
-    reduction: Literal["max", "average"] = choice("reduction", REDUCTIONS, default="average")
+    reduction: Literal["max", "average"] = Choice("reduction", *REDUCTIONS).field("average")
 
     def windows(self, *shapes: Shape) -> tuple[Span, ...]:
-        """A window as large as the axis."""
         return tuple(Window(size) for size in positions(shapes[0]).sizes)
 
     def output(self, *shapes: Shape) -> Shape:
-        """One position."""
         (shape,) = shapes
         return Shape((1,) * len(positions(shape).sizes), shape.channels)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """An adaptive pool to one position."""
         return _adaptive(self.reduction, (1,) * len(shapes[0].sizes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -78,37 +78,21 @@ class Layer:
     @cache
     def pieces(cls) -> dict[str, Piece]:
         """Every field's declaration, by the field's name, in the order in which words say them."""
-        return {one.name: one.metadata["piece"] for one in fields(cls)}
-
-    @classmethod
-    @cache
-    def default(cls, name: str) -> object:
-        """The value that a field has where nobody says another."""
-        return next(one.default for one in fields(cls) if one.name == name)
-
-    @classmethod
-    @cache
-    def required(cls) -> frozenset[str]:
-        """The fields that a word has to say."""
-        return frozenset(
-            one.name
-            for one in fields(cls)
-            if one.default is MISSING or one.metadata["piece"].always
-        )
+        return {each.name: each.metadata["piece"] for each in fields(cls)}
 
     def letters(self) -> frozenset[str]:
         """The letters that stand in for its channels: ``K`` of ``conv3-K``."""
-        return frozenset().union(*(letters(getattr(self, name)) for name in self._channels()))
+        return frozenset().union(*map(letters, self._channels().values()))
 
     def substitute(self, values: Mapping[str, Number]) -> Self:
         """The same layer, some letters replaced by numbers."""
-        changed = {name: substitute(getattr(self, name), values) for name in self._channels()}
+        channels = self._channels()
+        changed = {name: substitute(number, values) for name, number in channels.items()}
         return replace(self, **changed) if changed else self
 
-    @classmethod
-    @cache
-    def _channels(cls) -> tuple[str, ...]:
-        return tuple(name for name, piece in cls.pieces().items() if isinstance(piece, Channels))
+    def _channels(self) -> dict[str, Number]:
+        pieces = self.pieces().items()
+        return {name: getattr(self, name) for name, each in pieces if isinstance(each, Channels)}
 
     # ------------------------------------------------------------------------ shapes and counts
 
@@ -120,7 +104,7 @@ class Layer:
         """The shapes of all outputs, for a layer that has several."""
         return (self.output(*shapes),)
 
-    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:  # noqa: ARG002 - for those that have some
+    def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
         """What it learns, and its buffers."""
         return ()
 
@@ -132,7 +116,7 @@ class Layer:
         """All its learned offsets."""
         return sum_of(self.parameters(*shapes), BIAS)
 
-    def macs(self, *shapes: Shape, output: Shape) -> Count:  # noqa: ARG002
+    def macs(self, *shapes: Shape, output: Shape) -> Count:
         """Multiply-accumulates for one example.
 
         Only convolutions and matrix products have them.
@@ -141,39 +125,43 @@ class Layer:
         """
         return ZERO
 
-    def windows(self, *shapes: Shape) -> tuple[Span, ...]:  # noqa: ARG002
+    def windows(self, *shapes: Shape) -> tuple[Span, ...]:
         """How each axis is read; ``()`` where every output reads its own position only."""
         return ()
 
-    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:
         """Whether torch gives back the very tensor that it was given."""
         return False
 
-    def needs(self, operation: Operation) -> Needs:  # noqa: ARG002
+    def needs(self, operation: Operation) -> Needs:
         """What it keeps for the backward pass, and makes and lets go on the way.
 
         Raises:
             ArchitectureError: nobody has written the rule.
         """
-        raise ArchitectureError(f"there is no rule for the memory of {self.kind}")
+        if not self.hands_on:
+            raise ArchitectureError(f"there is no rule for the memory of {self.kind}")
+        return Needs()
 
     # ------------------------------------------------------------------------------- in torch
 
-    def torch_module(self, *shapes: Shape) -> TorchModule | None:  # noqa: ARG002
+    def torch_module(self, *shapes: Shape) -> TorchModule | None:
         """The module of torch that does the same; None where a function does it, as for joins.
 
         Raises:
             ArchitectureError: torch has none.
         """
-        raise ArchitectureError(f"torch has no module for {self.kind}")
+        if not self.sign:
+            raise ArchitectureError(f"torch has no module for {self.kind}")
+        return None
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's, which is not loaded here
+    def run(self, module: Any, *tensors: Any) -> Any:
         """The module on tensors ``(batch, channels, *sizes)``, seen as it wants to see them."""
         return module(*tensors)
 
     def averaging(self) -> Layer:
         """The same windows over a single channel, all weights alike: what the gradient looks at."""
-        return Identity()
+        return self if self.sign or self.view else Identity()
 
 
 class Identity(Layer):
@@ -182,12 +170,10 @@ class Identity(Layer):
     kind: ClassVar[str] = "id"
     in_place: ClassVar[bool] = True
 
-    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002
-        """Always."""
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:
         return True
 
-    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002
-        """``nn.Identity``."""
+    def torch_module(self, *shapes: Shape) -> TorchModule:
         return TorchModule("Identity")
 
 

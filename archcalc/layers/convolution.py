@@ -20,7 +20,7 @@ from archcalc.layers.base import (
     per_axis,
 )
 from archcalc.layers.passes import Needs, Operation
-from archcalc.layers.pieces import Axes, Stem, channels, flag, number, sizes
+from archcalc.layers.pieces import Axes, Channels, Sizes, Stem, Switch, Whole
 from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
 
@@ -33,13 +33,13 @@ class Filters(Layer):
     an odd kernel at stride 1 then keeps the size.
     """
 
-    kernel_size: Axes = sizes("kernel")
-    out_channels: Number = channels("number of channels")
-    stride: Axes = sizes("stride", "/", default=1)
-    padding: Axes | None = sizes("padding", "p", default=None, smallest=0)
-    dilation: Axes = sizes("dilation", "d", default=1)
-    groups: int = number("number of groups", "g", default=1)
-    bias: bool = flag("nobias", written_if=False)
+    kernel_size: Axes = Sizes("kernel").field()
+    out_channels: Number = Channels("number of channels").field()
+    stride: Axes = Sizes("stride", "/").field(1)
+    padding: Axes | None = Sizes("padding", "p", 0).field(None)
+    dilation: Axes = Sizes("dilation", "d").field(1)
+    groups: int = Whole("number of groups", "g").field(1)
+    bias: bool = Switch("nobias", written_if=False).field()
 
     def filter(self, shape: Shape) -> Count:
         """The weights of one filter: what each output unit, or each input unit, is weighed with."""
@@ -57,11 +57,9 @@ class Filters(Layer):
         return tuple(zip(kernels, strides, paddings, dilations, strict=True))
 
     def spans(self, axes: int) -> tuple[Span, ...]:
-        """One window an axis."""
         raise NotImplementedError
 
     def windows(self, *shapes: Shape) -> tuple[Span, ...]:
-        """One window an axis."""
         axes = len(shapes[0].sizes)
         if not axes:
             fact = f"a convolution moves over positions, and a vector of {shapes[0]} has none"
@@ -87,7 +85,6 @@ class Filters(Layer):
         return Needs((operation.input(),))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.Conv2d`` and so on."""
         (shape,) = shapes
         axes = len(shape.sizes)
         options: dict[str, Any] = along(self.windows(shape), "stride", "padding", "dilation")
@@ -96,7 +93,6 @@ class Filters(Layer):
         return TorchModule(f"Conv{axes}d", (shape.channels, self.out_channels, kernel), options)
 
     def averaging(self) -> Layer:
-        """With one filter."""
         return replace(self, out_channels=1, groups=1, bias=False)
 
     def _check_groups(self, shape: Shape) -> None:
@@ -131,7 +127,6 @@ class Convolution(Filters):
         return product(output.units, self.filter(*shapes))
 
     def spans(self, axes: int) -> tuple[Span, ...]:
-        """Windows that slide."""
         return tuple(Window(*numbers) for numbers in self.numbers(axes))
 
 

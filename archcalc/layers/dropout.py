@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from archcalc.layers.base import Layer, TorchModule
 from archcalc.layers.passes import Needs, Operation
-from archcalc.layers.pieces import Stem, decimal
+from archcalc.layers.pieces import Decimal, Stem
 from archcalc.shape import Shape
 
 
@@ -18,9 +18,9 @@ class Dropout(Layer):
     kind: ClassVar[str] = "drop"
     stems: ClassVar = {"drop": Stem("drop.5")}
     in_place: ClassVar[bool] = True
-    probability: float = decimal("probability", 1, default=0.5, always=True)
+    probability: float = Decimal("probability", 1, always=True).field(0.5)
 
-    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002 - any shape
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:
         """While nobody trains, or nothing is dropped."""
         return not (train and self.probability)
 
@@ -29,6 +29,5 @@ class Dropout(Layer):
         width = 1 if operation.device == "cuda" else operation.size
         return Needs((operation.further("mask", operation.made // operation.size * width),))
 
-    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
-        """``nn.Dropout``."""
+    def torch_module(self, *shapes: Shape) -> TorchModule:
         return TorchModule("Dropout", (self.probability,))

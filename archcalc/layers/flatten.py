@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from archcalc.layers.base import Layer, TorchModule
-from archcalc.layers.passes import Needs, Operation
 from archcalc.layers.pieces import Stem
 from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
@@ -22,25 +21,14 @@ class Flatten(Layer):
     reads_everything: ClassVar[bool] = True
 
     def output(self, *shapes: Shape) -> Shape:
-        """A vector of all units."""
         return Shape((), shapes[0].units.value)
 
     def windows(self, *shapes: Shape) -> tuple[Span, ...]:
         """All positions: what reads the vector reads them all."""
         return tuple(Window(size) for size in shapes[0].sizes)
 
-    def does_nothing(self, *shapes: Shape, train: bool) -> bool:  # noqa: ARG002 - in any mode
-        """On a vector."""
+    def does_nothing(self, *shapes: Shape, train: bool) -> bool:
         return not shapes[0].sizes
 
-    def needs(self, operation: Operation) -> Needs:  # noqa: ARG002 - any
-        """Nothing."""
-        return Needs()
-
-    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
-        """``nn.Flatten``."""
+    def torch_module(self, *shapes: Shape) -> TorchModule:
         return TorchModule("Flatten")
-
-    def averaging(self) -> Layer:
-        """Itself."""
-        return self

@@ -6,7 +6,7 @@ import operator
 from functools import reduce
 from typing import Any, ClassVar
 
-from archcalc.count import Number
+from archcalc.count import add_up
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer
 from archcalc.layers.passes import Needs, Operation
@@ -17,17 +17,6 @@ class _Join(Layer):
     """Takes two inputs or more; torch has functions for it, no modules."""
 
     arity: ClassVar[tuple[int, int | None]] = (2, None)
-
-    def torch_module(self, *shapes: Shape) -> None:
-        """None: a function does it."""
-
-    def needs(self, operation: Operation) -> Needs:  # noqa: ARG002 - any
-        """Nothing: the gradient of each branch is the one that comes in, or a part of it."""
-        return Needs()
-
-    def averaging(self) -> Layer:
-        """Itself."""
-        return self
 
 
 class Concat(_Join):
@@ -42,13 +31,9 @@ class Concat(_Join):
         """The common size, the channels added up."""
         if len({shape.sizes for shape in shapes}) > 1:
             _differ(shapes, "concatenated branches need one size")
-        channels: Number = 0
-        for shape in shapes:
-            channels = channels + shape.channels
-        return Shape(shapes[0].sizes, channels)
+        return Shape(shapes[0].sizes, add_up(shape.channels for shape in shapes))
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
-        """``torch.cat`` along the channels."""
+    def run(self, module: Any, *tensors: Any) -> Any:
         import torch
 
         return torch.cat(tensors, 1)
@@ -63,13 +48,11 @@ class Add(_Join):
     pairwise: ClassVar[bool] = True
 
     def output(self, *shapes: Shape) -> Shape:
-        """The common shape."""
         if len(set(shapes)) > 1:
             _differ(shapes, "branches need one shape to add")
         return shapes[0]
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
-        """One sum after the other."""
+    def run(self, module: Any, *tensors: Any) -> Any:
         return reduce(operator.add, tensors)
 
 
@@ -100,8 +83,7 @@ class Multiply(_Join):
         summed = any(wanted and size < operation.made for wanted, size in sizes)
         return Needs(tuple(kept), backward=operation.made if summed else 0)
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401, ARG002 - torch's
-        """One product after the other."""
+    def run(self, module: Any, *tensors: Any) -> Any:
         return reduce(operator.mul, tensors)
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from archcalc.count import Count, Number, count, product
 from archcalc.layers.base import BIAS, WEIGHT, Layer, Parameter, TorchModule
 from archcalc.layers.passes import Needs, Operation
-from archcalc.layers.pieces import Stem, channels, flag
+from archcalc.layers.pieces import Channels, Stem, Switch
 from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
 
@@ -20,11 +20,10 @@ class Linear(Layer):
     kind: ClassVar[str] = "fc"
     stems: ClassVar = {"fc": Stem("fc-1000")}
     reads_everything: ClassVar[bool] = True
-    out_features: Number = channels("number of units")
-    bias: bool = flag("nobias", written_if=False)
+    out_features: Number = Channels("number of units").field()
+    bias: bool = Switch("nobias", written_if=False).field()
 
-    def output(self, *shapes: Shape) -> Shape:  # noqa: ARG002 - any input gives the same vector
-        """A vector of ``out_features`` units."""
+    def output(self, *shapes: Shape) -> Shape:
         return Shape((), self.out_features)
 
     def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
@@ -34,8 +33,7 @@ class Linear(Layer):
             return (weight,)
         return weight, Parameter("bias", BIAS, count(self.out_features))
 
-    def macs(self, *shapes: Shape, output: Shape) -> Count:  # noqa: ARG002
-        """One a weight."""
+    def macs(self, *shapes: Shape, output: Shape) -> Count:
         return product(shapes[0].units, self.out_features)
 
     def windows(self, *shapes: Shape) -> tuple[Span, ...]:
@@ -47,13 +45,10 @@ class Linear(Layer):
         return Needs((operation.input(),))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.Linear``."""
         return TorchModule("Linear", (shapes[0].units.value, self.out_features, self.bias))
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
-        """On the map as a vector."""
+    def run(self, module: Any, *tensors: Any) -> Any:
         return module(tensors[0].flatten(1))
 
     def averaging(self) -> Layer:
-        """With one output unit."""
         return replace(self, out_features=1, bias=False)

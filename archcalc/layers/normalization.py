@@ -9,7 +9,7 @@ from archcalc.count import count, integer
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import BIAS, BUFFER, WEIGHT, Layer, Parameter, TorchModule, divisor_below
 from archcalc.layers.passes import Needs, Operation
-from archcalc.layers.pieces import Stem, flag, number
+from archcalc.layers.pieces import Stem, Switch, Whole
 from archcalc.shape import Shape
 
 VECTOR: Final = 2  # axes of a tensor that is a batch of vectors
@@ -37,7 +37,7 @@ class BatchNorm(_Affine):
 
     kind: ClassVar[str] = "bn"
     stems: ClassVar = {"bn": Stem("bn")}
-    affine: bool = flag("noaffine", written_if=False)
+    affine: bool = Switch("noaffine", written_if=False).field()
 
     def parameters(self, *shapes: Shape) -> tuple[Parameter, ...]:
         """Scale and shift; buffers: running mean and variance, and the batches that went in."""
@@ -60,7 +60,6 @@ class BatchNorm(_Affine):
         return Needs(kept, backward=0 if operation.wanted[0] else operation.made)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.BatchNorm2d`` and so on; of vectors, ``nn.BatchNorm1d``."""
         name = f"BatchNorm{max(len(shapes[0].sizes), 1)}d"
         return TorchModule(name, (shapes[0].channels,), {"affine": self.affine})
 
@@ -71,7 +70,7 @@ class LayerNorm(_Affine):
 
     kind: ClassVar[str] = "ln"
     stems: ClassVar = {"ln": Stem("ln")}
-    affine: bool = flag("noaffine", written_if=False)
+    affine: bool = Switch("noaffine", written_if=False).field()
 
     def needs(self, operation: Operation) -> Needs:
         """Its input, and a mean and an inverse deviation a position.
@@ -87,10 +86,9 @@ class LayerNorm(_Affine):
         return Needs((operation.input(), operation.further("statistics", statistics)), copied)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.LayerNorm`` over the channels."""
         return TorchModule("LayerNorm", (shapes[0].channels,), {"elementwise_affine": self.affine})
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
+    def run(self, module: Any, *tensors: Any) -> Any:
         """Torch normalizes the last axes, we the channels."""
         return module(tensors[0].movedim(1, -1)).movedim(-1, 1).contiguous()
 
@@ -105,8 +103,8 @@ class GroupNorm(_Affine):
 
     kind: ClassVar[str] = "gn"
     stems: ClassVar = {"gn": Stem("gn32")}
-    groups: int = number("number of groups")
-    affine: bool = flag("noaffine", written_if=False)
+    groups: int = Whole("number of groups").field()
+    affine: bool = Switch("noaffine", written_if=False).field()
 
     def output(self, *shapes: Shape) -> Shape:
         """The same shape, where the groups divide the channels."""
@@ -122,7 +120,6 @@ class GroupNorm(_Affine):
         return Needs((operation.input(), operation.further("statistics", statistics)))
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.GroupNorm``."""
         arguments = (self.groups, shapes[0].channels)
         return TorchModule("GroupNorm", arguments, {"affine": self.affine})
 
@@ -133,7 +130,7 @@ class LocalResponseNorm(Layer):
 
     kind: ClassVar[str] = "lrn"
     stems: ClassVar = {"lrn": Stem("lrn")}
-    size: int = number("size", default=5)
+    size: int = Whole("size").field(5)
 
     def needs(self, operation: Operation) -> Needs:
         """In ``torch.nn.functional`` it is input / (k + alpha * mean of padded squares) ** beta.
@@ -155,11 +152,10 @@ class LocalResponseNorm(Layer):
         )
         return Needs(kept, backward=max(3 * made, padded - made))
 
-    def torch_module(self, *shapes: Shape) -> TorchModule:  # noqa: ARG002 - any shape
-        """``nn.LocalResponseNorm``."""
+    def torch_module(self, *shapes: Shape) -> TorchModule:
         return TorchModule("LocalResponseNorm", (self.size,))
 
-    def run(self, module: Any, *tensors: Any) -> Any:  # noqa: ANN401 - torch's
+    def run(self, module: Any, *tensors: Any) -> Any:
         """A vector is a map of one position: torch takes no vectors."""
         x = tensors[0]
         return module(x.unsqueeze(2)).squeeze(2) if x.dim() == VECTOR else module(x)

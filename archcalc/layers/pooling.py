@@ -8,7 +8,7 @@ from typing import ClassVar, Final, Literal
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer, TorchModule, along, per_axis
 from archcalc.layers.passes import INDEX, Needs, Operation
-from archcalc.layers.pieces import Axes, Stem, choice, flag, sizes
+from archcalc.layers.pieces import Axes, Choice, Sizes, Stem, Switch
 from archcalc.layers.window import Span, Window
 from archcalc.shape import Shape
 
@@ -29,14 +29,13 @@ class Pool(Layer):
         "pool": Stem("pool2", {"reduction": "max"}),
         "avgpool": Stem("avgpool2", {"reduction": "average"}),
     }
-    kernel_size: Axes = sizes("kernel")
-    stride: Axes | None = sizes("stride", "/", default=None)
-    padding: Axes | None = sizes("padding", "p", default=None, smallest=0)
-    reduction: Literal["max", "average"] = choice("reduction", REDUCTIONS, default="max")
-    ceil_mode: bool = flag("ceil", written_if=True)
+    kernel_size: Axes = Sizes("kernel").field()
+    stride: Axes | None = Sizes("stride", "/").field(None)
+    padding: Axes | None = Sizes("padding", "p", 0).field(None)
+    reduction: Literal["max", "average"] = Choice("reduction", *REDUCTIONS).field("max")
+    ceil_mode: bool = Switch("ceil", written_if=True).field()
 
     def windows(self, *shapes: Shape) -> tuple[Span, ...]:
-        """One sliding window an axis."""
         axes = len(positions(shapes[0]).sizes)
         kernels = per_axis(self.kernel_size, axes, "kernel")
         strides = kernels if self.stride is None else per_axis(self.stride, axes, "stride")
@@ -54,17 +53,14 @@ class Pool(Layer):
         return tuple(Window(k, s, p, 1, self.ceil_mode) for k, s, p in each)
 
     def output(self, *shapes: Shape) -> Shape:
-        """Each axis through its window; channels stay."""
         (shape,) = shapes
         axes = zip(self.windows(shape), shape.sizes, strict=True)
         return Shape(tuple(window.outputs(size).value for window, size in axes), shape.channels)
 
     def needs(self, operation: Operation) -> Needs:
-        """See :func:`needs_of_pool`."""
         return needs_of_pool(self.reduction, operation)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.MaxPool2d``, ``nn.AvgPool1d`` and so on."""
         axes = len(shapes[0].sizes)
         options = {"ceil_mode": self.ceil_mode}
         options |= along(self.windows(*shapes), "stride", "padding")

@@ -9,7 +9,7 @@ from archcalc.count import Count, product, quotient
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import TorchModule, per_axis
 from archcalc.layers.convolution import Filters
-from archcalc.layers.pieces import Axes, Stem, sizes
+from archcalc.layers.pieces import Axes, Sizes, Stem
 from archcalc.layers.window import Span, TransposedWindow
 from archcalc.shape import Shape
 
@@ -20,7 +20,7 @@ class TransposedConvolution(Filters):
 
     kind: ClassVar[str] = "convt"
     stems: ClassVar = {"convt": Stem("convt4-64/2")}
-    output_padding: Axes = sizes("output padding", "op", default=0, smallest=0)
+    output_padding: Axes = Sizes("output padding", "op", 0).field(0)
 
     def filter(self, shape: Shape) -> Count:
         """``2*2*128``: kernel area times the filters over which an input unit is spread."""
@@ -31,12 +31,11 @@ class TransposedConvolution(Filters):
         """``(2*2*64)*128``: kernel area times filters a group, times input channels."""
         return product(self.filter(*shapes), shapes[0].channels)
 
-    def macs(self, *shapes: Shape, output: Shape) -> Count:  # noqa: ARG002
+    def macs(self, *shapes: Shape, output: Shape) -> Count:
         """``(7*7*128)*(2*2*64)``: every unit of the input is spread over one filter's worth."""
         return product(shapes[0].units, self.filter(*shapes))
 
     def spans(self, axes: int) -> tuple[Span, ...]:
-        """Windows that spread."""
         extras = per_axis(self.output_padding, axes, "output padding")
         spans = []
         for (kernel, stride, padding, dilation), extra in zip(
@@ -52,7 +51,6 @@ class TransposedConvolution(Filters):
         return tuple(spans)
 
     def torch_module(self, *shapes: Shape) -> TorchModule:
-        """``nn.ConvTranspose2d`` and so on."""
         name, arguments, options = super().torch_module(*shapes)
         extra = per_axis(self.output_padding, len(shapes[0].sizes), "output padding")
         options = {**options, "output_padding": extra}

@@ -99,8 +99,8 @@ def _layer(word: str, kind: type[Layer], text: str, match: re.Match[str]) -> Lay
         if mark not in pieces:
             fact = f"{quoted(word)}: {text} takes no {_NAMES_OF.get(mark, mark)}"
             raise ArchitectureError(fact, hint=hint)
-    for mark, (field, _) in pieces.items():
-        if field in kind.required() and mark not in texts:
+    for mark, (_, piece) in pieces.items():
+        if piece.required and mark not in texts:
             fact = f"{quoted(word)}: {text} needs its {_NAMES_OF[mark]}"
             raise ArchitectureError(fact, hint=hint)
     try:
@@ -161,7 +161,7 @@ def write_word(layer: Layer, *, modifiers: bool = True) -> str:
         _pieces(kind, stem).items(), key=lambda item: item[1][1].is_switch
     ):
         value = getattr(layer, field)
-        if field not in kind.required() and value == kind.default(field):
+        if not piece.required and value == piece.default:
             continue
         if mark in _MARKS.values():
             word += mark + piece.write(value)
