@@ -13,7 +13,7 @@ from archcalc.count import Number
 from archcalc.errors import ArchitectureError, meant, quoted
 from archcalc.layers.base import BUFFER, Layer, Parameter
 from archcalc.network import Network, Node, Port, Reference
-from archcalc.shape import LARGEST, Shape, check_size, check_values, parse_shape, parse_values
+from archcalc.shape import LARGEST, Shape, check_shape, check_values, parse_shape, parse_values
 from archcalc.units import ALIASES, BYTES_OF
 
 SizesOfInput = str | Shape
@@ -104,16 +104,7 @@ class Case:
         bias: bool = True,
         at: Values | None = None,
     ) -> Case:
-        """Put a network on an input.
-
-        Args:
-            network: any.
-            input: its shape for one example, ``"224x224x3"`` or ``"HxWx3"``; of several inputs, a
-                mapping from their names; the network's own where nothing is said.
-            batch: examples at once.
-            dtype: ``fp64``, ``fp32``, ``tf32``, ``fp16``, ``bf16``, ``fp8`` or ``int8``.
-            bias: False leaves out the biases of convolutions and linear layers.
-            at: values for letters, ``"H=448,W=448"`` or a mapping.
+        """Put a network on an input; for the arguments see :func:`archcalc.api.report`.
 
         Raises:
             ArchitectureError: an input that the network cannot take, an option that cannot be.
@@ -194,7 +185,7 @@ def _inferred(
         made = [Value(node.name, outputs[0], dtype)]
         values[node.name] = made[0]
         for number, shape in enumerate(outputs[1:], 1):
-            made.append(Value(f"{node.name}.{number}", shape, dtype))
+            made.append(Value(f"{node.name}:{number}", shape, dtype))
             values[Port(node.name, number)] = made[-1]
         steps[node.name] = Step(node.name, node.layer, given, tuple(made), parameters)
     return tuple(steps.values()), values
@@ -221,48 +212,33 @@ def _parameters(
 def _shapes(
     network: Network, given: SizesOfInput | Mapping[str, SizesOfInput] | None
 ) -> list[Shape]:
-    """The shape of every input: the one that is said, or the network's own."""
+    """The shape of every input: the one that is given, or the network's own."""
     names = [each.name for each in network.inputs]
-    if given is None:
-        said: Mapping[str, SizesOfInput] = {}
-    elif isinstance(given, Mapping):
-        said = given
+    if given is None or isinstance(given, Mapping):
+        by_name = dict(given or {})
     else:
-        said = {names[0]: given}
-    for name in said:
+        by_name = {names[0]: given}
+    for name in by_name:
         if name not in names:
-            hint = meant(name, names)
-            raise ArchitectureError(f"{quoted(name)} is no input of this network", hint=hint)
-    return [_shape(network, each.name, each.shape, said.get(each.name)) for each in network.inputs]
+            fact = f"{quoted(name)} is no input of this network"
+            raise ArchitectureError(fact, hint=meant(name, names))
+    return [_shape(network, *each, by_name.get(each.name)) for each in network.inputs]
 
 
 def _shape(
     network: Network, name: str, made_for: Shape | None, given: SizesOfInput | None
 ) -> Shape:
-    if isinstance(given, str):
-        shape: Shape | None = parse_shape(given)
+    if given is None:
+        shape = made_for
     else:
-        shape = made_for if given is None else _checked(name, given)
+        shape = parse_shape(given) if isinstance(given, str) else check_shape(given, name)
     if shape is None:
-        what = "this network does not say what goes in"
-        if len(network.inputs) > 1:
-            what = f"{what} at {name}"
-        raise ArchitectureError(what, hint="add e.g. --input 224x224x3")
+        where = f" at {name}" if len(network.inputs) > 1 else ""
+        fact = f"this network does not say what goes in{where}"
+        raise ArchitectureError(fact, hint="add e.g. --input 224x224x3")
     if made_for is not None and len(made_for.sizes) != len(shape.sizes):
         words = {0: "UNITS", 1: "LENGTHxCHANNELS", 2: "HEIGHTxWIDTHxCHANNELS"}
         form = words.get(len(made_for.sizes), "DEPTHxHEIGHTxWIDTHxCHANNELS")
-        raise ArchitectureError(
-            f"{network.name or 'this network'} takes {form}, not {shape}", hint=f"e.g. {made_for}"
-        )
+        fact = f"{network.name or 'this network'} takes {form}, not {shape}"
+        raise ArchitectureError(fact, hint=f"e.g. {made_for}")
     return shape
-
-
-def _checked(name: str, given: Shape) -> Shape:
-    """A shape that came from Python, its numbers checked."""
-    if not isinstance(given, Shape):
-        hint = 'give "224x224x3", or archcalc.Shape((224, 224), 3)'
-        raise ArchitectureError(f"{name}: {given!r} is no shape", hint=hint)
-    try:
-        return Shape(tuple(map(check_size, given.sizes)), check_size(given.channels))
-    except ArchitectureError as error:
-        raise error.at(f"{name} {given}") from None

@@ -149,6 +149,21 @@ def check_size(value: object) -> Number:
     return number
 
 
+def check_shape(shape: object, where: str) -> Shape:
+    """A shape that came from Python, its sizes checked.
+
+    Raises:
+        ArchitectureError: saying where, and what can be no shape.
+    """
+    if not isinstance(shape, Shape) or len(shape.sizes) > MAX_AXES:
+        hint = f'give "224x224x3", or archcalc.Shape((224, 224), 3); at most {MAX_AXES} axes'
+        raise ArchitectureError(f"{shape!r} is no shape", where=where, hint=hint)
+    try:
+        return Shape(tuple(map(check_size, shape.sizes)), check_size(shape.channels))
+    except ArchitectureError as error:
+        raise error.at(f"{where} {shape}") from None
+
+
 def _part(text: str) -> Number:
     if re.fullmatch(r"[0-9]+", text):  # str.isdigit would let other scripts' digits in
         if len(text) > len(str(LARGEST)) or int(text) > LARGEST:
