@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -17,34 +17,30 @@ from archcalc.shape import LARGEST
 from archcalc.units import BYTES_OF
 
 
-def network_names() -> tuple[str, ...]:
-    """What a shell may complete to the name of a network."""
-    return zoo.NAMES
+def option(
+    name: str,
+    meaning: str,
+    metavar: str | None = "N",
+    choices: Callable[[], Sequence[str]] | None = None,
+) -> Any:  # noqa: ANN401 - typer's own
+    """An option whose value is read by its command, which names what was typed.
+
+    ``choices`` are what a shell may complete it to.
+    """
+    return typer.Option(name, metavar=metavar, help=meaning, autocompletion=choices)
 
 
-def formats() -> tuple[str, ...]:
-    """What a shell may complete to a format."""
-    return FORMATS
+def flag(name: str, meaning: str) -> Any:  # noqa: ANN401 - likewise
+    """An option without a value."""
+    return typer.Option(name, help=meaning)
 
 
-def dtypes() -> tuple[str, ...]:
-    """What a shell may complete to a dtype."""
-    return tuple(BYTES_OF)
+def networks(meaning: str, metavar: str | None = None) -> Any:  # noqa: ANN401 - likewise
+    """Words of which a shell may complete the names of networks."""
+    return typer.Argument(metavar=metavar, help=meaning, autocompletion=lambda: zoo.NAMES)
 
 
-def option(name: str, meaning: str, metavar: str = "N") -> Any:  # noqa: ANN401 - typer's own
-    """An option whose value is read by its command, which names what was typed."""
-    return typer.Option(name, metavar=metavar, help=meaning)
-
-
-Words = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="NETWORK",
-        help="A name, a text file, or the notation.",
-        autocompletion=network_names,
-    ),
-]
+Words = Annotated[list[str], networks("A name, a text file, or the notation.", "NETWORK")]
 Input = Annotated[
     str | None, option("--input", "Input for one example: 224x224x3, or HxWx3.", "HxWxC")
 ]
@@ -52,20 +48,16 @@ At = Annotated[str | None, option("--at", "Values for the letters.", "H=448,W=44
 Batch = Annotated[str, option("--batch", "Examples at once, for memory.")]
 Dtype = Annotated[
     str,
-    typer.Option(
-        "--dtype", help="fp64, fp32, tf32, fp16, bf16, fp8 or int8.", autocompletion=dtypes
-    ),
+    option("--dtype", "fp64, fp32, tf32, fp16, bf16, fp8 or int8.", None, lambda: tuple(BYTES_OF)),
 ]
-NoBias = Annotated[
-    bool, typer.Option("--no-bias", help="Leave out biases of convolutions and linear layers.")
-]
+NoBias = Annotated[bool, flag("--no-bias", "Leave out biases of convolutions and linear layers.")]
 Format = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--format",
-        metavar="FORMAT",
-        help=f"One of {', '.join(FORMATS)}; if not said, as the output's name ends, or text.",
-        autocompletion=formats,
+        f"One of {', '.join(FORMATS)}; if not said, as the output's name ends, or text.",
+        "FORMAT",
+        lambda: FORMATS,
     ),
 ]
 Optimizer = Annotated[str, option("--optimizer", "sgd, momentum or adam, with --train.", "NAME")]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from archcalc import options
 from archcalc.console import deliver
-from archcalc.options import Format, Output
 from archcalc.render.views import counted
 
 
-def conventions(format: Format = None, output: Output = None) -> None:  # noqa: A002
+def conventions(format: options.Format = None, output: options.Output = None) -> None:  # noqa: A002
     """How the well-known tools count, for `--convention` and `verify`."""
     deliver(counted.conventions, counted.conventions_data, format, output)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from archcalc import zoo
+from archcalc import options, zoo
 from archcalc.api import report
 from archcalc.console import deliver
-from archcalc.options import Format, Output
 from archcalc.render import views
 
 
-def networks(format: Format = None, output: Output = None) -> None:  # noqa: A002
+def networks(format: options.Format = None, output: options.Output = None) -> None:  # noqa: A002
     """All networks that have a name."""
     reports = [report(name) for name in zoo.NAMES]
     deliver(

@@ -6,29 +6,24 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
+from archcalc import options
 from archcalc.api import report
 from archcalc.console import deliver
 from archcalc.notation import parse, stems
 from archcalc.open import names_network
-from archcalc.options import At, Format, Input, Output, network_names, network_of
+from archcalc.options import network_of
 from archcalc.render import views
 from archcalc.shape import MAX_AXES
 
 
 def receptive_field(
     windows: Annotated[
-        list[str],
-        typer.Argument(
-            help="A network, or a stack of windows: 5x5 5x5/2 3x3d2 pool2.",
-            autocompletion=network_names,
-        ),
+        list[str], options.networks("A network, or a stack of windows: 5x5 5x5/2 3x3d2 pool2.")
     ],
-    input: Input = None,  # noqa: A002
-    at: At = None,
-    format: Format = None,  # noqa: A002
-    output: Output = None,
+    input: options.Input = None,  # noqa: A002
+    at: options.At = None,
+    format: options.Format = None,  # noqa: A002
+    output: options.Output = None,
 ) -> None:
     """The receptive field of a stack of windows, or of a network layer by layer."""
     words = " ".join(windows).split()

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from archcalc import api, zoo
+from archcalc import api, options, zoo
 from archcalc.console import deliver, deliverable
 from archcalc.errors import ArchitectureError, MeasurementError, need
-from archcalc.options import (
-    At,
-    Batch,
-    Format,
-    Input,
-    Output,
-    Words,
-    network_of,
-    option,
-    whole_number,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.checks import Verification
+from archcalc.options import network_of, option, whole_number
 
 
 def verify(
-    words: Words,
+    words: options.Words,
     against: Annotated[
         str,
         option(
@@ -41,11 +26,11 @@ def verify(
         option("--device", "cpu, cuda or meta; if not said, the least costly.", "DEVICE"),
     ] = "",
     dtype: Annotated[str, option("--dtype", "Of the model that is counted.", "DTYPE")] = "fp32",
-    batch: Batch = "1",
-    input: Input = None,  # noqa: A002
-    at: At = None,
-    format: Format = None,  # noqa: A002
-    output: Output = None,
+    batch: options.Batch = "1",
+    input: options.Input = None,  # noqa: A002
+    at: options.At = None,
+    format: options.Format = None,  # noqa: A002
+    output: options.Output = None,
 ) -> None:
     """Ours beside what other tools count, layer by layer, every difference explained.
 
@@ -57,43 +42,33 @@ def verify(
     from archcalc.measure.verification import installed  # noqa: PLC0415 - loads torch
     from archcalc.render.views.verification import verification, verifications  # noqa: PLC0415
 
-    everything = words == ["zoo"]
-    networks = [zoo.load(name) for name in zoo.NAMES] if everything else [network_of(words)]
-    verified: list[Verification] = []
+    whole_zoo = words == ["zoo"]
+    networks = [zoo.load(name) for name in zoo.NAMES] if whole_zoo else [network_of(words)]
+    settings: dict[str, Any] = {"batch": examples, "device": device, "dtype": dtype, "at": at}
+    verified = []
     for network in networks:
-        tools = installed(network)
-        names = tools if against == "all" else _words(against)
-        if everything and "torchvision" not in tools:
-            names = [name for name in names if name != "torchvision"]
-        options: dict[str, Any] = {"batch": examples, "device": device, "dtype": dtype, "at": at}
+        there = installed(network)
+        named = [name.strip() for name in against.split(",") if name.strip()]
+        tools = there if against == "all" else named
+        if not tools:
+            raise ArchitectureError("--against names nobody", hint="e.g. --against torchinfo")
+        if whole_zoo and "torchvision" not in there:
+            tools = [name for name in tools if name != "torchvision"]
         try:
-            verified.append(api.verify(network, input, against=names, **options))
+            verified.append(api.verify(network, input, against=tools, **settings))
         except ArchitectureError as error:
-            raise (error.at(network.name) if everything else error) from None
+            raise (error.at(network.name) if whole_zoo else error) from None
 
     def data() -> dict[str, Any]:
-        if not everything:
-            return verified[0].to_dict()
-        each = [verification.to_dict() for verification in verified]
-        return {"schema": "archcalc.verifications/1", "networks": each}
+        each = [result.to_dict() for result in verified]
+        return {"schema": "archcalc.verifications/1", "networks": each} if whole_zoo else each[0]
 
     deliver(
-        lambda: verifications(verified) if everything else verification(verified[0]),
+        lambda: verifications(verified) if whole_zoo else verification(verified[0]),
         data,
         format,
         output,
     )
-    _complain(verified)
-
-
-def _complain(verified: Sequence[Verification]) -> None:
-    complaints = [each.complaint() for each in verified if not each.explained]
-    if complaints:
-        raise MeasurementError(complaints[0])
-
-
-def _words(text: str) -> list[str]:
-    names = [word.strip() for word in text.split(",") if word.strip()]
-    if not names:
-        raise ArchitectureError("--against names nobody", hint="e.g. --against torchinfo")
-    return names
+    unexplained = [result for result in verified if not result.explained]
+    if unexplained:
+        raise MeasurementError(unexplained[0].complaint())
