@@ -115,6 +115,16 @@ def test_gradients_flow_behind_the_first_parameter():
     assert by_name["d"].inputs.value == by_name["d"].weights.value == 12 * 2 * 64
 
 
+def test_gradients_flow_behind_weights_that_are_used_again():
+    """A use of earlier weights learns as the first one does: what reads it wants its gradient."""
+    case = Case.of(parse("8x8x4 [a: conv1-4 | b: =a c: conv1-2]"))
+    assert case.steps[1].own == ()
+    assert graded(case)["b"]
+    backs = {step.name: back for step, back in zip(case.steps, backward(case), strict=True)}
+    assert (backs["b"].weights.value, backs["b"].inputs.value) == (4 * 4 * 64, 0)
+    assert (backs["c"].weights.value, backs["c"].inputs.value) == (4 * 2 * 64, 4 * 2 * 64)
+
+
 @pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("name", NAMES)
 def test_formulas_become_the_numbers(name, batch):
