@@ -7,7 +7,7 @@ with their source; they are compared with what archcalc counts and never copied 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final, Protocol, cast
+from typing import Final
 
 from archcalc.errors import ArchitectureError, nearest, quoted
 from archcalc.network import Network
@@ -37,10 +37,6 @@ ALIASES: Final = {
 }
 
 
-class _File(Protocol):
-    def load(self, name: str) -> Network: ...
-
-
 def load(name: str) -> Network:
     """A network of the zoo, e.g. ``vgg19``; case, ``_`` and a ``-`` before digits do not matter.
 
@@ -53,7 +49,8 @@ def load(name: str) -> Network:
         hint = f"did you mean {' or '.join(close)}?" if close else "archcalc networks lists them"
         raise ArchitectureError(f"no network is called {quoted(name)}", hint=hint)
     file = next(file for file, names in FILES.items() if known in names)
-    return cast("_File", import_module(f"archcalc.zoo.{file}")).load(known)
+    network: Network = import_module(f"archcalc.zoo.{file}").load(known)
+    return network
 
 
 def find(name: str) -> str | None:

@@ -50,7 +50,7 @@ _SEPARABLE: Final = (
     "both cells fit a 7x1 beside a 1x7 convolution, 7*3*64 + 7*3*64 = 2,688 weights, "
     "and 112*112*2,688 = 33,718,272 operations; 7*7*3*64 = 9,408 for the 7x7 that is printed"
 )
-_OWN_ROW: Final = (
+_OPERATIONS_AGREE: Final = (
     "the same row's operations, weights times positions, agree with our weights: "
     "the channels are right and this cell is not their sum"
 )
@@ -58,33 +58,20 @@ _OTHER_MODULE: Final = (
     "both cells of the row ask for the same 1072K weights (1072*1024*7*7 = 53,788,672), "
     "but the channels that are printed give 1018K: they belong to another module"
 )
-_PARAMETERS: Final = (  # in K = 1024
-    ("conv1", "2.7", _SEPARABLE),
-    ("conv2", "112", ""),
-    ("3a", "159", ""),
-    ("3b", "380", ""),
-    ("4a", "364", _OWN_ROW),
-    ("4b", "437", ""),
-    ("4c", "463", _OWN_ROW),
-    ("4d", "580", _OWN_ROW),
-    ("4e", "840", _OWN_ROW),
-    ("5a", "1072", _OTHER_MODULE),
-    ("5b", "1388", _OWN_ROW),
-    ("fc", "1000", ""),
-)
-_OPERATIONS: Final = (  # in millions
-    ("conv1", "34", _SEPARABLE),
-    ("conv2", "360", ""),
-    ("3a", "128", ""),
-    ("3b", "304", ""),
-    ("4a", "73", ""),
-    ("4b", "88", ""),
-    ("4c", "100", ""),
-    ("4d", "119", ""),
-    ("4e", "170", ""),
-    ("5a", "54", _OTHER_MODULE),
-    ("5b", "71", ""),
-    ("fc", "1", ""),
+# A row's parameters, in K = 1024, and its operations, in millions; why either is not ours.
+_ROWS: Final = (
+    ("conv1", "2.7", "34", _SEPARABLE, _SEPARABLE),
+    ("conv2", "112", "360", "", ""),
+    ("3a", "159", "128", "", ""),
+    ("3b", "380", "304", "", ""),
+    ("4a", "364", "73", _OPERATIONS_AGREE, ""),
+    ("4b", "437", "88", "", ""),
+    ("4c", "463", "100", _OPERATIONS_AGREE, ""),
+    ("4d", "580", "119", _OPERATIONS_AGREE, ""),
+    ("4e", "840", "170", _OPERATIONS_AGREE, ""),
+    ("5a", "1072", "54", _OTHER_MODULE, _OTHER_MODULE),
+    ("5b", "1388", "71", _OPERATIONS_AGREE, ""),
+    ("fc", "1000", "1", "", ""),
 )
 NOTES: Final = (
     "The paper's K is 1024: its linear layer of 1024*1000 = 1,024,000 weights is printed as 1000K. "
@@ -112,7 +99,7 @@ def load(name: str) -> Network:
         source = SOURCE._replace(where=where)
         return parse(text, name, source=source, published=published)
     published = (
-        *(Published(row, "weights", p, 1024, "K", why) for row, p, why in _PARAMETERS),
-        *(Published(row, "macs", p, 10**6, "M", why) for row, p, why in _OPERATIONS),
+        *(Published(row, "weights", k, 1024, "K", why) for row, k, _, why, _ in _ROWS),
+        *(Published(row, "macs", m, 10**6, "M", why) for row, _, m, _, why in _ROWS),
     )
     return parse(text, name, source=SOURCE, published=published, notes=NOTES)

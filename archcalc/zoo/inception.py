@@ -38,11 +38,10 @@ class Widths(NamedTuple):
 
 def pair(widths: Widths = Widths(), input: str = INPUT) -> tuple[Network, Network]:  # noqa: A002, B008
     """The naive module (figure 2a) and the one with dimension reduction (figure 2b)."""
-    given = {**widths._asdict(), "input": input}
-    naive, reduced = SOURCE._replace(where="figure 2a"), SOURCE._replace(where="figure 2b")
+    naive, reduced = (text.format(input=input, **widths._asdict()) for text in (NAIVE, REDUCED))
     return (
-        parse(NAIVE.format(**given), "inception-naive", source=naive),
-        parse(REDUCED.format(**given), "inception-reduced", source=reduced),
+        parse(naive, "inception-naive", source=SOURCE._replace(where="figure 2a")),
+        parse(reduced, "inception-reduced", source=SOURCE._replace(where="figure 2b")),
     )
 
 

@@ -7,25 +7,21 @@ from typing import Final
 from archcalc.network import Citation, Network, Published
 from archcalc.notation import parse
 
-MODULE: Final = "{name}: [1x1: conv1-{a} bn relu | 3x3: conv3-{b} bn relu]"
-DOWN: Final = "{name}: [3x3: conv3-{k}/2 p0 bn relu | pool: pool3/2]"
-TEXT: Final = "\n".join(
-    (
-        "32x32x3",
-        "stem: conv3-96 bn relu",
-        MODULE.format(name="1a", a=32, b=32),
-        MODULE.format(name="1b", a=32, b=48),
-        DOWN.format(name="down1", k=80),
-        MODULE.format(name="2a", a=112, b=48),
-        MODULE.format(name="2b", a=96, b=64),
-        MODULE.format(name="2c", a=80, b=80),
-        MODULE.format(name="2d", a=48, b=96),
-        DOWN.format(name="down2", k=96),
-        MODULE.format(name="3a", a=176, b=160),
-        MODULE.format(name="3b", a=176, b=160),
-        "pool: gap drop.5 fc: fc-10",
-    )
-)
+TEXT: Final = """
+32x32x3
+stem: conv3-96 bn relu
+1a: [1x1: conv1-32 bn relu | 3x3: conv3-32 bn relu]
+1b: [1x1: conv1-32 bn relu | 3x3: conv3-48 bn relu]
+down1: [3x3: conv3-80/2 p0 bn relu | pool: pool3/2]
+2a: [1x1: conv1-112 bn relu | 3x3: conv3-48 bn relu]
+2b: [1x1: conv1-96 bn relu | 3x3: conv3-64 bn relu]
+2c: [1x1: conv1-80 bn relu | 3x3: conv3-80 bn relu]
+2d: [1x1: conv1-48 bn relu | 3x3: conv3-96 bn relu]
+down2: [3x3: conv3-96/2 p0 bn relu | pool: pool3/2]
+3a: [1x1: conv1-176 bn relu | 3x3: conv3-160 bn relu]
+3b: [1x1: conv1-176 bn relu | 3x3: conv3-160 bn relu]
+pool: gap drop.5 fc: fc-10
+"""
 SOURCE: Final = Citation(
     "Zhang, Bengio, Hardt, Recht, Vinyals",
     "Understanding Deep Learning Requires Rethinking Generalization",

@@ -17,19 +17,12 @@ BASIC: Final = """
 BOTTLENECK: Final = """
 {name}: (({shortcut} + conv1: conv1-{narrow}{first} nobias bn relu
     conv2: conv3-{narrow}{second} nobias bn relu  conv3: conv1-{wide} nobias bn) relu)"""
-BLOCKS: Final = {  # table 1
-    "resnet18": (BASIC, (2, 2, 2, 2)),
-    "resnet34": (BASIC, (3, 4, 6, 3)),
-    "resnet50": (BOTTLENECK, (3, 4, 6, 3)),
-    "resnet101": (BOTTLENECK, (3, 4, 23, 3)),
-    "resnet152": (BOTTLENECK, (3, 8, 36, 3)),
-}
-GIGA_MACS: Final = {  # table 1, "FLOPs (multiply-adds)"
-    "resnet18": "1.8",
-    "resnet34": "3.6",
-    "resnet50": "3.8",
-    "resnet101": "7.6",
-    "resnet152": "11.3",
+BLOCKS: Final = {  # table 1: the block, how many in each stage, and 10**9 "FLOPs (multiply-adds)"
+    "resnet18": (BASIC, (2, 2, 2, 2), "1.8"),
+    "resnet34": (BASIC, (3, 4, 6, 3), "3.6"),
+    "resnet50": (BOTTLENECK, (3, 4, 6, 3), "3.8"),
+    "resnet101": (BOTTLENECK, (3, 4, 23, 3), "7.6"),
+    "resnet152": (BOTTLENECK, (3, 8, 36, 3), "11.3"),
 }
 TORCHVISION: Final = {  # parameters and "GFLOPS" of torchvision's model pages
     "resnet18": ("11,689,512", "1.81"),
@@ -44,7 +37,7 @@ SOURCE: Final = Citation(
 
 
 def text(block: str, counts: tuple[int, ...], *, late_stride: bool) -> str:
-    """A whole ResNet in the notation."""
+    """A ResNet in the notation."""
     words = ["224x224x3 conv1: conv7-64/2 nobias bn relu pool1: pool3/2 p1"]
     for stage, count in enumerate(counts, 2):
         narrow = 32 * 2 ** (stage - 1)
@@ -70,19 +63,16 @@ def text(block: str, counts: tuple[int, ...], *, late_stride: bool) -> str:
 def load(name: str) -> Network:
     """One of the ResNets."""
     base, _, variant = name.partition("-")
-    block, counts = BLOCKS[base]
-    published: tuple[Published, ...] = ()
-    if not variant:
-        published = (Published("total", "macs", GIGA_MACS[base], 10**9, "G", where="table 1"),)
+    block, counts, giga = BLOCKS[base]
+    published = [] if variant else [Published("total", "macs", giga, 10**9, "G", where="table 1")]
     if name in TORCHVISION:
         page = "torchvision's model page"
-        parameters, macs = TORCHVISION[name]
-        published += (
+        parameters, giga = TORCHVISION[name]
+        published += [
             Published("total", "parameters", parameters, where=page),
-            Published("total", "macs", macs, 10**9, "G", where=page),
-        )
+            Published("total", "macs", giga, 10**9, "G", where=page),
+        ]
     where = f"table 1, {base[6:]}-layer" + (", as torchvision builds it" if variant else "")
     source = SOURCE._replace(where=where)
-    return parse(
-        text(block, counts, late_stride=bool(variant)), name, source=source, published=published
-    )
+    notation = text(block, counts, late_stride=bool(variant))
+    return parse(notation, name, source=source, published=tuple(published))
