@@ -327,6 +327,7 @@ def _backward(plan: Sequence[Planned], given_out: Sequence[str], case: Case, hel
             held.drop(kept.storage)
         for storage in given:
             held.drop(storage)
+        added = []
         for place, gradient in made.items():
             other = flowing.get(each.inputs[place])
             flowing[each.inputs[place]] = gradient
@@ -335,4 +336,6 @@ def _backward(plan: Sequence[Planned], given_out: Sequence[str], case: Case, hel
                 held.hold(flowing[each.inputs[place]], operation.read[place])
                 held.note()
                 held.drop(other)
-                held.drop(gradient)
+                added.append(gradient)
+        for gradient in added:  # autograd lets go of all that an operation gave at once
+            held.drop(gradient)
