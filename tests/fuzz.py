@@ -1,9 +1,10 @@
+# ruff: noqa: TID253 - torch is what archcalc is compared with
 """Random networks of the notation against torch: `python tests/fuzz.py --networks 100000`.
 
 Every network is built as a module of torch and compared with what archcalc says: shapes,
 parameters, MACs (torch's FlopCounterMode), receptive fields (the support of the gradient), what
-torchinfo counts, what is kept for the backward pass, and the most memory at one time. A failure is shrunk by hypothesis and printed as a text that archcalc reads, with
-the seed that finds it again.
+torchinfo counts, what is kept for the backward pass, and the most memory at one time. A failure is
+shrunk by hypothesis and printed as a text that archcalc reads, with the seed that finds it again.
 """
 
 import argparse
