@@ -262,13 +262,23 @@ def test_values_of_other_kinds():
         ("99xWx3 conv3-8 gap", "101x(W + 2)", "1"),
         ("HxWx3 conv3-8 conv3x1-8", "5x3", "1"),
         ("9x9x1 convt2-1/2x1", "1x2", "1/2x1"),
+        ("9x9x1 conv5-1 conv3-1/2", "7", "2"),
     ],
 )
-def test_fields_in_letters_are_told_apart(text, size, stride):
+def test_fields_are_told_apart(text, size, stride):
     """Where a field differs by axis, sums in it stand in brackets between the x."""
     seen = ac.report(text).rows[-1].seen
     assert field_text(seen, "size") == size
     assert field_text(seen, "stride") == stride
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [("9x1", "7"), ("9x9x1", "7x7"), ("9x9x9x1", "7x7x7"), ("Lx1", "7")]
+)
+def test_whole_fields_have_as_many_numbers_as_axes(shape, size):
+    """Written in full, a field has one number an axis: a signal's has one."""
+    seen = ac.report(f"{shape} conv5-1 conv3-1").rows[-1].seen
+    assert field_text(seen, "size", whole=True) == size
 
 
 @pytest.mark.parametrize(

@@ -433,7 +433,7 @@ GOOD = (
     *("convt3-4/2", "convt2-4/2op1", "convt4-K/2p1", "pool2", "pool3/2ceil", "pool3/1", "avgpool2"),
     *("adaptiveavgpool3", "adaptivemaxpool5", "gap", "gmp", "fc-10", "fc-K", "flatten", "gn2"),
     *("bn", "ln", "lrn", "drop.5", "relu", "leakyrelu.1", "nobias", "p1", "d2", "g2", "x2", "x3"),
-    *("id", "a:", "b:", "/c:", "@a", "@b", "@input"),
+    *("id", "a:", "b:", "/c:", "@a", "@b", "@input", "=a", "=b", "=/c"),
 )
 BAD = (
     *("conv", "conv3", "conv3-", "conv3-0", "pool", "fc10", "x0", "x", "@", ":", "a/b:", "@a/b"),
@@ -763,6 +763,7 @@ VALID = [
     *(["inception", "--conv1", "3"], ["compare", "lenet5", "vgg11", "--no-bias"], ["networks"]),
     *(["vgg11", "--input", "HxWx3", "--at", "H=448,W=448"], ["--version"], ["show", "--help"]),
     *(["lenet5", "--convention", "torchinfo", "--batch", "3"], ["lenet5", "--output", "l.csv"]),
+    *(["8x8x3", "a:", "conv3-3", "=a"], ["lenet5", "--train", "--optimizer", "adam"]),
 ]
 WORDS_OF_LINES = sorted({word for line in VALID for word in line})
 
