@@ -7,17 +7,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from typer.core import TyperCommand
+import typer.core
 
 from archcalc.errors import ArchitectureError, StatedError, meant, printable, quoted
 from archcalc.render import FORMATS, render
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
 from archcalc.render.table import Block
-
-if TYPE_CHECKING:
-    import typer
 
 # The format that a file's name asks for; of any other name it is text.
 FORMAT_OF: Final = {
@@ -30,7 +27,7 @@ FORMAT_OF: Final = {
 }
 
 
-class Command(TyperCommand):
+class Command(typer.core.TyperCommand):
     """A command that takes each option once: a second value would silently replace the first."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - click's, or typer's own
@@ -39,22 +36,16 @@ class Command(TyperCommand):
             _, _, parameters = self.make_parser(ctx).parse_args(args=[*args])
             for parameter in parameters:
                 if parameters.count(parameter) > 1 and not getattr(parameter, "is_flag", True):
-                    option = parameter.opts[0]
-                    hint = "leave all but one out"
-                    raise ArchitectureError("stands there more than once", where=option, hint=hint)
+                    fact, hint = "stands there more than once", "leave all but one out"
+                    raise ArchitectureError(fact, where=parameter.opts[0], hint=hint)
         return super().parse_args(ctx, args)
 
 
 def deliverable(form: str | None, output: str | None, option: str = "--output") -> str:
-    """The format in which a result goes out, before it is made.
-
-    Args:
-        form: one of :data:`FORMATS`; None takes what the output's name asks for.
-        output: a file; None is standard output.
-        option: by which the output was named.
+    """The format in which a result goes out, before it is made; if None, as the output's name ends.
 
     Raises:
-        ArchitectureError: no such format, an empty name.
+        ArchitectureError: no such format, or an empty name, given by that option.
         UndeliveredError: a folder that is not there.
     """
     if output is not None and not output.strip():
@@ -79,9 +70,7 @@ def deliver(
 ) -> None:
     """Give a result out: blocks in a format, or data as JSON, to standard output or a file.
 
-    Raises:
-        ArchitectureError: see :func:`deliverable`.
-        UndeliveredError: what was made cannot be written.
+    Raises as :func:`deliverable` does, and an UndeliveredError where it cannot be written.
     """
     form = deliverable(form, output)
     if form == "json":
@@ -94,17 +83,13 @@ def deliver(
         draw(blocks(), sys.stdout)
         return
     else:
-        text = render(blocks(), form, _columns() if output is None else None)
+        columns = os.environ.get("COLUMNS", "")  # what a person set for pipes, if it makes sense
+        piped = output is None and re.fullmatch(r"[1-9][0-9]{1,4}", columns)
+        text = render(blocks(), form, int(columns) if piped else None)
     if output is None:
         to_stdout(text)
     else:
         to_file(text, Path(output))
-
-
-def _columns() -> int | None:
-    """The width that a person set for pipes, if it makes sense."""
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if re.fullmatch(r"[1-9][0-9]{1,4}", columns) else None
 
 
 def execute(application: typer.Typer, args: Sequence[str], name: str) -> int:

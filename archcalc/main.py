@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
 
 import typer
 from typer.core import TyperGroup
@@ -18,7 +19,6 @@ from archcalc.open import begins_a_layer, is_file
 from archcalc.render.deliver import to_stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from importlib.metadata import EntryPoint
 
 # How an installed package offers a module that is a :class:`Guest`, as a command of its own.
@@ -28,11 +28,7 @@ OPTIONS: Final = {"-h", "--help", "--version", "--install-completion", "--show-c
 
 
 class Guest(Protocol):
-    """A module with commands of another package.
-
-    Attributes:
-        app: from which help and completions are made.
-    """
+    """A module with commands of another package; help and completions are made from its app."""
 
     app: typer.Typer
 
@@ -51,13 +47,14 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - likewise
         return [*NAMES, *_offered()]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - likewise
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - likewise
         if cmd_name in NAMES:
             return typer.main.get_command(application(cmd_name))
-        if cmd_name not in self.list_commands(ctx):
+        offered = _offered()
+        if cmd_name not in offered:
             return None
         try:
-            command = typer.main.get_command(_guest(cmd_name).app)
+            command = typer.main.get_command(offered[cmd_name].load().app)
         except ImportError as error:
             stub = typer.Typer()
             stub.command(cmd_name, help=f"Cannot be loaded: {error}")(lambda: None)
@@ -71,10 +68,8 @@ class _Commands(TyperGroup):
         show = self.get_command(ctx, "show")
         context = show.make_context("show", [], parent=ctx, resilient_parsing=True)
         network = show if incomplete.startswith("-") else show.params[0]
-        return [
-            *super().shell_complete(ctx, incomplete),
-            *network.shell_complete(context, incomplete),
-        ]
+        commands = super().shell_complete(ctx, incomplete)
+        return [*commands, *network.shell_complete(context, incomplete)]
 
 
 app = typer.Typer(
@@ -105,15 +100,6 @@ def _offered() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in NAMES}
 
 
-def _guest(name: str) -> Guest:
-    """Load one of them.
-
-    Raises:
-        ImportError: its package lacks something.
-    """
-    return cast("Guest", _offered()[name].load())
-
-
 def run(args: Sequence[str]) -> int:
     """Run one command line; the exit status. What goes wrong is one line on standard error."""
     word = args[0] if args else ""
@@ -124,14 +110,14 @@ def run(args: Sequence[str]) -> int:
     # A word that is nothing else may be a command of another package, or a slip of the finger.
     plain = re.fullmatch(r"[a-z][\w-]*", word) and word not in NAMES
     if plain and not (zoo.find(word) or begins_a_layer(word) or is_file(word)):
-        known = [*NAMES, *_offered()]
-        if word in known:
+        offered = _offered()
+        if word in offered:
             try:
-                guest = _guest(word)
+                guest: Guest = offered[word].load()
             except ImportError as error:
                 return complain(f"{word} cannot be loaded: {error}", 1)
             return guest.run(args[1:], f"archcalc {word}")
-        if close := nearest(word, known, 0.8):
+        if close := nearest(word, [*NAMES, *offered], 0.8):
             fact = f"no command and no network is called {quoted(word)}"
             return complain(f"{fact}; did you mean {close[0]}?")
     name, words = command_of(args)

@@ -82,8 +82,7 @@ def names_network(word: str) -> bool:
 
 def begins_a_layer(word: str) -> bool:
     """Whether a word starts as the kinds of layers do: ``conv3-64``, ``relu``, ``conv``."""
-    stem = re.match(r"[a-z]*", word)
-    return stem is not None and stem[0] in stems()
+    return re.split(r"[^a-z]", word, maxsplit=1)[0] in stems()
 
 
 def is_file(name: str) -> bool:

@@ -9,11 +9,10 @@ from typing import Annotated
 from archcalc import options
 from archcalc.api import report
 from archcalc.console import deliver
-from archcalc.notation import parse, stems
-from archcalc.open import names_network
+from archcalc.notation import parse
+from archcalc.open import begins_a_layer, names_network
 from archcalc.options import network_of
 from archcalc.render import views
-from archcalc.shape import MAX_AXES
 
 
 def receptive_field(
@@ -32,16 +31,15 @@ def receptive_field(
         deliver(lambda: views.receptive_fields(network), network.to_dict, format, output)
         return
     parsed = parse(" ".join(words), "stack", stack=True)
-    kernels = [re.match(r"[0-9]+(x[0-9]+)*", word) for word in words]
-    axes = max(kernel[0].count("x") + 1 if kernel else 1 for kernel in kernels)
-    stack = report(parsed, input or ("DxHxWx1" if axes == MAX_AXES else "HxWx1"), at=at)
+    solid = any(re.match(r"[0-9]+x[0-9]+x", word) for word in words)  # 3x3x3: three axes
+    stack = report(parsed, input or ("DxHxWx1" if solid else "HxWx1"), at=at)
     deliver(lambda: views.stacked(stack), stack.to_dict, format, output)
 
 
 def _is_stack(words: Sequence[str]) -> bool:
     """Whether bare windows were typed, and no network."""
-    if len(words) == 1 and names_network(words[0]):
+    if not words or (len(words) == 1 and names_network(words[0])):
         return False
-    beginnings = [re.match(r"[a-z]*", word) for word in words]
-    layers = {match[0] for match in beginnings if match} & stems().keys() - {"pool", "avgpool"}
-    return not layers and bool(words) and re.match(r"[0-9]|(avg)?pool[0-9]", words[0]) is not None
+    others = [word for word in words if not re.match(r"(avg)?pool(?![a-z])", word)]
+    starts = re.match(r"[0-9]|(avg)?pool[0-9]", words[0])
+    return starts is not None and not any(map(begins_a_layer, others))

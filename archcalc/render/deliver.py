@@ -39,8 +39,7 @@ def undelivered(error: OSError) -> UndeliveredError:
     """Give standard output up: what is left in its buffer is not tried again at the very end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    closed = isinstance(error, BrokenPipeError)
-    why = "the reader closed the pipe" if closed else error.strerror
+    why = "the reader closed the pipe" if isinstance(error, BrokenPipeError) else error.strerror
     return UndeliveredError(f"standard output: {why}")
 
 
@@ -79,7 +78,7 @@ def replace(
 
     Args:
         data: what is in it, or what writes that.
-        target: where.
+        target: the file.
         mode: its permissions; None makes them those of a new file.
         suffix: of the draft beside it, by which one that was left behind is known.
 
@@ -97,7 +96,10 @@ def replace(
                 stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(draft).chmod(0o666 & ~_umask() if mode is None else mode)
+        if mode is None:
+            os.umask(umask := os.umask(0))  # which can be read only by setting it
+            mode = 0o666 & ~umask
+        Path(draft).chmod(mode)
         Path(draft).replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -111,9 +113,3 @@ def _is_stdout(path: Path) -> bool:
         return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
     except (OSError, ValueError):  # no such file; a standard output that is none
         return False
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
