@@ -15,6 +15,7 @@ from archcalc.errors import ArchitectureError, StatedError, meant, printable, qu
 from archcalc.render import FORMATS, render
 from archcalc.render.deliver import UndeliveredError, to_file, to_stdout, undelivered
 from archcalc.render.table import Block
+from archcalc.reports import Report
 
 # The format that a file's name asks for; of any other name it is text.
 FORMAT_OF: Final = {
@@ -90,6 +91,11 @@ def deliver(
         to_stdout(text)
     else:
         to_file(text, Path(output))
+
+
+def together(reports: Sequence[Report]) -> dict[str, Any]:
+    """Several networks as data."""
+    return {"schema": "archcalc.networks/1", "networks": [each.to_dict() for each in reports]}
 
 
 def execute(application: typer.Typer, args: Sequence[str], name: str) -> int:

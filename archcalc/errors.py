@@ -4,13 +4,9 @@ from __future__ import annotations
 
 
 class StatedError(ValueError):
-    """An error whose ``str`` is all that a command says, on one line.
+    """An error whose ``str`` is all that a command says, on one line."""
 
-    Attributes:
-        status: the command's exit status: 2 for what the person typed, 1 for what failed.
-    """
-
-    status: int = 2
+    status: int = 2  # the command's exit status: 2 for what the person typed, 1 for what failed
 
 
 class ArchitectureError(StatedError):
@@ -45,15 +41,10 @@ class MeasurementError(StatedError):
 
 
 def need(who: str, extra: str, *packages: str) -> None:
-    """Say which package is missing, before any work is done.
-
-    Args:
-        who: cannot do without it.
-        extra: of archcalc, that installs it.
-        packages: as they are imported.
+    """Say which package ``who`` lacks, before any work is done.
 
     Raises:
-        MeasurementError: naming the first that cannot be found, and how to install it.
+        MeasurementError: naming the first that cannot be imported, and the extra that installs it.
     """
     from importlib.util import find_spec  # noqa: PLC0415 - analytic commands need nothing
 
@@ -79,8 +70,7 @@ def printable(message: str) -> str:
 
 def quoted(text: str, limit: int = 40) -> str:
     """What a person typed, on one line, control characters escaped, at most ``limit`` long."""
-    shown = text if len(text) <= limit else text[: limit - 3] + "..."
-    return repr(shown)
+    return repr(text if len(text) <= limit else text[: limit - 3] + "...")
 
 
 def nearest(word: str, choices: list[str], likeness: float = 0.6) -> list[str]:

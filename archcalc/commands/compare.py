@@ -6,7 +6,7 @@ from typing import Annotated
 
 from archcalc import options
 from archcalc.api import report
-from archcalc.console import deliver
+from archcalc.console import deliver, together
 from archcalc.errors import ArchitectureError, quoted
 from archcalc.options import whole_number
 from archcalc.render import views
@@ -30,9 +30,4 @@ def compare(
             reports.append(report(name, input, batch=examples, dtype=dtype, bias=bias, at=at))
         except ArchitectureError as error:
             raise error.at(quoted(name)) from None
-    deliver(
-        lambda: views.compared(reports),
-        lambda: {"schema": "archcalc.networks/1", "networks": [r.to_dict() for r in reports]},
-        format,
-        output,
-    )
+    deliver(lambda: views.compared(reports), lambda: together(reports), format, output)

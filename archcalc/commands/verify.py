@@ -59,16 +59,12 @@ def verify(
         except ArchitectureError as error:
             raise (error.at(network.name) if whole_zoo else error) from None
 
-    def data() -> dict[str, Any]:
-        each = [result.to_dict() for result in verified]
-        return {"schema": "archcalc.verifications/1", "networks": each} if whole_zoo else each[0]
-
-    deliver(
-        lambda: verifications(verified) if whole_zoo else verification(verified[0]),
-        data,
-        format,
-        output,
-    )
+    if whole_zoo:
+        page, results = verifications(verified), [each.to_dict() for each in verified]
+        data: dict[str, Any] = {"schema": "archcalc.verifications/1", "networks": results}
+    else:
+        page, data = verification(verified[0]), verified[0].to_dict()
+    deliver(lambda: page, lambda: data, format, output)
     unexplained = [result for result in verified if not result.explained]
     if unexplained:
         raise MeasurementError(unexplained[0].complaint())

@@ -19,6 +19,7 @@ CHANNELS: Final = {
     "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
+# Figure 2b: with dimension reduction.
 MODULE: Final = """
 {name}: [ 1x1: conv1-{} relu
         | 3x3_reduce: conv1-{} relu  3x3: conv3-{} relu
@@ -79,14 +80,10 @@ NOTES: Final = (
 )
 
 
-def module(name: str, channels: tuple[int, ...]) -> str:
-    """One Inception module with dimension reduction (figure 2b) in the notation."""
-    return MODULE.format(*channels, name=name)
-
-
 def load(name: str) -> Network:
     """The paper's GoogLeNet, or torchvision's."""
-    text = PAPER.format(**{row: module(row, channels) for row, channels in CHANNELS.items()})
+    modules = {row: MODULE.format(*channels, name=row) for row, channels in CHANNELS.items()}
+    text = PAPER.format(**modules)
     if name == "googlenet-torchvision":
         for old, new in TORCHVISION_CHANGES:
             text = text.replace(old, new)

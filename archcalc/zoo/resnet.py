@@ -15,8 +15,11 @@ BASIC: Final = """
 {name}: (({shortcut} + conv1: conv3-{narrow}{stride} nobias bn relu
     conv2: conv3-{narrow} nobias bn) relu)"""
 BOTTLENECK: Final = """
-{name}: (({shortcut} + conv1: conv1-{narrow}{first} nobias bn relu
-    conv2: conv3-{narrow}{second} nobias bn relu  conv3: conv1-{wide} nobias bn) relu)"""
+{name}: (({shortcut} + conv1: conv1-{narrow}{stride} nobias bn relu
+    conv2: conv3-{narrow} nobias bn relu  conv3: conv1-{wide} nobias bn) relu)"""
+TORCHVISION_BOTTLENECK: Final = """
+{name}: (({shortcut} + conv1: conv1-{narrow} nobias bn relu
+    conv2: conv3-{narrow}{stride} nobias bn relu  conv3: conv1-{wide} nobias bn) relu)"""
 BLOCKS: Final = {  # table 1: the block, how many in each stage, and 10**9 "FLOPs (multiply-adds)"
     "resnet18": (BASIC, (2, 2, 2, 2), "1.8"),
     "resnet34": (BASIC, (3, 4, 6, 3), "3.6"),
@@ -36,26 +39,19 @@ SOURCE: Final = Citation(
 )
 
 
-def text(block: str, counts: tuple[int, ...], *, late_stride: bool) -> str:
+def text(block: str, counts: tuple[int, ...]) -> str:
     """A ResNet in the notation."""
     words = ["224x224x3 conv1: conv7-64/2 nobias bn relu pool1: pool3/2 p1"]
     for stage, count in enumerate(counts, 2):
         narrow = 32 * 2 ** (stage - 1)
-        wide = 4 * narrow if block is BOTTLENECK else narrow
+        wide = narrow if block is BASIC else 4 * narrow
         for place in range(1, count + 1):
             stride = "/2" if stage > 2 and place == 1 else ""  # noqa: PLR2004 - conv2_x keeps 56x56
-            changes = place == 1 and (stride or block is BOTTLENECK)
+            changes = place == 1 and (stride or block is not BASIC)
             shortcut = f"shortcut: conv1-{wide}{stride} nobias bn" if changes else "id"
+            name = f"conv{stage}_{place}"
             words.append(
-                block.format(
-                    name=f"conv{stage}_{place}",
-                    shortcut=shortcut,
-                    narrow=narrow,
-                    wide=wide,
-                    stride=stride,
-                    first="" if late_stride else stride,
-                    second=stride if late_stride else "",
-                )
+                block.format(name=name, shortcut=shortcut, narrow=narrow, wide=wide, stride=stride)
             )
     return " ".join([*words, "pool5: gap fc: fc-1000"])
 
@@ -74,5 +70,5 @@ def load(name: str) -> Network:
         ]
     where = f"table 1, {base[6:]}-layer" + (", as torchvision builds it" if variant else "")
     source = SOURCE._replace(where=where)
-    notation = text(block, counts, late_stride=bool(variant))
+    notation = text(TORCHVISION_BOTTLENECK if variant else block, counts)
     return parse(notation, name, source=source, published=tuple(published))
