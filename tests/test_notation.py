@@ -511,7 +511,7 @@ def test_references(text, expected):
 SHARED = [
     ("a: conv3-3 =a relu", {"a": "", "conv2": "a", "relu1": ""}),
     ("a: conv3-3 =a x2", {"conv2": "a", "conv3": "a"}),
-    ("a: conv3-3 b: =a =b", {"b": "a", "conv3": "a"}),  # the owner, not who shares
+    ("a: conv3-3 b: =a =b", {"b": "a", "conv3": "b"}),  # whose parameters are a's
     ("a: conv3-3 b: =a relu (@b + id)", {"b": "a", "add1": ""}),
     ("s: (a: conv3-3 =a) =s/a", {"s/conv2": "s/a", "conv1": "s/a"}),
     ("(a: conv3-3 =a) x2", {"conv2": "a_1", "conv4": "a_2"}),  # each repeat its own
