@@ -12,7 +12,7 @@ from typing import NamedTuple
 from archcalc.count import Number
 from archcalc.errors import ArchitectureError, meant, quoted
 from archcalc.layers.base import BUFFER, Layer, Parameter
-from archcalc.network import Network, Node, Port, Reference
+from archcalc.network import Network, Node, Port, Reference, node_of
 from archcalc.shape import LARGEST, Shape, check_shape, check_values, parse_shape, parse_values
 from archcalc.units import ALIASES, BYTES_OF
 
@@ -136,13 +136,20 @@ class Case:
             if not values:
                 raise
             raise error.at(", ".join(f"{name}={value}" for name, value in values.items())) from None
-        outputs = tuple(values_of[reference] for reference in network.outputs)
+        outputs = tuple(_value(values_of, reference) for reference in network.outputs)
         return Case(network, inputs, steps, outputs, batch, dtype, bias)
 
     @property
     def input(self) -> Shape:
         """The shape of the first input."""
         return self.inputs[0].shape
+
+    @property
+    def sizes(self) -> str:
+        """What goes in, as text: ``224x224x3``; several inputs by their names."""
+        if len(self.inputs) == 1:
+            return str(self.input)
+        return ", ".join(f"{value.name} {value.shape}" for value in self.inputs)
 
     def letters(self) -> frozenset[str]:
         """The letters that still stand for numbers, in shapes or channels."""
@@ -172,7 +179,7 @@ def _inferred(
     values: dict[Reference, Value] = {value.name: value for value in inputs}
     steps: dict[str, Step] = {}
     for node in network.nodes:
-        given = tuple(values[reference] for reference in node.inputs)
+        given = tuple(_value(values, reference) for reference in node.inputs)
         shapes = tuple(value.shape for value in given)
         try:
             outputs = node.layer.outputs(*shapes)
@@ -189,6 +196,13 @@ def _inferred(
             values[Port(node.name, number)] = made[-1]
         steps[node.name] = Step(node.name, node.layer, given, tuple(made), parameters)
     return tuple(steps.values()), values
+
+
+def _value(values: Mapping[Reference, Value], reference: Reference) -> Value:
+    """What a reference is to; that the node is there, the network has checked."""
+    if reference not in values:
+        raise ArchitectureError(f"{node_of(reference)} has no output {reference!r}")
+    return values[reference]
 
 
 def _parameters(

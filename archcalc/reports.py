@@ -236,7 +236,7 @@ class Report(Result):
             "schema": SCHEMA,
             "network": self.network.name,
             "source": str(self.network.source) if self.network.source else None,
-            "input": " ".join(str(value.shape) for value in self.case.inputs),
+            "input": self.case.sizes,
             "batch": self.batch,
             "dtype": self.dtype,
             "bias": self.bias,

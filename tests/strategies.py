@@ -367,8 +367,12 @@ def tangles(draw):
 def _fits(layer, before, shape):
     """Whether a layer has parameters, and on a shape as many as on the one before."""
     sizes = [parameter.size.value for parameter in layer.parameters(before)]
-    alike = len(before.sizes) == len(shape.sizes)
-    return bool(sizes) and alike and sizes == [p.size.value for p in layer.parameters(shape)]
+    if not sizes or len(before.sizes) != len(shape.sizes):
+        return False
+    try:
+        return sizes == [parameter.size.value for parameter in layer.parameters(shape)]
+    except ArchitectureError:  # groups that do not divide its channels
+        return False
 
 
 def _refused(layer, shape):

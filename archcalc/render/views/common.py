@@ -15,7 +15,7 @@ from archcalc.units import in_bytes
 def title(report: Report) -> str:
     """``vgg19, input 224x224x3``."""
     name = report.network.name or "network"
-    return f"{name}, input {report.input}" + ("" if report.bias else ", without biases")
+    return f"{name}, input {report.case.sizes}" + ("" if report.bias else ", without biases")
 
 
 def nonzero(value: Number, digits: int = 0) -> Cell:

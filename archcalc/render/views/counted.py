@@ -52,7 +52,7 @@ def counted_data(report: Report, rule: Counter) -> dict[str, Any]:
     return {
         "schema": "archcalc.convention/1",
         "network": report.network.name,
-        "input": str(report.input),
+        "input": report.case.sizes,
         "batch": report.batch,
         "convention": rule.name,
         "releases": list(rule.releases),

@@ -22,7 +22,7 @@ def networks(reports: Iterable[Report]) -> list[Block]:
         short = f"{authors}{' et al.' if comma else ''}, {source.venue}" if source else ""
         full = f"{source.authors}, {source.venue}, {source.where}" if source else ""
         return (
-            *(text(report.network.name), text(report.input), number(report.layers)),
+            *(text(report.network.name), text(report.case.sizes), number(report.layers)),
             *(number(totals[name], digits) for name in ("parameters", "macs")),
             text(short if digits else full),
         )
@@ -51,7 +51,7 @@ def compared(reports: Sequence[Report]) -> list[Block]:
         return (text(label), *cells)
 
     rows = [
-        line("input", (text(report.input) for report in reports)),
+        line("input", (text(report.case.sizes) for report in reports)),
         line("layers", (number(report.layers) for report in reports)),
     ]
     rows += [

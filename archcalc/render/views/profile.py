@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from archcalc.errors import ArchitectureError
 from archcalc.notation import write
 from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text
 from archcalc.render.views.common import size_in_bytes
@@ -24,7 +25,7 @@ def heading(profile: Profile) -> str:
     """``vgg19, input 224x224x3, batch 8, fp32, training with sgd``."""
     case, name = profile.case, profile.case.network.name or "network"
     what = f"training with {profile.optimizer}" if profile.train else "forward pass"
-    return f"{name}, input {case.input}, batch {case.batch}, {case.dtype}, {what}"
+    return f"{name}, input {case.sizes}, batch {case.batch}, {case.dtype}, {what}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -74,7 +75,10 @@ def passes(profile: Profile) -> str:
 def _command(profile: Profile) -> str:
     """What was typed, or could have been."""
     case, network = profile.case, profile.case.network
-    name = network.name or f'"{write(network)}"'
+    try:
+        name = network.name or f'"{write(network)}"'
+    except ArchitectureError:  # made in Python, of what no text can say
+        return "archcalc.profile"
     words = ["archcalc profile", name]
     words += ["--train", "--optimizer", profile.optimizer] if profile.train else []
     if network.input != case.input:

@@ -48,7 +48,7 @@ def verifications(found: Sequence[Verification]) -> list[Block]:
 
 def _title(found: Verification) -> str:
     case, name = found.case, found.case.network.name or "network"
-    return f"{name}, input {case.input}, batch {case.batch}: ours and theirs"
+    return f"{name}, input {case.sizes}, batch {case.batch}: ours and theirs"
 
 
 def _summary(found: Sequence[Verification], title: str) -> Table:
@@ -67,7 +67,7 @@ def _summary(found: Sequence[Verification], title: str) -> Table:
     for one in found:
         head: tuple[Cell, ...] = ()
         if several:
-            head = (text(one.case.network.name), text(one.case.input))
+            head = (text(one.case.network.name), text(one.case.sizes))
         for check in one.checks:
             rows += _rows((*head, text(check.witness), text(_quantity(check))), *_totals(check))
             head = (EMPTY,) * len(head)
