@@ -116,15 +116,10 @@ class Formula:
         formula = Formula(terms, divisions)
         # Floors that differ by a constant may cancel: floor(H/2) - floor((H - 2)/2) is 1. No floor
         # falls where a letter grows, so that floors of one sign cannot.
-        signs = {
-            c > 0
-            for monomial, c in terms.items()
-            if any(isinstance(atom, Floor) for atom in monomial)
-        }
-        if len(signs) > 1:
-            normal = formula.normal()
-            if not any(normal):
-                return Formula.of(normal)
+        floors = (m for m in terms if any(isinstance(atom, Floor) for atom in m))
+        signs = {terms[monomial] > 0 for monomial in floors}
+        if len(signs) > 1 and not any(normal := formula.normal()):
+            return Formula.of(normal)
         return formula
 
     def __add__(self, other: Number) -> Number:
@@ -137,8 +132,7 @@ class Formula:
     def __floordiv__(self, divisor: int) -> Number:
         """Exact floor division: whatever divides evenly leaves the floor, the rest stays inside."""
         if divisor < 1:
-            msg = f"a formula is divided by positive integers, not {divisor}"
-            raise ValueError(msg)
+            raise ValueError(f"a formula is divided by positive integers, not {divisor}")
         # floor((C/2 + r)/d) = floor((C + 2*r)/(2*d))
         scale = math.lcm(*(c.denominator for c in self.terms.values()))
         terms = {monomial: (c * scale).numerator for monomial, c in self.terms.items()}
@@ -189,20 +183,18 @@ class Formula:
             for monomial, c in self.terms.items():
                 expanded: Terms = {(): c}
                 for atom in monomial:
-                    expanded = _times(
-                        expanded, {(atom,): 1} if isinstance(atom, str) else atom.normal()
-                    )
+                    factor: Terms = {(atom,): 1} if isinstance(atom, str) else atom.normal()
+                    expanded = _times(expanded, factor)
                 _accumulate(normal, expanded)
             self._normal = {monomial: c for monomial, c in normal.items() if c}
         return self._normal
 
     def letters(self) -> frozenset[str]:
         """The letters that the formula still waits for, those in floors too."""
-        waiting: set[str] = set()
-        for monomial in self.terms:
-            for atom in monomial:
-                waiting |= {atom} if isinstance(atom, str) else atom.inner.letters()
-        return frozenset(waiting)
+        atoms = {atom for monomial in self.terms for atom in monomial}
+        return frozenset().union(
+            *({atom} if isinstance(atom, str) else atom.inner.letters() for atom in atoms)
+        )
 
     def substitute(self, values: Mapping[str, Number]) -> Number:
         """The formula with some letters replaced; an int once none is left.
@@ -218,7 +210,7 @@ class Formula:
             term: Number = Formula({(): c})
             for atom in monomial:
                 if isinstance(atom, str):
-                    term = term * (values[atom] if atom in values else letter(atom))
+                    term = term * values.get(atom, letter(atom))
                 else:
                     term = term * atom.substitute(values)
             terms.append(term)
@@ -274,13 +266,9 @@ def substitute(number: Number, values: Mapping[str, Number]) -> Number:
 
 def add_up(numbers: Iterable[Number]) -> Number:
     """The sum of all of them, in time linear in their terms; one ``+`` after the other is not."""
-    constant = 0
-    formulas = []
-    for number in numbers:
-        if isinstance(number, int):
-            constant += number
-        else:
-            formulas.append(number)
+    numbers = tuple(numbers)
+    constant = sum(number for number in numbers if isinstance(number, int))
+    formulas = [number for number in numbers if isinstance(number, Formula)]
     if not formulas:
         return constant
     terms: Terms = {(): constant}
@@ -298,8 +286,6 @@ def evenly(number: Number, divisor: int) -> Number:
     left = Division(number, divisor).substitute({})
     if not left:
         return number // divisor
-    from fractions import Fraction  # noqa: PLC0415 - slow to load, rarely needed
-
     terms: Terms = {monomial: Fraction(c, divisor) for monomial, c in _terms(number).items()}
     return Formula.of(terms, left | _divisions(number))
 
@@ -311,8 +297,7 @@ def integer(number: Number) -> int:
         TypeError: a formula, where only a number makes sense.
     """
     if not isinstance(number, int):
-        msg = f"{number} is not a number yet"
-        raise TypeError(msg)
+        raise TypeError(f"{number} is not a number yet")
     return number
 
 
@@ -339,10 +324,9 @@ _SIGNS: Final[dict[Operator, tuple[str, str]]] = {
     "*": ("*", r" \cdot "),
     "+": (" + ", " + "),
     "-": (" - ", " - "),
-    "/": ("/", " / "),
-    "floor": ("/", " / "),
-    "ceil": ("/", " / "),
+    **dict.fromkeys(("/", "floor", "ceil"), ("/", " / ")),
 }
+# What stands around all of them.
 _AROUND: Final[dict[str, tuple[str, str]]] = {
     "floor": ("floor({})", r"\left\lfloor {} \right\rfloor"),
     "ceil": ("ceil({})", r"\left\lceil {} \right\rceil"),
@@ -351,7 +335,7 @@ _AROUND: Final[dict[str, tuple[str, str]]] = {
 _GROUPING: Final = frozenset({"*", "/", "floor", "ceil"})
 
 
-class Count:
+class Count(NamedTuple):
     """A number that remembers how it was put together.
 
     ``operator`` joins the ``parts``: ``*``, ``+``, ``-``, ``/`` (a division that leaves no rest),
@@ -359,15 +343,9 @@ class Count:
     Parts are numbers or counts; the grouping that was written is kept.
     """
 
-    __slots__ = ("operator", "parts", "value")
-
-    def __init__(
-        self,
-        operator: Operator,
-        parts: tuple[Number | Count, ...],
-        value: Number,
-    ) -> None:
-        self.operator, self.parts, self.value = operator, parts, value
+    operator: Operator
+    parts: tuple[Number | Count, ...]
+    value: Number
 
     def __str__(self) -> str:
         """The working alone: ``(3*3*64)*64``."""
@@ -397,16 +375,6 @@ class Count:
         )
         return Count(self.operator, parts, substitute(self.value, values))
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Count)
-            and self.operator == other.operator
-            and self.parts == other.parts
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.operator, self.parts))
-
     def __repr__(self) -> str:
         return f"Count({self.equation()!r})"
 
@@ -416,19 +384,16 @@ class Count:
         for place, part in enumerate(self.parts):
             if isinstance(part, Count):
                 text = part._join(language, number_text)  # noqa: SLF001 - our own kind
-                self_explaining = part.operator in _AROUND or not part.operator
-                # a - (b + c), but a + b + c
-                subtracted = self.operator == "-" and place and part.operator in ("+", "-")
-                apart = (grouping and not self_explaining) or subtracted
+                is_sum = part.operator in ("+", "-")
+                is_working = part.operator not in ("", *_AROUND)
             else:
                 text = number_text(part)
-                several = isinstance(part, Formula) and len(part.terms) > 1
-                apart = several and (grouping or (self.operator == "-" and place > 0))
+                is_sum = is_working = isinstance(part, Formula) and len(part.terms) > 1
+            # a - (b + c), but a + b + c
+            apart = (grouping and is_working) or (self.operator == "-" and place and is_sum)
             texts.append(f"({text})" if apart else text)
         joined = _SIGNS[self.operator][language].join(texts)
-        return (
-            _AROUND[self.operator][language].format(joined) if self.operator in _AROUND else joined
-        )
+        return _AROUND.get(self.operator, ("{}", "{}"))[language].format(joined)
 
 
 def count(number: Number) -> Count:
@@ -441,14 +406,10 @@ ZERO: Final = count(0)
 
 def product(*parts: Number | Count) -> Count:
     """``a*b*c``; parts that are counts keep their own grouping in parentheses."""
-    value: Number = 1
-    factors: list[Number | Count] = []
-    for part in parts:
-        value = value * (part.value if isinstance(part, Count) else part)
-        factors.append(_bare(part))
+    factors = tuple(map(_bare, parts))
     if len(factors) > 1:
-        return Count("*", tuple(factors), value)
-    (only,) = factors or [1]
+        return Count("*", factors, math.prod(map(value_of, parts)))
+    (only,) = factors or (1,)
     return only if isinstance(only, Count) else count(only)
 
 
