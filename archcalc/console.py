@@ -43,7 +43,7 @@ class Command(typer.core.TyperCommand):
 
 
 def deliverable(form: str | None, output: str | None, option: str = "--output") -> str:
-    """The format in which a result goes out, before it is made; if None, as the output's name ends.
+    """The format in which a result will go out; None takes what the output's name ends with.
 
     Raises:
         ArchitectureError: no such format, or an empty name, given by that option.

@@ -79,7 +79,7 @@ def replace(
     Args:
         data: what is in it, or what writes that.
         target: the file.
-        mode: its permissions; None makes them those of a new file.
+        mode: its permissions; None: those of a new file.
         suffix: of the draft beside it, by which one that was left behind is known.
 
     Raises:
