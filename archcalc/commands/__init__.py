@@ -1,7 +1,5 @@
 """Floor 11: the commands, one a file. Each parses, calls and draws; everything else lies below."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final

@@ -1,7 +1,5 @@
 """``archcalc compare``."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from archcalc import options

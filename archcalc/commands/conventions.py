@@ -1,7 +1,5 @@
 """``archcalc conventions``."""
 
-from __future__ import annotations
-
 from archcalc import options
 from archcalc.console import deliver
 from archcalc.render.views import counted

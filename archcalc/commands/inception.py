@@ -1,7 +1,5 @@
 """``archcalc inception``."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

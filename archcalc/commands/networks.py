@@ -1,7 +1,5 @@
 """``archcalc networks``."""
 
-from __future__ import annotations
-
 from archcalc import options, zoo
 from archcalc.api import report
 from archcalc.console import deliver, together

@@ -1,7 +1,5 @@
 """``archcalc profile``; torch is loaded once it is run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

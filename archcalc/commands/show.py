@@ -1,7 +1,5 @@
 """``archcalc show``, and ``archcalc`` in front of a network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """``archcalc verify``; torch is loaded once it is run."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from archcalc import api, options, zoo

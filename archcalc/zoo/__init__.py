@@ -4,8 +4,6 @@ Every file has a ``load(name)`` for its networks. Published figures stand beside
 with their source; they are compared with what archcalc counts and never copied into a result.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Final
 

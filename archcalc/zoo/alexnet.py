@@ -1,7 +1,5 @@
 """AlexNet: the paper's, on two GPUs; without groups; torchvision's, which is another network."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.network import Citation, Network, Published

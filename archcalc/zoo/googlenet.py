@@ -1,7 +1,5 @@
 """GoogLeNet: the paper's network and torchvision's, which is another one. No auxiliary heads."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.network import Citation, Network, Published

@@ -1,7 +1,5 @@
 """The two Inception modules of the assignment: figure 2 of the GoogLeNet paper, with its widths."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from archcalc.network import Citation, Network

@@ -1,7 +1,5 @@
 """LeNet-5, as everybody builds it today: 28x28 inputs padded by 2, plain averages, a linear end."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.network import Citation, Network, Published

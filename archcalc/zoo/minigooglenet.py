@@ -1,7 +1,5 @@
 """MiniGoogLeNet, "Inception (small)": convolution, batch norm and ReLU in every module."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.network import Citation, Network, Published

@@ -4,8 +4,6 @@ The paper's bottlenecks stride in their first 1x1 convolution, torchvision's in 
 ("v1.5"): same parameters, more multiply-accumulates. Networks of basic blocks are the same in both.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.network import Citation, Network, Published

@@ -1,7 +1,5 @@
 """VGG, columns A to E of the paper's table 1."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.network import Citation, Network, Published
