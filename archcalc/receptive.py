@@ -15,8 +15,9 @@ sizes may be letters as long as windows slide.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Final, NamedTuple
 
 from archcalc.case import Case, Step, Value
@@ -52,28 +53,21 @@ class Field(NamedTuple):
     @property
     def size(self) -> Number:
         """``r``: inputs from the first to the last one seen; the most where outputs differ."""
-        if len(self.spans) == 1 and self.spans[0] is not None:
-            first, last = self.spans[0]
-            return last - first + 1
-        return max(
-            (integer(s[1]) - integer(s[0]) + 1 for s in self.spans if s is not None), default=0
-        )
+        sizes = [last - first + 1 for first, last in filter(None, self.spans)]
+        return sizes[0] if len(sizes) == 1 else max(map(integer, sizes), default=0)
 
     @property
     def stride(self) -> Number | Fraction:
         """``j``: how far the field moves an output; a fraction after upsampling."""
         if len(self.spans) == 1:
             return self.shift
-        from fractions import Fraction  # noqa: PLC0415 - slow to load, rarely needed
-
         stride = Fraction(integer(self.shift), len(self.spans))
         return int(stride) if stride.denominator == 1 else stride
 
     @property
     def padding(self) -> Number:
         """``P``: how far the first output's field reaches out of the input."""
-        span = self.spans[0]
-        return 0 if span is None else 0 - span[0]
+        return 0 - self.spans[0][0] if self.spans[0] else 0
 
     @property
     def centre(self) -> float | None:
@@ -94,10 +88,9 @@ class Field(NamedTuple):
 
     def grown(self, window: Window) -> Count:
         """The size behind a sliding window, ``r + d*(k - 1)*j``, with its working."""
+        dilation = [window.dilation] if window.dilation != 1 else []
         taps = difference(window.kernel, 1)
-        if window.dilation == 1:
-            return total((count(self.size), product(taps, self.shift)))
-        return total((count(self.size), product(window.dilation, taps, self.shift)))
+        return total((count(self.size), product(*dilation, taps, self.shift)))
 
     def through(self, window: Span) -> Field | None:
         """The field behind a further window; None where a letter or an endless pattern hides it."""
@@ -105,10 +98,8 @@ class Field(NamedTuple):
             first = self.spans[0][0] - window.padding * self.shift
             last = first + self.grown(window).value - 1
             return Field(((first, last),), self.shift * window.stride)
-        waits = isinstance(window, Window) and letters(window.kernel)
-        if isinstance(window, AdaptiveWindow):
-            waits = letters(window.size)
-        if self.letters() or waits:
+        length = window.size if isinstance(window, AdaptiveWindow) else window.kernel
+        if self.letters() or letters(length):
             return None
         # The joint pattern: so many outputs that whole patterns of inputs have gone by.
         rounds = len(self.spans) // math.gcd(len(self.spans), window.step)
@@ -120,38 +111,36 @@ class Field(NamedTuple):
 
     def union(self, other: Field) -> Field | None:
         """What two branches see together; None where they do not move alike."""
-        for field in (self, other):
-            if field.shift == 0:  # all of the input, whatever the other adds
-                return field
-        if self == other:
+        if self.shift == 0 or self == other:  # all of the input, whatever the other adds
             return self
+        if other.shift == 0:
+            return other
         if self.letters() or other.letters() or self.stride != other.stride:
             return None
         length = math.lcm(len(self.spans), len(other.spans))
         if length > LONGEST:
             return None
-        spans = (_hull([self.at(out), other.at(out)]) for out in range(length))
+        spans = (_hull((self.at(out), other.at(out))) for out in range(length))
         return Field(tuple(spans), self.shift * length // len(self.spans))
 
     def letters(self) -> bool:
         """Whether a letter stands in it, so that it cannot be compared or walked."""
-        ends = (end for span in self.spans if span is not None for end in span)
+        ends = (end for span in filter(None, self.spans) for end in span)
         return any(isinstance(number, Formula) for number in (self.shift, *ends))
 
     def at(self, out: int) -> tuple[int, int] | None:
         """The first and the last input that output ``out`` sees."""
         turn, place = divmod(out, len(self.spans))
-        span = self.spans[place]
-        if span is None:
+        if (span := self.spans[place]) is None:
             return None
-        return integer(span[0]) + turn * integer(self.shift), integer(span[1]) + turn * integer(
-            self.shift
-        )
+        moved = turn * integer(self.shift)
+        return integer(span[0]) + moved, integer(span[1]) + moved
 
     def _hull(self, outs: Sequence[int]) -> tuple[int, int] | None:
+        """The first and the last input that any of these outputs sees, which are in order."""
         # One whole pattern from either end reaches furthest out; between them nothing can.
         length = len(self.spans)
-        return _hull([self.at(out) for out in (*outs[:length], *outs[-length:])])
+        return _hull(map(self.at, (*outs[:length], *outs[-length:])))
 
 
 PIXEL: Final = Field()
@@ -172,8 +161,7 @@ def fields(case: Case) -> list[dict[str, Seen]]:
     """
     result: list[dict[str, Seen]] = [{} for _ in case.steps]
     for source in case.inputs:
-        axes = len(source.shape.sizes)
-        seen = {source.name: Seen((PIXEL,) * axes)}
+        seen = {source.name: Seen((PIXEL,) * len(source.shape.sizes))}
         for step, by_input in zip(case.steps, result, strict=True):
             before = {value: seen[value.name] for value in step.inputs if value.name in seen}
             if before:
@@ -206,8 +194,8 @@ def _everywhere(field: Field | None, length: Number) -> Field | None:
     if field is None or field.spans[0] is None:
         return None
     first, last = field.spans[0]
-    before, behind = first, last - (length - 1)
-    sees_all = isinstance(before, int) and isinstance(behind, int) and before <= 0 <= behind
+    spare = last - (length - 1)
+    sees_all = isinstance(first, int) and isinstance(spare, int) and first <= 0 <= spare
     return Field(((0, length - 1),), 0) if sees_all else None
 
 
@@ -239,27 +227,25 @@ def stacking() -> Induction:
     """
     layers, kernel = letter("N"), letter("F")
     window = Window(kernel)
-    sizes: list[Number] = [PIXEL.size]
-    field: Field | None = PIXEL
+    walked = [PIXEL]
     for _ in range(3):
-        field = field.through(window) if field is not None else None
-        sizes.append(field.size if field is not None else 0)
-    growth = sizes[2] - sizes[1]
+        walked += filter(None, [walked[-1].through(window)])
+    pixel, first, second, third = (field.size for field in walked)
+    growth = second - first
     closed = total((difference(product(layers, kernel), layers), count(1)))
     general = Field(((0, closed.value - 1),))  # N layers, by assumption; their stride is still 1
     step = general.grown(window)
     claim = closed.substitute({"N": layers + 1}).value
-    convolution = PIXEL.through(Window(closed.value))
-    single = convolution.size if convolution is not None else 0
+    single = PIXEL.grown(Window(closed.value)).value
     holds = (
-        sizes[3] - sizes[2] == growth == sizes[1] - sizes[0]
-        and closed.substitute({"N": 1}).value == sizes[1]
+        third - second == growth == first - pixel
+        and closed.substitute({"N": 1}).value == first
         and step.value == claim
         and single == closed.value
     )
     if not holds:
         raise AssertionError("the induction over stacked convolutions does not hold")
-    return Induction(sizes[1], growth, closed, step, claim, single)
+    return Induction(first, growth, closed, step, claim, single)
 
 
 def _through(
@@ -267,40 +253,32 @@ def _through(
 ) -> tuple[Field | None, ...]:
     if not windows:
         return before
-    after: list[Field | None] = []
-    for axis, (field, window) in enumerate(zip(before, windows, strict=True)):
-        if axis and field == before[0] and window == windows[0]:
-            after.append(after[0])  # square networks: every axis like the first
-        else:
-            after.append(field.through(window) if field is not None else None)
-    return tuple(after)
+    axes = tuple(zip(before, windows, strict=True))
+    # Square networks are walked once: their axes are all alike.
+    after = {axis: axis[0] and axis[0].through(axis[1]) for axis in axes}
+    return tuple(after[axis] for axis in axes)
 
 
 def _joined(branches: list[tuple[str, tuple[Field | None, ...]]]) -> Seen:
     after: list[Field | None] = []
     complaints: list[str] = []
     for axis in zip(*(fields for _, fields in branches), strict=True):
-        union: Field | None = axis[0]
-        for field in axis[1:]:
-            union = None if union is None or field is None else union.union(field)
-        after.append(union)
+        after.append(reduce(lambda union, field: union and field and union.union(field), axis))
         if None in axis:
             continue
         known = [
             (name, f) for (name, _), f in zip(branches, axis, strict=True) if f and f.shift != 0
         ]
-        strides = [(name, str(f.stride)) for name, f in known]
-        centres = [(name, f"{f.centre:g}") for name, f in known if f.centre is not None]
+        strides = {name: str(field.stride) for name, field in known}
+        centres = {name: f"{f.centre:g}" for name, f in known if f.centre is not None}
         for measure, values in (("stride", strides), ("centre", centres)):
-            if len({value for _, value in values}) > 1:
-                places = ", ".join(f"{value} in {name}" for name, value in values)
+            if len(set(values.values())) > 1:
+                places = ", ".join(f"{value} in {name}" for name, value in values.items())
                 complaints.append(f"{measure} {places}")
                 break
     return Seen(tuple(after), "; ".join(dict.fromkeys(complaints)))
 
 
-def _hull(spans: list[tuple[int, int] | None]) -> tuple[int, int] | None:
-    known = [span for span in spans if span is not None]
-    if not known:
-        return None
-    return min(first for first, _ in known), max(last for _, last in known)
+def _hull(spans: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    known = [*filter(None, spans)]
+    return (min(first for first, _ in known), max(last for _, last in known)) if known else None

@@ -41,8 +41,8 @@ class Shape(NamedTuple):
 
     def substitute(self, values: Mapping[str, Number]) -> Shape:
         """The shape with some letters replaced by numbers."""
-        sizes = tuple(substitute(size, values) for size in self.sizes)
-        return Shape(sizes, substitute(self.channels, values))
+        *sizes, channels = (substitute(number, values) for number in (*self.sizes, self.channels))
+        return Shape(tuple(sizes), channels)
 
     def __str__(self) -> str:
         return by_axis((*self.sizes, self.channels))
@@ -53,9 +53,8 @@ def by_axis(numbers: Iterable[object]) -> str:
 
     def is_apart(number: object) -> bool:
         """Whether it is no single product: ``H - 10``, ``C/2``."""
-        if not isinstance(number, Formula):
-            return False
-        return len(number.terms) > 1 or any(c.denominator > 1 for c in number.terms.values())
+        coefficients = [*number.terms.values()] if isinstance(number, Formula) else []
+        return len(coefficients) > 1 or any(c.denominator > 1 for c in coefficients)
 
     return "x".join(f"({number})" if is_apart(number) else str(number) for number in numbers)
 
@@ -78,9 +77,8 @@ def parse_shape(text: str) -> Shape:
         try:
             numbers.append(_part(part))
         except ArchitectureError as error:
-            raise ArchitectureError(
-                error.fact, where=f"{where}, column {column}", hint=hint
-            ) from None
+            at = f"{where}, column {column}"
+            raise ArchitectureError(error.fact, where=at, hint=hint) from None
         column += len(part) + 1
     return Shape(tuple(numbers[:-1]), numbers[-1])
 
