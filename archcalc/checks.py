@@ -20,18 +20,10 @@ class Cause(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A layer: what we say, what a witness says, and the named causes of the difference.
+    """A layer: what we say, what a witness says, and the named causes of the difference."""
 
-    Attributes:
-        name: of the layer, or of what the tool counts outside all layers.
-        ours: our number, or text for what is no number.
-        theirs: the witness's.
-        causes: the parts of the difference that are known.
-        rest: what no cause explains; 1 where texts differ.
-    """
-
-    name: str
-    ours: Amount
+    name: str  # of the layer, or of what the tool counts outside all layers
+    ours: Amount  # text for what is no number
     theirs: Amount
     causes: tuple[Cause, ...] = ()
 
@@ -44,28 +36,19 @@ class Line(NamedTuple):
 
     @property
     def rest(self) -> int:
-        """The difference that no cause explains."""
+        """The difference that no cause explains; 1 where texts differ."""
         return self.difference - sum(cause.amount for cause in self.causes)
 
 
 class Check(NamedTuple):
-    """One quantity, as one witness sees it, layer by layer.
+    """One quantity, as one witness sees it, layer by layer."""
 
-    Attributes:
-        witness: who was asked.
-        release: which release of it.
-        device: where the model was.
-        quantity: what was compared, in the tool's own unit: ``flops``, ``mult_adds``, ...
-        lines: the layers for which either side has something to say.
-        note: what a reader has to know.
-    """
-
-    witness: str
+    witness: str  # who was asked
     release: str
-    device: str
-    quantity: str
-    lines: tuple[Line, ...]
-    note: str = ""
+    device: str  # where the model was
+    quantity: str  # in the tool's own unit: ``flops``, ``mult_adds``, ...
+    lines: tuple[Line, ...]  # the layers for which either side has something to say
+    note: str = ""  # what a reader has to know
 
     @property
     def ours(self) -> int:
@@ -93,12 +76,7 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification(Result):
-    """What :func:`archcalc.verify` found.
-
-    Attributes:
-        case: the network verified, on its input.
-        checks: one a witness and quantity.
-    """
+    """What :func:`archcalc.verify` found, a check for every witness and quantity."""
 
     case: Case
     checks: tuple[Check, ...]
@@ -124,7 +102,7 @@ class Verification(Result):
         return {
             "schema": SCHEMA,
             "network": self.case.network.name,
-            "input": str(self.case.input),
+            "input": self.case.sizes,
             "batch": self.case.batch,
             "explained": self.explained,
             "checks": [
@@ -135,7 +113,7 @@ class Verification(Result):
                     "quantity": check.quantity,
                     "ours": check.ours,
                     "theirs": check.theirs,
-                    "causes": {cause.name: cause.amount for cause in check.causes()},
+                    "causes": dict(check.causes()),
                     "unexplained": sum(abs(line.rest) for line in check.lines),
                     "note": check.note or None,
                     "layers": [
@@ -143,7 +121,7 @@ class Verification(Result):
                             "name": line.name,
                             "ours": line.ours,
                             "theirs": line.theirs,
-                            "causes": {cause.name: cause.amount for cause in line.causes},
+                            "causes": dict(line.causes),
                             "unexplained": line.rest,
                         }
                         for line in check.lines

@@ -8,7 +8,7 @@ operation that does nothing is started.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from archcalc.case import Case, Step
 from archcalc.costs import Backward, cost
@@ -19,76 +19,49 @@ from archcalc.units import BYTES_OF
 
 
 class Device(NamedTuple):
-    """A device's two ceilings.
+    """A device's two ceilings."""
 
-    Attributes:
-        name: its model.
-        called: what torch calls it.
-        peak: FLOP/s by dtype, dense; a dtype that is missing is not known.
-        bandwidth: bytes/s between its memory and its cores.
-        source: where the numbers are from.
+    name: str  # its model
+    called: tuple[str, ...]  # by torch
+    peak: dict[str, float]  # FLOP/s by dtype, dense; a dtype that is missing is not known
+    bandwidth: float  # bytes/s between its memory and its cores
+    source: str  # where the numbers are from
+
+
+Rates: TypeAlias = tuple[float, float, float, float]
+A100: Final[Rates] = (9.7, 19.5, 156, 312)
+V100: Final = ("Tesla V100-SXM2-16GB", "Tesla V100-SXM2-32GB")
+
+
+def _nvidia(source: str, rates: Rates, bandwidth: float, *called: str, name: str = "") -> Device:
+    """A row of the table.
+
+    Rates are TFLOP/s in fp64, fp32, tf32 and fp16, 0 where there is no such dtype; the bandwidth is
+    in GB/s. Torch puts NVIDIA before each name but Tesla; a model may have a name of its own.
     """
-
-    name: str
-    called: tuple[str, ...]
-    peak: dict[str, float]
-    bandwidth: float
-    source: str
-
-
-T: Final = 1e12
-G: Final = 1e9
-
-
-def _nvidia(
-    name: str,
-    called: str,
-    fp64: float,
-    fp32: float,
-    tf32: float,
-    half: float,
-    bandwidth: float,
-    source: str,
-) -> Device:
-    """A row of the table: TFLOP/s and GB/s; 0 where the device does not have the dtype."""
-    rates = {"fp64": fp64, "fp32": fp32, "tf32": tf32, "fp16": half}
-    rates |= {"bf16": half} if tf32 else {}  # both came with Ampere
-    names = tuple(f"NVIDIA {one}" if "Tesla" not in one else one for one in called.split(", "))
-    peak = {dtype: rate * T for dtype, rate in rates.items() if rate}
-    return Device(name, names, peak, bandwidth * G, f"NVIDIA's {source}")
+    peak = dict(zip(("fp64", "fp32", "tf32", "fp16"), rates, strict=True))
+    peak |= {"bf16": peak["fp16"]} if peak["tf32"] else {}  # both came with Ampere
+    peak = {dtype: rate * 1e12 for dtype, rate in peak.items() if rate}
+    titles = tuple(title if "Tesla" in title else f"NVIDIA {title}" for title in called)
+    name = name or called[0].removeprefix("GeForce ").removeprefix("Tesla ")
+    return Device(name, titles, peak, bandwidth * 1e9, f"NVIDIA's {source}")
 
 
 # Dense rates: where a data sheet prints those "with sparsity", half of them. fp64 and fp32 are
 # those of the cores that are not tensor cores. Other models of a name (Ti, NVL, Laptop) differ.
 DEVICES: Final = (
-    _nvidia("H200", "H200", 34, 67, 494.7, 989.4, 4800, "H200 data sheet, SXM"),
-    _nvidia("H100", "H100 80GB HBM3", 34, 67, 494.7, 989.4, 3350, "H100 data sheet, SXM"),
-    _nvidia("H100 PCIe", "H100 PCIe", 26, 51, 378, 756, 2000, "H100 data sheet, PCIe"),
-    _nvidia(
-        "A100-SXM4-80GB", "A100-SXM4-80GB", 9.7, 19.5, 156, 312, 2039, "A100 data sheet, SXM 80 GB"
-    ),
-    _nvidia(
-        "A100 80GB PCIe", "A100 80GB PCIe", 9.7, 19.5, 156, 312, 1935, "A100 data sheet, PCIe 80 GB"
-    ),
-    _nvidia(
-        "A100",
-        "A100-SXM4-40GB, A100-PCIE-40GB",
-        *(9.7, 19.5, 156, 312, 1555),
-        "A100 data sheet, 40 GB",
-    ),
-    _nvidia("L4", "L4", 0, 30.3, 60, 121, 300, "L4 data sheet"),
-    _nvidia("A10", "A10", 0, 31.2, 62.5, 125, 600, "A10 data sheet"),
-    _nvidia("T4", "Tesla T4", 0, 8.1, 0, 65, 320, "T4 data sheet"),
-    _nvidia(
-        "V100-SXM2",
-        "Tesla V100-SXM2-16GB, Tesla V100-SXM2-32GB",
-        *(7.8, 15.7, 0, 125, 900),
-        "V100 data sheet, SXM2",
-    ),
-    _nvidia(
-        "RTX 4090", "GeForce RTX 4090", 0, 82.6, 82.6, 165.2, 1008, "Ada architecture, appendix A"
-    ),
-    _nvidia("RTX 3090", "GeForce RTX 3090", 0, 35.6, 35.6, 71, 936, "GA102 architecture, appendix"),
+    _nvidia("H200 data sheet, SXM", (34, 67, 494.7, 989.4), 4800, "H200"),
+    _nvidia("H100 data sheet, SXM", (34, 67, 494.7, 989.4), 3350, "H100 80GB HBM3", name="H100"),
+    _nvidia("H100 data sheet, PCIe", (26, 51, 378, 756), 2000, "H100 PCIe"),
+    _nvidia("A100 data sheet, SXM 80 GB", A100, 2039, "A100-SXM4-80GB"),
+    _nvidia("A100 data sheet, PCIe 80 GB", A100, 1935, "A100 80GB PCIe"),
+    _nvidia("A100 data sheet, 40 GB", A100, 1555, "A100-SXM4-40GB", "A100-PCIE-40GB", name="A100"),
+    _nvidia("L4 data sheet", (0, 30.3, 60, 121), 300, "L4"),
+    _nvidia("A10 data sheet", (0, 31.2, 62.5, 125), 600, "A10"),
+    _nvidia("T4 data sheet", (0, 8.1, 0, 65), 320, "Tesla T4"),
+    _nvidia("V100 data sheet, SXM2", (7.8, 15.7, 0, 125), 900, *V100, name="V100-SXM2"),
+    _nvidia("Ada architecture, appendix A", (0, 82.6, 82.6, 165.2), 1008, "GeForce RTX 4090"),
+    _nvidia("GA102 architecture, appendix", (0, 35.6, 35.6, 71), 936, "GeForce RTX 3090"),
 )
 
 
@@ -121,14 +94,9 @@ def forward(step: Step, case: Case) -> Work:
 def backward(
     step: Step, back: Backward, kept: tuple[Kept, ...], wanted: tuple[bool, ...], case: Case
 ) -> Work:
-    """A layer's backward pass.
+    """A layer's backward pass: two products; what the forward pass kept is read once.
 
-    Args:
-        step: the layer.
-        back: its two products.
-        kept: what the forward pass kept for it, read once.
-        wanted: for each input, whether its gradient is wanted, which is then written once.
-        case: for the batch and the dtype.
+    Gradients of the inputs whose gradient is wanted are written once.
     """
     learned = _learned(step)
     if step.layer.hands_on or not (any(wanted) or learned):
@@ -143,7 +111,7 @@ def backward(
 
 def _learned(step: Step) -> int:
     """Parameters that a step reads, an earlier step's among them."""
-    return sum(integer(each.size.value) for each in step.parameters if each.role != BUFFER)
+    return sum(integer(p.size.value) for p in step.parameters if p.role != BUFFER)
 
 
 def _units(step: Step) -> int:

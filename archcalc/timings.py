@@ -34,35 +34,31 @@ class Spread(NamedTuple):
 
 
 class Ceilings(NamedTuple):
-    """What bounds every layer on a device.
+    """What bounds every layer on a device."""
 
-    Attributes:
-        peak: FLOP/s at the dtype in use.
-        bandwidth: bytes/s.
-        launch: seconds in which an operation that has next to nothing to do is done.
-        source: where the first two are from.
-    """
-
-    peak: float
-    bandwidth: float
-    launch: float
-    source: str
+    peak: float  # FLOP/s at the dtype in use
+    bandwidth: float  # bytes/s
+    launch: float  # seconds in which an operation that has next to nothing to do is done
+    source: str  # where the first two are from
 
 
 class Pass(NamedTuple):
-    """A layer's forward or backward pass.
-
-    Attributes:
-        work: what it has to do.
-        time: how long it took.
-        bound: the least time that the ceilings allow.
-        limit: the ceiling that gives it: ``compute``, ``memory`` or ``launch``.
-    """
+    """A layer's forward or backward pass."""
 
     work: Work
     time: Spread
-    bound: float
-    limit: str
+    bound: float  # the least seconds that the ceilings allow
+    limit: str  # the ceiling that gives it, COMPUTE, MEMORY or LAUNCH; empty if nothing is done
+
+    @staticmethod
+    def of(work: Work, seconds: Sequence[float], ceilings: Ceilings) -> Pass:
+        """A pass beside what bounds it."""
+        if not any(work):
+            return Pass(work, Spread.of(seconds), 0.0, "")
+        compute, memory = work.bound(ceilings.peak, ceilings.bandwidth)
+        bounds = {COMPUTE: compute, MEMORY: memory, LAUNCH: ceilings.launch}
+        limit = max(bounds, key=lambda name: bounds[name])
+        return Pass(work, Spread.of(seconds), bounds[limit], limit)
 
 
 class LayerTime(NamedTuple):
@@ -76,70 +72,52 @@ class LayerTime(NamedTuple):
 
 @dataclass(frozen=True)
 class Profile(Result):
-    """What :func:`archcalc.profile` found.
-
-    Attributes:
-        case: what was run: the network, its input, batch and dtype.
-        train: whether forward, backward pass and optimizer ran, or the forward pass alone.
-        optimizer: which one.
-        device: its maker's name for it, and how many threads a CPU used.
-        kind: ``cpu`` or ``cuda``.
-        ceilings: of the device.
-        rows: a layer each.
-        step: a whole step, not looked into.
-        update: the optimizer's part of it.
-        repeats: passes that count.
-        predicted: memory as archcalc predicts it.
-        measured: memory as torch really used it.
-        release: of torch.
-    """
+    """What :func:`archcalc.profile` found."""
 
     case: Case
-    train: bool
+    train: bool  # whether forward, backward pass and optimizer ran, or the forward pass alone
     optimizer: str
-    device: str
-    kind: str
+    device: str  # its maker's name for it, and how many threads a CPU used
+    kind: str  # cpu or cuda
     ceilings: Ceilings
     rows: tuple[LayerTime, ...]
-    step: Spread
-    update: Spread | None
-    repeats: int
-    predicted: Memory
-    measured: Memory
-    release: str
+    step: Spread  # a whole step, not looked into
+    update: Spread | None  # the optimizer's part of it
+    repeats: int  # passes that count
+    predicted: Memory  # by archcalc
+    measured: Memory  # in torch
+    release: str  # of torch
 
     @property
     def flops(self) -> int:
         """Of one step."""
-        return sum(one.work.flops for one in self.passes())
+        return sum(layer_pass.work.flops for layer_pass in self.passes())
 
     @property
     def bound(self) -> float:
         """Seconds below which no step can come, if each layer runs on its own."""
-        return sum(one.bound for one in self.passes())
+        return sum(layer_pass.bound for layer_pass in self.passes())
 
     def passes(self) -> Iterable[Pass]:
         """All forward and backward passes of layers."""
-        for row in self.rows:
-            yield row.forward
-            if row.backward is not None:
-                yield row.backward
+        both = (layer_pass for row in self.rows for layer_pass in (row.forward, row.backward))
+        return (layer_pass for layer_pass in both if layer_pass is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """The profile as JSON-ready data; times in seconds."""
 
-        def plain(one: Pass | None) -> dict[str, Any] | None:
-            return one and {
-                **one.work._asdict(),
-                "seconds": one.time._asdict(),
-                "bound": one.bound,
-                "limit": one.limit,
+        def plain(layer_pass: Pass | None) -> dict[str, Any] | None:
+            return layer_pass and {
+                **layer_pass.work._asdict(),
+                "seconds": layer_pass.time._asdict(),
+                "bound": layer_pass.bound,
+                "limit": layer_pass.limit,
             }
 
         return {
             "schema": SCHEMA,
             "network": self.case.network.name,
-            "input": str(self.case.input),
+            "input": self.case.sizes,
             "batch": self.case.batch,
             "dtype": self.case.dtype,
             "train": self.train,
@@ -151,16 +129,8 @@ class Profile(Result):
             "step": self.step._asdict(),
             "update": self.update._asdict() if self.update else None,
             "layers": [
-                {
-                    "name": row.name,
-                    "layer": row.word,
-                    "forward": plain(row.forward),
-                    "backward": plain(row.backward),
-                }
-                for row in self.rows
+                {"name": name, "layer": word, "forward": plain(forward), "backward": plain(back)}
+                for name, word, forward, back in self.rows
             ],
-            "memory": {
-                "predicted": self.predicted._asdict(),
-                "measured": self.measured._asdict(),
-            },
+            "memory": {side: getattr(self, side)._asdict() for side in ("predicted", "measured")},
         }
