@@ -10,6 +10,7 @@ evaluation.
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,7 +19,6 @@ from archcalc.case import Step
 from archcalc.count import Count, Number, difference, product
 from archcalc.errors import MeasurementError
 from archcalc.layers.base import Layer
-from archcalc.shape import Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,60 +35,35 @@ class Term(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a tool reports about a model.
-
-    Attributes:
-        tool: its name.
-        release: the release that was asked.
-        layers: for every quantity, the number of each submodule that has one, by its path.
-        totals: for every quantity, what the tool itself says of the whole model.
-    """
+    """What a tool reports about a model."""
 
     tool: str
     release: str
-    layers: dict[str, dict[str, int]]
-    totals: dict[str, int]
+    layers: dict[str, dict[str, int]]  # for every quantity, the submodules' numbers by path
+    totals: dict[str, int]  # for every quantity, what the tool itself says of the whole model
 
 
 class Counter(NamedTuple):
-    """A counting rule, and the tool whose rule it is.
+    """A counting rule, and the tool whose rule it is; archcalc's own rules have no tool."""
 
-    Attributes:
-        name: as ``--convention`` and ``--against`` take it.
-        unit: what the tool calls its number.
-        rule: everything beside the MACs, in one sentence.
-        extras: the terms of a layer for a whole batch, beside its MACs.
-        scale: of that unit in one MAC.
-        tool: the class or function whose rule it is; empty for archcalc's own.
-        package: the distribution that holds the tool.
-        releases: those with which the rule was compared; the first is the oldest.
-        average: whether the MACs are those of one example, whatever the batch.
-        parameters: by how much the tool's number of parameters differs from ours.
-        devices: the kinds of device on which the tool works, the least costly first.
-        readings: what asks it for its counts; each leaves the model as it was.
-    """
-
-    name: str
-    unit: str
-    rule: str
-    extras: Callable[[Step, int], Iterable[Term]] = lambda _, __: ()
-    scale: int = 1
-    tool: str = ""
-    package: str = ""
-    releases: tuple[str, ...] = ()
-    average: bool = False
-    parameters: Callable[[Step], Iterable[Term]] = lambda _: ()
-    devices: tuple[str, ...] = ()
-    readings: tuple[Callable[..., Reading], ...] = ()
+    name: str  # as ``--convention`` and ``--against`` take it
+    unit: str  # what the tool calls its number
+    rule: str  # everything beside the MACs, in one sentence
+    extras: Callable[[Step, int], Iterable[Term]] = lambda _, __: ()  # for a whole batch
+    scale: int = 1  # of that unit in one MAC
+    tool: str = ""  # the class or function
+    package: str = ""  # the distribution that holds it
+    releases: tuple[str, ...] = ()  # with which the rule was compared, the oldest first
+    average: bool = False  # whether the MACs are those of one example, whatever the batch
+    parameters: Callable[[Step], Iterable[Term]] = lambda _: ()  # its own less ours
+    devices: tuple[str, ...] = ()  # on which it works, the least costly first
+    readings: tuple[Callable[..., Reading], ...] = ()  # each leaves the model as it was
 
     def terms(self, step: Step, batch: int = 1) -> list[Term]:
         """What the tool reports for a step: the terms whose sum it is, the MACs first."""
         counted = times(self._examples(batch) * self.scale, macs(step))
-        return [
-            term
-            for term in (Term(MACS, counted), *self.extras(step, batch))
-            if term.amount.value != 0
-        ]
+        terms = (Term(MACS, counted), *self.extras(step, batch))
+        return [term for term in terms if term.amount.value != 0]
 
     def ours(self, step: Step, batch: int = 1) -> Number:
         """Our own count in the tool's unit: what it would report if it counted MACs alone."""
@@ -127,14 +102,10 @@ def averages_adaptively(layer: Layer) -> bool:
     return layer.reads_everything and getattr(layer, "reduction", "") == "average"
 
 
-def positions(shape: Shape) -> Count:
-    """The positions of a map."""
-    return product(*shape.sizes)
-
-
-def beyond_macs(counted: Count, step: Step) -> Count:
-    """What a tool counts for a layer, less our MACs."""
-    return difference(counted, macs(step))
+def at_outputs(counted: Count, step: Step) -> Term:
+    """What is counted for a transposed convolution that is taken for an ordinary one."""
+    cause = "transposed convolution at the positions of its output"
+    return Term(cause, difference(counted, macs(step)))
 
 
 # ------------------------------------------------------------------------------ asking tools
@@ -153,8 +124,7 @@ def release(package: str, extra: str = "verify") -> str:
         installed = version(package)
     except PackageNotFoundError:
         known = f"archcalc[{extra}]" if extra else package
-        fact = f"{package} is not installed; pip install '{known}'"
-        raise MeasurementError(fact) from None
+        raise MeasurementError(f"{package} is not installed; pip install '{known}'") from None
     return installed.partition("+")[0].replace("-", ".post")
 
 
@@ -180,34 +150,50 @@ def untouched(model: nn.Module) -> Iterator[None]:
     """
     import torch
 
-    kept = [(module, module.__dict__.copy(), _tables(module)) for module in model.modules()]
-    wanted = [(p, p.requires_grad, p.grad) for p in model.parameters()]
-    values = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    for parameter, _, _ in wanted:
+    modules = [(module, module.__dict__.copy(), _tables(module)) for module in model.modules()]
+    parameters = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_meta]
+    for parameter in model.parameters():
         parameter.grad = None  # backward passes would add to it in place
     try:
         with torch.random.fork_rng(range(torch.cuda.device_count())):
             yield
     finally:
-        for module, attributes, tables in kept:
+        for module, attributes, tables in modules:
             module.__dict__.clear()
             module.__dict__.update(attributes)
             for name, entries in tables.items():
                 module.__dict__[name].clear()
                 module.__dict__[name].update(entries)
-        for parameter, requires_grad, grad in wanted:
+        for parameter, requires_grad, grad in parameters:
             parameter.requires_grad_(requires_grad)
             parameter.grad = grad
         with torch.no_grad():
-            for buffer, value in values:
-                if not buffer.is_meta:
-                    buffer.copy_(value)
+            for buffer, value in buffers:
+                buffer.copy_(value)
 
 
 def _tables(module: nn.Module) -> dict[str, Any]:
     """Copies of the dictionaries and sets that a module is made of: hooks, buffers, children."""
-    return {
-        name: table.copy()
-        for name, table in module.__dict__.items()
-        if isinstance(table, dict | set)
-    }
+    tables = module.__dict__.items()
+    return {name: table.copy() for name, table in tables if isinstance(table, dict | set)}
+
+
+@contextlib.contextmanager
+def asked(tool: str, model: nn.Module, extra: str = "verify") -> Iterator[str]:
+    """Ask a tool about a model inside, without its warnings; gives the tool's release.
+
+    Raises:
+        MeasurementError: the tool is not installed, or fails.
+    """
+    installed = release(tool, extra)
+    with untouched(model), warnings.catch_warnings(action="ignore"):
+        try:
+            yield installed
+        except Exception as error:
+            raise MeasurementError(f"{tool} failed: {error}") from error
+
+
+def size(model: nn.Module) -> int:
+    """How many parameters a model has."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -53,16 +53,11 @@ def watched(
 
     A module that makes no node (its input and itself need no gradient) is not called.
     """
-    marks, handles = Marks(before, after), []
-
-    def leave(path: str) -> Callable[..., None]:
-        return lambda _, __, y: marks.claim(path, y)
-
-    try:
+    marks = Marks(before, after)
+    with contextlib.ExitStack() as hooks:
         for path, leaf in leaves(model).items():
-            handles.append(leaf.register_forward_pre_hook(lambda _, args: marks.known(*args)))
-            handles.append(leaf.register_forward_hook(leave(path)))
+            marking = leaf.register_forward_hook(lambda _, __, y, path=path: marks.claim(path, y))
+            hooks.enter_context(marking)
+            seeing = leaf.register_forward_pre_hook(lambda _, args: marks.known(*args))
+            hooks.enter_context(seeing)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -8,31 +8,22 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from archcalc.case import Step
-from archcalc.count import Count, product, total
-from archcalc.counters.base import (
-    Counter,
-    Reading,
-    Term,
-    bias_additions,
-    each,
-    leaves,
-    release,
-    times,
-    untouched,
-)
+from archcalc.count import product, total
+from archcalc.counters import base
+from archcalc.counters.base import Counter, Reading, Term
 from archcalc.errors import MeasurementError
 from archcalc.layers.adaptive import AdaptivePool, GlobalPool
 from archcalc.layers.normalization import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
 from archcalc.layers.pooling import Pool
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 # Activation functions that ptflops knows as modules, and those that it patches as functions.
 HOOKED: Final = frozenset({"relu", "prelu", "relu6", "leakyrelu", "elu", "gelu"})
@@ -40,97 +31,78 @@ PATCHED: Final = frozenset({"relu", "prelu", "elu", "gelu", "silu", "softmax"})
 POOLS: Final = Pool | AdaptivePool | GlobalPool
 
 
-def _extras(step: Step, batch: int) -> Iterable[Term]:
-    yield from _hooks(step)
-    yield from each(_functions)(step, batch)
+def _extras(step: Step, batch: int) -> Iterator[Term]:
+    """``ptflops/pytorch_ops.py``: hooks of modules, an average over the batch; patched functions.
 
-
-def _hooks(step: Step) -> Iterator[Term]:
-    """``ptflops/pytorch_ops.py``: the hooks of modules, an average over the batch."""
+    The modules that it has counted call those functions again, for every example.
+    """
     layer, units = step.layer, step.shapes[0].units
-    yield from bias_additions(step)
+    all_units = base.times(batch, units)
+    again = ", once more as a function, for every example"
+    yield from base.bias_additions(step)
     if isinstance(layer, BatchNorm | LayerNorm | GroupNorm):
         factor = 2 if layer.affine and not isinstance(layer, LayerNorm) else 1
-        yield Term(f"normalization, {factor} per unit", times(factor, units))
+        yield Term(f"normalization, {factor} per unit", base.times(factor, units))
     if layer.kind in HOOKED:
         yield Term("activation function, 1 per unit", units)
+    if layer.kind in PATCHED & HOOKED:
+        yield Term(f"activation function{again}", all_units)
+    if layer.kind in PATCHED - HOOKED:
+        yield Term("activation function, as a function, for every example", all_units)
     if isinstance(layer, POOLS):
         yield Term("pooling, 1 per input unit", units)
-
-
-def _functions(step: Step) -> Iterator[Term]:
-    """The functions that ptflops patches, which the modules that it has counted call again."""
-    layer, units = step.layer, step.shapes[0].units
-    again = ", once more as a function, for every example"
-    if layer.kind in PATCHED & HOOKED:
-        yield Term(f"activation function{again}", units)
-    if layer.kind in PATCHED - HOOKED:
-        yield Term("activation function, as a function, for every example", units)
-    if isinstance(layer, POOLS):
-        yield Term(f"pooling{again}", units)
+        yield Term(f"pooling{again}", all_units)
     if isinstance(layer, LocalResponseNorm):
-        yield Term("the functions inside local response normalization", _response(step, layer))
+        # x*x, a pool over the channels with their padding, *alpha, +k
+        (shape,) = step.shapes
+        pooled = product(*shape.sizes, shape.channels + layer.size - 1)
+        inside = base.times(batch, total((product(3, units), pooled)))
+        yield Term("the functions inside local response normalization", inside)
 
 
-def _response(step: Step, layer: LocalResponseNorm) -> Count:
-    """``x*x``, a pool over the channels with their padding, ``*alpha``, ``+k``."""
-    (shape,) = step.shapes
-    padded = product(*shape.sizes, shape.channels + layer.size - 1)
-    return total((product(3, shape.units), padded))
-
-
-def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
+def read(model: nn.Module, *inputs: Tensor) -> Reading:
     """``macs`` of a forward pass, an average over the batch, and ``parameters``."""
-    installed = release("ptflops", "")
+    installed = base.release("ptflops", extra="")
     if len(inputs) > 1:
         raise MeasurementError("ptflops gives a network one input only")
     (x,) = inputs
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         from ptflops import get_model_complexity_info  # noqa: PLC0415 - only who asks needs it
 
         told = io.StringIO()  # of its own troubles; ours is one line
-        with untouched(model), redirect_stdout(told), redirect_stderr(told):
-            total, parameters = get_model_complexity_info(
+        with base.untouched(model), redirect_stdout(told), redirect_stderr(told):
+            macs, parameters = get_model_complexity_info(
                 model,
                 tuple(x.shape[1:]),
                 as_strings=False,
                 print_per_layer_stat=False,
                 input_constructor=lambda _: x,
-                ost=io.StringIO(),
+                ost=told,
             )
-        if total is None:
+        if macs is None:
             raise MeasurementError("ptflops failed on this network")
-        with untouched(model):
+        with base.untouched(model):
             counts = _by_module(model, x)
-    own = {path: sum(p.numel() for p in leaf.parameters()) for path, leaf in leaves(model).items()}
-    return Reading(
-        "ptflops",
-        installed,
-        {"macs": counts, "parameters": own},
-        {"macs": int(total), "parameters": int(parameters)},
-    )
+    sizes = {path: base.size(leaf) for path, leaf in base.leaves(model).items()}
+    layers = {"macs": counts, "parameters": sizes}
+    totals = {"macs": int(macs), "parameters": int(parameters)}
+    return Reading("ptflops", installed, layers, totals)
 
 
-def _by_module(model: nn.Module, x: torch.Tensor) -> dict[str, int]:
+def _by_module(model: nn.Module, x: Tensor) -> dict[str, int]:
     import torch
     from ptflops import pytorch_engine as engine  # noqa: PLC0415 - see above
 
     called: list[int] = []  # what patched functions count, as they are called
-    functions = dict.fromkeys(leaves(model), 0)
+    leaves = base.leaves(model)
+    functions = dict.fromkeys(leaves, 0)
 
-    def before(_: nn.Module, __: Any) -> None:  # noqa: ANN401 - torch's own
-        called.clear()
+    def ended(path: str, *_: object) -> None:
+        functions[path] += int(sum(called))
 
-    def after(path: str) -> Any:  # noqa: ANN401
-        def hook(*_: Any) -> None:  # noqa: ANN401
-            functions[path] += int(sum(called))
-
-        return hook
-
-    for path, leaf in leaves(model).items():
-        leaf.register_forward_pre_hook(before)
-        leaf.register_forward_hook(after(path))
+    for path, leaf in leaves.items():
+        leaf.register_forward_pre_hook(lambda *_: called.clear())
+        leaf.register_forward_hook(partial(ended, path))
     counting = engine.add_flops_counting_methods(model)
     counting.eval()
     counting.start_flops_count(ost=io.StringIO(), verbose=False, ignore_list=[])
@@ -139,7 +111,7 @@ def _by_module(model: nn.Module, x: torch.Tensor) -> dict[str, int]:
     try:
         with torch.no_grad():
             model(x)
-        hooked = {path: getattr(leaf, "__flops__", 0) for path, leaf in leaves(model).items()}
+        hooked = {path: getattr(leaf, "__flops__", 0) for path, leaf in leaves.items()}
     finally:
         engine.unpatch_functional()
         engine.unpatch_tensor_ops()

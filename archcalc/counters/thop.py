@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from archcalc.case import Step
 from archcalc.count import Count, count, difference, integer, product, quotient, total
-from archcalc.counters.base import (
-    Counter,
-    Reading,
-    Term,
-    averages_adaptively,
-    beyond_macs,
-    each,
-    leaves,
-    release,
-    times,
-    untouched,
-)
-from archcalc.errors import MeasurementError
+from archcalc.counters import base
+from archcalc.counters.base import Counter, Reading, Term
 from archcalc.layers.activation import Activation
 from archcalc.layers.base import per_axis
 from archcalc.layers.normalization import BatchNorm, GroupNorm, LayerNorm
@@ -29,13 +17,12 @@ from archcalc.layers.pooling import Pool
 from archcalc.layers.transposed import TransposedConvolution
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def _extras(step: Step, batch: int) -> Iterator[Term]:
-    yield from each(_per_example)(step, batch)
-    if averages_adaptively(step.layer):
+    yield from base.each(_per_example)(step, batch)
+    if base.averages_adaptively(step.layer):
         cause = "adaptive average pooling, 1 per input and output unit"
         yield Term(cause, _shares(step, batch))
 
@@ -45,9 +32,8 @@ def _per_example(step: Step) -> Iterator[Term]:
     layer, shape = step.layer, step.shapes[0]
     if isinstance(layer, TransposedConvolution):
         kernel = per_axis(layer.kernel_size, len(shape.sizes), "kernel")
-        seen = product(step.output.units, product(*kernel, quotient(shape.channels, layer.groups)))
-        cause = "transposed convolution at the positions of its output"
-        yield Term(cause, beyond_macs(seen, step))
+        window = product(*kernel, quotient(shape.channels, layer.groups))
+        yield base.at_outputs(product(step.output.units, window), step)
     if isinstance(layer, BatchNorm | LayerNorm):
         factor = 4 if layer.affine else 2
         name = "layer" if isinstance(layer, LayerNorm) else "batch"
@@ -66,51 +52,40 @@ def _shares(step: Step, batch: int) -> Count:
     """
     before, after = step.shapes[0], step.output
     if before.letters() or after.letters():
-        return times(batch, total((before.units, after.units)))
+        return base.times(batch, total((before.units, after.units)))
     pairs = zip(before.sizes, after.sizes, strict=True)
     window = math.prod(integer(size) / integer(target) for size, target in pairs)
     return count(int((window + 1) * (batch * integer(after.units.value))))
 
 
 def _parameters(step: Step) -> Iterator[Term]:
-    if isinstance(step.layer, GroupNorm) and step.layer.affine:
+    if isinstance(step.layer, GroupNorm) and step.layer.affine and step.own:
         lost = product(2, step.shapes[0].channels)
         yield Term("no rule for group norm, so none of its parameters", difference(0, lost))
 
 
-def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
+def read(model: nn.Module, *inputs: Tensor) -> Reading:
     """``macs`` and ``parameters`` of a forward pass in evaluation mode."""
-    installed = release("thop", "")
-    with untouched(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import thop  # noqa: PLC0415 - only who asks for it needs it
+    with base.asked("thop", model, extra="") as installed:
+        import thop  # noqa: PLC0415 - only who asks for it needs it
 
-            total, parameters, tree = thop.profile(
-                model, inputs=inputs, verbose=False, ret_layer_info=True
-            )
-        except Exception as error:
-            raise MeasurementError(f"thop failed: {error}") from error
-    found = dict(_flat(tree))
-    return Reading(
-        "thop",
-        installed,
-        {
-            "macs": {path: found.get(path, (0, 0))[0] for path in leaves(model)},
-            "parameters": {path: found.get(path, (0, 0))[1] for path in leaves(model)},
-        },
-        {"macs": int(total), "parameters": int(parameters)},
-    )
+        macs, parameters, tree = thop.profile(
+            model, inputs=inputs, verbose=False, ret_layer_info=True
+        )
+    counts = dict(_flat(tree))
+    layers = {
+        what: {path: counts.get(path, (0, 0))[place] for path in base.leaves(model)}
+        for place, what in enumerate(("macs", "parameters"))
+    }
+    totals = {"macs": int(macs), "parameters": int(parameters)}
+    return Reading("thop", installed, layers, totals)
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, tuple[int, int]]]:
+def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, tuple[int, int]]]:
     """The counts of every module that thop has a rule for, by path."""
-    found = []
-    for name, (operations, parameters, inner) in tree.items():
-        path = f"{prefix}{name}"
-        found.append((path, (int(operations), int(parameters))))
-        found += _flat(inner, f"{path}.")
-    return found
+    for name, (macs, parameters, inner) in tree.items():
+        yield f"{prefix}{name}", (int(macs), int(parameters))
+        yield from _flat(inner, f"{prefix}{name}.")
 
 
 COUNTER = Counter(

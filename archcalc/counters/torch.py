@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from archcalc.counters.base import Counter, Reading, backpropagate, leaves, release, untouched
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 
-def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
+def read(model: nn.Module, *inputs: Tensor) -> Reading:
     """FLOPs of a forward pass: ``flops``."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -29,10 +28,11 @@ def read(model: nn.Module, *inputs: torch.Tensor) -> Reading:
         path: sum(counts.get(f"{root}.{path}" if path else root, {}).values())
         for path in leaves(model)
     }
-    return _reading("flops", forward, counter.get_total_flops())
+    totals = {"flops": counter.get_total_flops()}
+    return Reading("torch", release("torch"), {"flops": forward}, totals)
 
 
-def read_backward(model: nn.Module, *inputs: torch.Tensor) -> Reading:
+def read_backward(model: nn.Module, *inputs: Tensor) -> Reading:
     """FLOPs of a backward pass: ``backward_flops``. The input needs no gradient."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -55,11 +55,8 @@ def read_backward(model: nn.Module, *inputs: torch.Tensor) -> Reading:
             y = model(*inputs)
         forward = counter.get_total_flops()
         backpropagate(y)
-    return _reading("backward_flops", backward, counter.get_total_flops() - forward)
-
-
-def _reading(quantity: str, layers: dict[str, int], total: int) -> Reading:
-    return Reading("torch", release("torch"), {quantity: layers}, {quantity: total})
+    totals = {"backward_flops": counter.get_total_flops() - forward}
+    return Reading("torch", release("torch"), {"backward_flops": backward}, totals)
 
 
 COUNTER = Counter(
