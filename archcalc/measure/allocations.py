@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-if TYPE_CHECKING:
-    from archcalc.measure.twin import Twin
+from archcalc.measure.twin import Twin
 
 
 def kept(model: Twin, *inputs: torch.Tensor) -> dict[str, int]:
@@ -33,25 +32,20 @@ def kept(model: Twin, *inputs: torch.Tensor) -> dict[str, int]:
             new += storage.nbytes()
         return tensor
 
-    found = {}
+    sizes = {}
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         for name, _ in model.outputs(*inputs):
-            found[name], new = new, 0
-    return found
+            sizes[name], new = new, 0
+    return sizes
 
 
 class Live(TorchDispatchMode):
-    """Follows every tensor that operators make inside, and the memory that is alive with it.
-
-    Attributes:
-        now: bytes alive after the last operator.
-        peak: the most bytes alive at one time.
-    """
+    """Follows every tensor that operators make inside, and the memory that is alive with it."""
 
     def __init__(self, known: Iterable[torch.Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
-        self.now = self.peak = 0
+        self.now = self.peak = 0  # bytes alive after the last operator, and at most
         self._add(known)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
@@ -61,7 +55,7 @@ class Live(TorchDispatchMode):
         return made
 
     def _add(self, tensors: Iterable[torch.Tensor]) -> None:
-        self.alive = {key: one for key, one in self.alive.items() if not one[0].expired()}
+        self.alive = {key: kept for key, kept in self.alive.items() if not kept[0].expired()}
         for tensor in tensors:
             storage = tensor.untyped_storage()
             self.alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())  # noqa: SLF001

@@ -4,43 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from archcalc.counters.base import backpropagate
 from archcalc.counters.marks import Marks
-
-if TYPE_CHECKING:
-    from archcalc.measure.twin import Twin
-
-
-class CpuMoment:
-    """``perf_counter``."""
-
-    def __init__(self) -> None:
-        self.time = time.perf_counter()
-
-    def since(self, earlier: CpuMoment) -> float:
-        """Seconds."""
-        return self.time - earlier.time
-
-
-class CudaMoment:
-    """An event in the device's stream: what comes before it has been done when it is reached."""
-
-    def __init__(self) -> None:
-        self.event = torch.cuda.Event(enable_timing=True)
-        self.event.record()
-
-    def since(self, earlier: CudaMoment) -> float:
-        """Seconds; both events must have been reached."""
-        return earlier.event.elapsed_time(self.event) / 1e3  # type: ignore[no-any-return]
+from archcalc.measure.twin import Twin
 
 
 def moments(x: torch.Tensor) -> Callable[[], Any]:
-    """What tells the time on the device of a tensor."""
-    return CudaMoment if x.is_cuda else CpuMoment
+    """What tells the time on the device of a tensor: seconds, or an event in a GPU's stream."""
+    return _event if x.is_cuda else time.perf_counter
+
+
+def _event() -> torch.cuda.Event:
+    """It is reached when what comes before it in the stream is done."""
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def seconds(start: Any, end: Any) -> float:  # noqa: ANN401 - two moments
+    """From one moment to another; events must have been reached."""
+    span: float = (
+        start.elapsed_time(end) / 1e3 if isinstance(start, torch.cuda.Event) else end - start
+    )
+    return span
 
 
 class Times(NamedTuple):
@@ -56,27 +46,25 @@ def layers(model: Twin, *inputs: torch.Tensor) -> Times:
     A layer's backward time is that of the autograd nodes which it made.
     """
     moment = moments(inputs[0])
-    spans: list[tuple[str, Any, Any]] = []
-    back: list[tuple[str, Any]] = []  # when each node of a layer begins and, next, when it ends
+    forward: list[tuple[str, Any, Any]] = []
+    marked: list[tuple[str, Any]] = []  # when each node of a layer begins and, next, when it ends
 
     def mark(name: str) -> None:
-        back.append((name, moment()))
+        marked.append((name, moment()))
 
     marks = Marks(mark, mark)
     steps = model.outputs(*inputs)  # which looks up what it needs before the clock starts
     start = moment()
     for name, y in steps:
-        spans.append((name, start, moment()))
+        forward.append((name, start, moment()))
         marks.claim(name, y)
         start = moment()
     backpropagate(y)
     synchronize(inputs[0])
-    times = Times(
-        {name: end.since(start) for name, start, end in spans}, dict.fromkeys(model.names, 0.0)
-    )
-    for (name, begin), (_, end) in zip(back[::2], back[1::2], strict=True):
-        times.backward[name] += end.since(begin)
-    return times
+    backward = dict.fromkeys(model.names, 0.0)
+    for (name, start), (_, end) in zip(marked[::2], marked[1::2], strict=True):
+        backward[name] += seconds(start, end)
+    return Times({name: seconds(start, end) for name, start, end in forward}, backward)
 
 
 def synchronize(x: torch.Tensor) -> None:

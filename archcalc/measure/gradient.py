@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import torch
@@ -48,21 +49,21 @@ def read(case: Case) -> tuple[dict[str, list[Support]], str]:
     Returns:
         Supports by layer and axis, and a note on how many see no padding, on which inputs.
     """
-    plain = case.network.mapped(lambda layer: layer.averaging())
+    # Where branches meet, layers that share weights may read other numbers of channels.
+    nodes = (node._replace(layer=node.layer.averaging(), shares="") for node in case.network.nodes)
+    plain = replace(case.network, nodes=tuple(nodes))
     supports: dict[str, list[Support]] = {}
     lengths = []
     for source in case.inputs:
-        axes = len(source.shape.sizes)
-        here = f" in {source.name}" if len(case.inputs) > 1 else ""
-        for axis in range(axes):
+        where = f" in {source.name}" if len(case.inputs) > 1 else ""
+        for axis, direction in enumerate(AXES.get(len(source.shape.sizes), ())):
             long = _long(plain, case, source.name, axis)
             lengths.append(" and ".join(str(value.shape) for value in long.inputs))
-            for name, found in _along(long, source.name, axis).items():
-                supports[f"{name}, {AXES[axes][axis]}{here}"] = found
-    every = [support for found in supports.values() for support in found]
-    seen = sum(support.whole for support in every)
-    note = f"{seen} of {len(every)} outputs see no padding, on {' and '.join(lengths)}"
-    return supports, note
+            for layer, neighbours in _along(long, source.name, axis).items():
+                supports[f"{layer}, {direction}{where}"] = neighbours
+    unpadded = [support.whole for neighbours in supports.values() for support in neighbours]
+    seen = f"{sum(unpadded)} of {len(unpadded)} outputs see no padding"
+    return supports, f"{seen}, on {' and '.join(lengths)}"
 
 
 def _long(network: Network, case: Case, source: str, axis: int) -> Case:
@@ -72,7 +73,13 @@ def _long(network: Network, case: Case, source: str, axis: int) -> Case:
     for other in range(len(sizes)):
         # Of volumes, torch averages none that are smaller than a window, padding or not.
         if other != axis and len(sizes) < len(AXES):
-            sizes[other] = _shortest(network, shapes, source, sizes, other)
+            longest = integer(sizes[other])
+            for power in range(3, (longest - 1).bit_length()):  # 8, 16, 32, ... below the longest
+                sizes[other] = 2**power
+                if _case(network, shapes, source, sizes):
+                    break
+            else:
+                sizes[other] = longest
     short = Case.of(network, {**shapes, source: Shape(tuple(sizes), 1)})
     needed, ended = [integer(sizes[axis])], set()
     for step, seen in zip(short.steps, fields(short), strict=True):
@@ -81,38 +88,24 @@ def _long(network: Network, case: Case, source: str, axis: int) -> Case:
         elif source in seen and (field := seen[source].fields[axis]) is not None:
             needed.append(math.ceil(integer(field.size) + 3 * field.stride))  # type: ignore[arg-type]
     sizes[axis] = min(max(needed), LONGEST)
-    longer = {**shapes, source: Shape(tuple(sizes), 1)}
-    return Case.of(network, longer) if _fits(network, longer) else short
+    return _case(network, shapes, source, sizes) or short
 
 
-def _shortest(
-    network: Network, shapes: Mapping[str, Shape], source: str, sizes: Sequence[Number], axis: int
-) -> int:
-    length, longest = 8, integer(sizes[axis])
-    while length < longest:
-        shorter = Shape((*sizes[:axis], length, *sizes[axis + 1 :]), 1)
-        if _fits(network, {**shapes, source: shorter}):
-            return length
-        length *= 2
-    return longest
-
-
-def _fits(network: Network, shapes: Mapping[str, Shape]) -> bool:
+def _case(
+    network: Network, shapes: Mapping[str, Shape], source: str, sizes: Sequence[Number]
+) -> Case | None:
+    """The network on inputs of which one has other sizes; None where it cannot take it."""
     try:
-        Case.of(network, shapes)
+        return Case.of(network, {**shapes, source: Shape(tuple(sizes), 1)})
     except ArchitectureError:
-        return False
-    return True
+        return None
 
 
 def _along(case: Case, source: str, axis: int) -> dict[str, list[Support]]:
     with torch.random.fork_rng(devices=[]):
         model = twin(case, dtype=torch.float64).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.fill_(parameter.shape[0] / parameter.numel())  # an average of what is seen
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)  # noqa: FBT003 - torch's own
+    for parameter in model.requires_grad_(requires_grad=False).parameters():
+        parameter.fill_(parameter.shape[0] / parameter.numel())  # an average of what is seen
     inputs = {
         value.name: torch.ones(2, 1, *value.shape.sizes, dtype=torch.float64)  # type: ignore[arg-type]
         for value in case.inputs
@@ -126,10 +119,14 @@ def _along(case: Case, source: str, axis: int) -> dict[str, list[Support]]:
         field = seen[source].fields[axis] if source in seen else None
         if field is None or step.layer.multiplies:
             continue
-        middle = _outputs(y, axis)
+        if y.dim() == 2:  # noqa: PLR2004 - a vector is one place along each axis
+            y = y[:, :, None, None, None]
+        middle = (y.shape[2 + axis] - 1) // 2
+        neighbours = range(middle, min(middle + 2, y.shape[2 + axis]))
+        measured, sighted = _ends(x, y, neighbours, axis)
         supports[name] = [
             _support(out, ends, field, whole=unpadded[name][out] and sighted)
-            for out, (ends, sighted) in zip(middle, _ends(x, y, middle, axis), strict=True)
+            for out, ends in zip(neighbours, measured, strict=True)
         ]
     return supports
 
@@ -152,31 +149,23 @@ def _unpadded(case: Case, source: str, axis: int) -> dict[str, list[bool]]:
             ]
         else:  # a gate of one position scales all
             length = max(map(len, before))
-            every = [one * length if len(one) == 1 else one for one in before]
-            here = [all(places) for places in zip(*every, strict=True)]
+            scaled = [seen * length if len(seen) == 1 else seen for seen in before]
+            here = [all(places) for places in zip(*scaled, strict=True)]
         unpadded |= {value.name: here for value in step.outputs}
     return unpadded
 
 
-def _outputs(y: torch.Tensor, axis: int) -> Sequence[int]:
-    """Two neighbours in the middle of an axis; the only output of a vector."""
-    length = y.shape[2 + axis] if y.dim() > 2 else 1  # noqa: PLR2004 - behind batch and channels
-    middle = (length - 1) // 2
-    return range(middle, min(middle + 2, length))
-
-
 def _support(out: int, ends: list[int], field: Field, *, whole: bool) -> Support:
-    at = field.at(out)
-    if at is None or whole:
-        return Support(out, "" if at is None else _span(at), _span(ends), whole=whole)
-    # Where an output sees padding, its field is cut; it must still lie in the one predicted.
-    within = not ends or (at[0] <= ends[0] and ends[1] <= at[1])
-    return Support(out, _span(ends if within else at), _span(ends), whole=whole)
+    predicted: Sequence[int] = field.at(out) or ()
+    if predicted and not whole:  # cut by the padding, it must still lie in the one predicted
+        within = not ends or (predicted[0] <= ends[0] and ends[1] <= predicted[1])
+        predicted = ends if within else predicted
+    return Support(out, _span(predicted), _span(ends), whole=whole)
 
 
 def _ends(
     x: torch.Tensor, y: torch.Tensor, outputs: Sequence[int], axis: int
-) -> list[tuple[list[int], bool]]:
+) -> tuple[list[list[int]], bool]:
     """For every output, the first and the last input to which it has a gradient.
 
     Also whether the layer sees anything at all: where padding is all that it sees along another
@@ -185,19 +174,16 @@ def _ends(
     outputs are looked at at once, each in an example of its own.
     """
     if not y.requires_grad:
-        return [([], True) for _ in outputs]
-    vector = y.dim() == 2  # noqa: PLR2004 - no axis is left
-    values = [y[n] if vector else y[n].select(1 + axis, out) for n, out in enumerate(outputs)]
-    found = _places(x, torch.stack([value.sum() for value in values]).sum(), axis)
-    blind = not all(found) and not any(_places(x, y.sum(), axis))
-    return [(found[n], not blind) for n in range(len(outputs))]
+        return [[] for _ in outputs], True
+    values = [y[example].select(1 + axis, out).sum() for example, out in enumerate(outputs)]
+    places = _places(x, torch.stack(values).sum(), axis)
+    return places[: len(outputs)], all(places) or any(_places(x, y.sum(), axis))
 
 
 def _places(x: torch.Tensor, value: torch.Tensor, axis: int) -> list[list[int]]:
     """For every example, the first and the last input along an axis that a value depends on."""
     (gradient,) = torch.autograd.grad(value, x, retain_graph=True)
-    others = [d for d in range(1, x.dim()) if d != 2 + axis]
-    seen = gradient.abs().sum(others) if others else gradient.abs()
+    seen = gradient.abs().sum([other for other in range(1, x.dim()) if other != 2 + axis])
     places = [torch.nonzero(example)[:, 0].tolist() for example in seen]
     return [[p[0], p[-1]] if p else [] for p in places]
 

@@ -46,9 +46,8 @@ def torch_dtype(name: str) -> torch.dtype:
         ArchitectureError: one in which torch does not run networks.
     """
     if name not in DTYPES:
-        raise ArchitectureError(
-            f"torch runs no network in {quoted(name)}", hint=f"one of {', '.join(DTYPES)}"
-        )
+        hint = f"one of {', '.join(DTYPES)}"
+        raise ArchitectureError(f"torch runs no network in {quoted(name)}", hint=hint)
     return DTYPES[name]
 
 
@@ -59,28 +58,30 @@ def named(device: str) -> str:
 
 def processor() -> str:
     """The processor's name, as far as the system tells."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return " ".join(line.partition(":")[2].split())
-    return platform.processor() or platform.machine()
+    return _told("/proc/cpuinfo", "model name") or platform.processor() or platform.machine()
 
 
 def free(device: str) -> int | None:
     """Bytes that can still be had on a device; None where that is not known."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[0]
+    available = _told("/proc/meminfo", "MemAvailable")
+    return int(available.split()[0]) * 1024 if available else None
+
+
+def _told(path: str, start: str) -> str:
+    """What a file of Linux says behind the colon of a line; empty where it does not."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text("utf-8").splitlines():
-            if line.startswith("MemAvailable"):
-                return int(line.split()[1]) * 1024
-    return None
+        for line in Path(path).read_text("utf-8").splitlines():
+            if line.startswith(start):
+                return " ".join(line.partition(":")[2].split())
+    return ""
 
 
 def _is_short(error: Exception) -> bool:
     """Whether memory was too small; of a CPU's, torch says so in an error like any other."""
-    kinds = MemoryError | torch.OutOfMemoryError
-    return isinstance(error, kinds) or "allocate memory" in str(error)
+    short = MemoryError | torch.OutOfMemoryError
+    return isinstance(error, short) or "allocate memory" in str(error)
 
 
 @contextlib.contextmanager
@@ -95,8 +96,8 @@ def running(case: Case) -> Iterator[None]:
     except (RuntimeError, ValueError) as error:
         if isinstance(error, StatedError) or _is_short(error):
             raise
-        fact = f"torch does not run this in {case.dtype} at batch {case.batch}: {error}"
-        raise MeasurementError(fact) from error
+        asked = f"in {case.dtype} at batch {case.batch}"
+        raise MeasurementError(f"torch does not run this {asked}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -112,11 +113,11 @@ def fitting(
         yield
         return
     need = memory(case, train=train, optimizer=optimizer, device=device).peak
-    there = free(device)
     fact = f"this needs {in_bytes(need)} and more on the {device}"
-    if there is not None and need > there:
+    available = free(device)
+    if available is not None and need > available:
         hint = "a smaller --batch or --input needs less"
-        raise MeasurementError(f"{fact}, {in_bytes(there)} are free; {hint}")
+        raise MeasurementError(f"{fact}, {in_bytes(available)} are free; {hint}")
     try:
         yield
     except (MemoryError, RuntimeError) as error:

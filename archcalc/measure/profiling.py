@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -20,34 +20,14 @@ from archcalc.measure.machine import chosen, fitting, named, running, torch_dtyp
 from archcalc.measure.twin import tensors, twin
 from archcalc.memory import Memory
 from archcalc.notation import write_word
-from archcalc.roofline import Device, Work
-from archcalc.timings import (
-    COMPUTE,
-    LAUNCH,
-    MEASURED,
-    MEMORY,
-    Ceilings,
-    LayerTime,
-    Pass,
-    Profile,
-    Spread,
-)
+from archcalc.timings import MEASURED, Ceilings, LayerTime, Pass, Profile, Spread
 from archcalc.units import BYTES_OF
-
-if TYPE_CHECKING:
-    from archcalc.measure.twin import Twin
 
 WARM_UP: Final = 3  # passes before the first that counts: libraries choose kernels, caches fill
 
 
 def profile(
-    case: Case,
-    *,
-    train: bool = False,
-    device: str = "cpu",
-    optimizer: str = "sgd",
-    repeats: int = 10,
-    calibrate: bool = False,
+    case: Case, *, train: bool, device: str, optimizer: str, repeats: int, calibrate: bool
 ) -> Profile:
     """Run a case and measure it; see :func:`archcalc.api.profile`."""
     torch_dtype(case.dtype)
@@ -65,15 +45,18 @@ def profile(
     ):
         ceilings = ceilings_of(device, case.dtype, calibrate=calibrate)
         run = _Run(case, device, optimizer, train=train)
-        run.warm_up()
+        with running(case):  # what torch does not run, it says in the first step
+            for _ in range(WARM_UP):
+                run.step()
         times = [clock.layers(run.model, *run.inputs) for _ in range(repeats)]
         steps, updates = zip(*(run.step() for _ in range(repeats)), strict=True)
         measured = run.memory()
+    threads = torch.get_num_threads()
     return Profile(
         case,
         train,
         optimizer,
-        named(device) + (_threads() if device == "cpu" else ""),
+        named(device) + (f", {threads} thread{'s' * (threads > 1)}" if device == "cpu" else ""),
         device,
         ceilings,
         tuple(_rows(case, times, ceilings, device, train=train)),
@@ -90,88 +73,70 @@ class _Run:
     """A twin that is stepped, with all that a step needs."""
 
     def __init__(self, case: Case, device: str, optimizer: str, *, train: bool) -> None:
-        self.case, self.train, self.optimizer_name = case, train, optimizer
+        self.case, self.algorithm, self.train = case, optimizer, train
         dtype = torch_dtype(case.dtype)
         self.model = twin(case, device=device, dtype=dtype).train(train)
-        made = tensors(case, torch.randn, device=device)
-        self.inputs = tuple(x.to(dtype) for x in made)
+        self.inputs = [x.to(dtype) for x in tensors(case, torch.randn, device=device)]
         self.optimizer = _optimizer(self.model, optimizer) if train else None
 
-    def warm_up(self) -> None:
-        """A few steps that do not count; the first says what torch does not run.
-
-        Raises:
-            MeasurementError: a layer that torch refuses, for this dtype or batch.
-        """
-        with running(self.case):
-            self.step()
-        for _ in range(WARM_UP - 1):
-            self.step()
+    def passes(self) -> None:
+        """A forward pass, and the backward pass if there is one."""
+        backpropagate(self.model(*self.inputs))
 
     def step(self) -> tuple[float, float]:
         """One step; the seconds that it took, and those of its optimizer."""
         moment = clock.moments(self.inputs[0])
         start = moment()
-        self._pass(self.model, self.inputs)
+        self.passes()
         before = moment()
         if self.optimizer is not None:
             self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()
         end = moment()
         clock.synchronize(self.inputs[0])
-        return end.since(start), end.since(before)
+        return clock.seconds(start, end), clock.seconds(before, end)
 
     def memory(self) -> Memory:
         """What the step holds: on a GPU as its allocator says, on a CPU as tensors come and go."""
-        parameters = list(self.model.parameters())
-        weights = _size(parameters)
-        buffers = _size(self.model.buffers())
-        saved = allocations.kept(self.model, *self.inputs) if self.train else {}
-        gradients = remembered = 0
+        weights, buffers = _size(self.model.parameters()), _size(self.model.buffers())
+        saved, gradients = {}, 0
         if self.optimizer is not None:
-            self._pass(self.model, self.inputs)
-            gradients = _size(p.grad for p in parameters if p.grad is not None)
-            remembered = _size(_remembered(self.optimizer))
-            self.optimizer.zero_grad(set_to_none=True)
+            saved = allocations.kept(self.model, *self.inputs)
+            self.passes()
+            gradients = _size(p.grad for p in self.model.parameters() if p.grad is not None)
+            self.optimizer.zero_grad()
         peak = self._peak_cuda() if self.inputs[0].is_cuda else self._peak_cpu()
-        return predicted.Memory(weights, buffers, gradients, remembered, saved, peak)
+        return Memory(weights, buffers, gradients, _size(self._remembered()), saved, peak)
 
-    @staticmethod
-    def _pass(model: Twin, inputs: tuple[torch.Tensor, ...]) -> None:
-        backpropagate(model(*inputs))
+    def _remembered(self) -> list[torch.Tensor]:
+        """What the optimizer keeps from step to step."""
+        states = self.optimizer.state.values() if self.optimizer else ()
+        values = (value for state in states for value in state.values())
+        return [value for value in values if isinstance(value, torch.Tensor)]
 
     def _peak_cuda(self) -> int:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-        self._pass(self.model, self.inputs)
+        self.passes()
         torch.cuda.synchronize()
         most: int = torch.cuda.max_memory_allocated()
         return most
 
     def _peak_cpu(self) -> int:
         """A step of fake tensors, which know how large they would be."""
-        dtype = torch_dtype(self.case.dtype)
         with FakeTensorMode():
-            model = twin(self.case, dtype=dtype).train(self.train)
-            inputs = tensors(self.case, torch.empty, dtype=dtype)
-            optimizer = _optimizer(model, self.optimizer_name) if self.train else None
-            if optimizer is not None:  # so that it has what it remembers
-                self._pass(model, inputs)
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            held = _remembered(optimizer) if optimizer else []
-            with allocations.Live([*model.parameters(), *model.buffers(), *inputs, *held]) as live:
-                self._pass(model, inputs)
+            fake = _Run(self.case, "cpu", self.algorithm, train=self.train)
+            if self.train:  # so that the optimizer has what it remembers
+                fake.step()
+            model = fake.model
+            held = (*model.parameters(), *model.buffers(), *fake.inputs, *fake._remembered())
+            with allocations.Live(held) as live:
+                fake.passes()
         most: int = live.peak
         return most
 
 
-def _threads() -> str:
-    count = torch.get_num_threads()
-    return f", {count} thread{'s' * (count > 1)}"
-
-
-def _optimizer(model: Twin, name: str) -> torch.optim.Optimizer:
+def _optimizer(model: torch.nn.Module, name: str) -> torch.optim.Optimizer:
     parameters = list(model.parameters())
     if not parameters:
         raise ArchitectureError("this network has nothing to learn", hint="leave --train out")
@@ -180,35 +145,25 @@ def _optimizer(model: Twin, name: str) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=1e-6, momentum=0.9 if name == "momentum" else 0.0)
 
 
-def _remembered(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    values = (value for state in optimizer.state.values() for value in state.values())
-    return [value for value in values if isinstance(value, torch.Tensor)]
-
-
 def _size(tensors: Iterable[torch.Tensor]) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    """Bytes."""
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 @contextmanager
 def _multiplying(device: str, dtype: str) -> Iterator[None]:
     """While it lasts, a GPU multiplies float32 as the dtype says: as TF32 or not."""
-    if device != "cuda":
-        yield
-        return
-    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    cudnn, products, is_tf32 = torch.backends.cudnn, torch.backends.cuda.matmul, dtype == "tf32"
     switches: tuple[Any, ...] = (cudnn, products)
-    name, wanted = "allow_tf32", (False, True)
+    setting: tuple[str, bool | str] = ("allow_tf32", is_tf32)
     if hasattr(products, "fp32_precision"):  # since torch 2.9, which minds the old flags
         switches = (cudnn.conv, products)  # type: ignore[attr-defined]
-        name, wanted = "fp32_precision", ("ieee", "tf32")  # type: ignore[assignment]
-    before = [getattr(switch, name) for switch in switches]
-    for switch in switches:
-        setattr(switch, name, wanted[dtype == "tf32"])
-    try:
+        setting = ("fp32_precision", "tf32" if is_tf32 else "ieee")
+    with ExitStack() as afterwards:
+        for switch in switches if device == "cuda" else ():
+            afterwards.callback(setattr, switch, setting[0], getattr(switch, setting[0]))
+            setattr(switch, *setting)
         yield
-    finally:
-        for switch, setting in zip(switches, before, strict=True):
-            setattr(switch, name, setting)
 
 
 def _rows(
@@ -216,28 +171,19 @@ def _rows(
 ) -> Iterable[LayerTime]:
     wanted, kept = graded(case), predicted.saved(case, device=device)
     for step, back in zip(case.steps, backward(case), strict=True):
-        name = step.name
-        work = roofline.forward(step, case)
-        forward = _pass(work, [time.forward[name] for time in times], ceilings)
-        again = None
+        name, again = step.name, None
+        seconds = [time.forward[name] for time in times]
+        forward = Pass.of(roofline.forward(step, case), seconds, ceilings)
         if train:
             flows = tuple(wanted[value.name] for value in step.inputs)
             work = roofline.backward(step, back, kept[name], flows, case)
-            again = _pass(work, [time.backward[name] for time in times], ceilings)
+            again = Pass.of(work, [time.backward[name] for time in times], ceilings)
         yield LayerTime(name, write_word(step.layer), forward, again)
-
-
-def _pass(work: Work, seconds: Sequence[float], ceilings: Ceilings) -> Pass:
-    compute, memory = work.bound(ceilings.peak, ceilings.bandwidth)
-    nothing = not work.flops and not work.bytes
-    bounds = {COMPUTE: compute, MEMORY: memory, LAUNCH: 0.0 if nothing else ceilings.launch}
-    limit = max(bounds, key=lambda name: bounds[name])
-    return Pass(work, Spread.of(seconds), bounds[limit], "" if nothing else limit)
 
 
 def ceilings_of(device: str, dtype: str, *, calibrate: bool = False) -> Ceilings:
     """Those of the table, or measured where the device is not in it."""
-    known: Device | None = roofline.known(named(device)) if device == "cuda" else None
+    known = roofline.known(named(device)) if device == "cuda" else None
     launch = _least(lambda x: x.add_(0), torch.zeros(1, device=device), 200) / 200
     if known is not None and dtype in known.peak and not calibrate:
         return Ceilings(known.peak[dtype], known.bandwidth, launch, known.source)
@@ -264,13 +210,12 @@ def measured_ceilings(device: str, dtype: str) -> tuple[float, float]:
 def _least(run: Callable[[torch.Tensor], object], x: torch.Tensor, times: int) -> float:
     """The least seconds of five rounds, after one that does not count."""
     moment = clock.moments(x)
-    found = []
+    rounds = []
     for _ in range(6):
         start = moment()
         for _ in range(times):
             run(x)
         end = moment()
         clock.synchronize(x)
-        found.append(end.since(start))
-    least: float = min(found[1:])
-    return least
+        rounds.append(clock.seconds(start, end))
+    return min(rounds[1:])

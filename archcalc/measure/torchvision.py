@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 import torch
 from torch import nn
 
 from archcalc.case import Case
 from archcalc.counters import torch as flop_counter
-from archcalc.counters.base import Reading, leaves, release
+from archcalc.counters.base import Reading, leaves, release, size
 from archcalc.errors import MeasurementError
 from archcalc.measure.twin import module
 
@@ -21,12 +21,8 @@ MODELS: Final = {
 }
 
 
-class _Key(NamedTuple):
-    """By what a module of theirs is known for a layer of ours."""
-
-    kind: str
-    weights: tuple[int, ...]
-    output: tuple[int, ...]
+# By what a module is known: its kind, its weights' sizes, its output's.
+Key: TypeAlias = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 
 def read(case: Case) -> tuple[Reading, str]:
@@ -52,36 +48,30 @@ def read(case: Case) -> tuple[Reading, str]:
     with torch.device("meta"):
         model = get_model(name, weights=None, **extra).eval()
     outputs: dict[str, tuple[int, ...]] = {}
-
-    def keep(path: str, y: torch.Tensor) -> None:
-        outputs[path] = tuple(y.shape[1:])
-
     for path, leaf in leaves(model).items():
-        leaf.register_forward_hook(lambda _, __, y, path=path: keep(path, y))
+        leaf.register_forward_hook(
+            lambda _, __, y, path=path: outputs.update({path: tuple(y.shape[1:])})
+        )
     x = torch.zeros(1, shape.channels, *shape.sizes, device="meta")  # type: ignore[arg-type]
     counted = flop_counter.read(model, x)
-    ours = _ours(case)
-    found: dict[str, dict[str, int]] = {"flops": {}, "parameters": {}}
+    waiting = _ours(case)
+    numbers: dict[str, dict[str, int]] = {"flops": {}, "parameters": {}}
     pairs = []
     for path, leaf in leaves(model).items():
-        parameters = sum(p.numel() for p in leaf.parameters())
-        if not parameters or path not in outputs:
+        if not size(leaf) or path not in outputs:
             continue
-        waiting = ours.get(_key(leaf, outputs[path]), [])
-        if waiting:
-            matched = waiting.pop(0)
+        if names := waiting.get(_key(leaf, outputs[path])):
+            matched = names.pop(0)
             pairs.append(f"{matched} = {path}")
-            found["flops"][matched] = counted.layers["flops"][path]
-            found["parameters"][matched] = parameters
-    totals = {
-        "flops": counted.totals["flops"],
-        "parameters": sum(p.numel() for p in model.parameters()),
-    }
-    return Reading("torchvision", installed, found, totals), f"matched by shape: {', '.join(pairs)}"
+            numbers["flops"][matched] = counted.layers["flops"][path]
+            numbers["parameters"][matched] = size(leaf)
+    totals = {"flops": counted.totals["flops"], "parameters": size(model)}
+    note = f"matched by shape: {', '.join(pairs)}"
+    return Reading("torchvision", installed, numbers, totals), note
 
 
-def _ours(case: Case) -> dict[_Key, list[str]]:
-    keys: dict[_Key, list[str]] = {}
+def _ours(case: Case) -> dict[Key, list[str]]:
+    keys: dict[Key, list[str]] = {}
     for step in case.steps:
         with torch.device("meta"):
             leaf = module(step.layer, step.shapes)
@@ -91,6 +81,6 @@ def _ours(case: Case) -> dict[_Key, list[str]]:
     return keys
 
 
-def _key(leaf: nn.Module, output: tuple[int, ...]) -> _Key:
+def _key(leaf: nn.Module, output: tuple[int, ...]) -> Key:
     weight = getattr(leaf, "weight", None)
-    return _Key(type(leaf).__name__, tuple(weight.shape) if weight is not None else (), output)
+    return (type(leaf).__name__, tuple(weight.shape) if weight is not None else (), output)

@@ -8,12 +8,12 @@ between them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from torch import nn
 
-from archcalc.case import Case
+from archcalc.case import Case, Step
 from archcalc.errors import ArchitectureError
 from archcalc.layers.base import Layer
 from archcalc.shape import Shape
@@ -26,59 +26,39 @@ class Scope(nn.Module):
     """What a name before a ``/`` holds; it only groups modules and is never called."""
 
 
-class _Planned(NamedTuple):
-    """A step as the twin runs it; tensors by name."""
-
-    name: str
-    layer: Layer
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    freed: tuple[str, ...]  # what nothing reads afterwards
-
-
 class Twin(nn.Module):
     """A network as a module. Inputs and outputs are ``(batch, channels, *sizes)``.
 
     A layer ``3a/1x1`` is the submodule ``3a.1x1``; where a module has that attribute already, as
     ``train``, it is ``train_``. Joins have no module; layers that share parameters share theirs.
     Activation functions make new tensors, none works in place.
-
-    Attributes:
-        case: whose twin it is.
-        paths: the submodule's name of every layer that has one, by the layer's name.
     """
 
     def __init__(self, case: Case) -> None:
         super().__init__()
         self.case = case
-        self.paths: dict[str, str] = {}
-        self._plan: list[_Planned] = []
-        given_out = {value.name for value in case.outputs}
+        self.paths: dict[str, str] = {}  # the submodule of every layer that has one, by name
+        self._plan: list[tuple[Step, list[str]]] = []  # with what nothing reads afterwards
+        results = {value.name for value in case.outputs}
         last = {value.name: step.name for step in case.steps for value in step.inputs}
         for step, node in zip(case.steps, case.network.nodes, strict=True):
             if node.shares in self.paths:
                 self.paths[step.name] = self.paths[node.shares]
             elif (leaf := module(step.layer, step.shapes)) is not None:
                 self.paths[step.name] = self._place(step.name, leaf)
-            inputs, outputs = (
-                tuple(value.name for value in values) for values in (step.inputs, step.outputs)
-            )
-            freed = tuple(
-                name
-                for name in dict.fromkeys(inputs)
-                if last[name] == step.name and name not in given_out
-            )
-            self._plan.append(_Planned(step.name, step.layer, inputs, outputs, freed))
+            names = dict.fromkeys(value.name for value in step.inputs)
+            freed = [name for name in names if last[name] == step.name and name not in results]
+            self._plan.append((step, freed))
 
     @property
     def names(self) -> list[str]:
         """All layers and joins, in order."""
-        return [planned.name for planned in self._plan]
+        return [step.name for step in self.case.steps]
 
     def forward(self, *inputs: torch.Tensor) -> Any:  # noqa: ANN401 - a tensor, or a tuple of several
         """The network's output; a tuple where it has several."""
-        values = self._values(inputs)
-        for _ in self._run(values):
+        values, steps = self._started(inputs)
+        for _ in steps:
             pass
         results = tuple(values[value.name] for value in self.case.outputs)
         return results[0] if len(results) == 1 else results
@@ -89,15 +69,16 @@ class Twin(nn.Module):
         An output is kept only as long as something has yet to read it. What a step needs is looked
         up before the first one begins, so that who takes the time of steps does not time that.
         """
-        return self._run(self._values(inputs))
+        return self._started(inputs)[1]
 
-    def _values(self, inputs: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
-        return dict(zip((value.name for value in self.case.inputs), inputs, strict=True))
-
-    def _run(self, values: dict[str, torch.Tensor]) -> Iterator[tuple[str, Any]]:
-        modules = dict(self.named_modules(remove_duplicate=False))
-        leaves = [modules[self.paths[name]] if name in self.paths else None for name in self.names]
-        return _run(self._plan, leaves, values)
+    def _started(
+        self, inputs: tuple[torch.Tensor, ...]
+    ) -> tuple[dict[str, torch.Tensor], Iterator[tuple[str, Any]]]:
+        """The tensors that there are, and the steps that take some out and put some in."""
+        values = dict(zip((value.name for value in self.case.inputs), inputs, strict=True))
+        paths = [self.paths.get(name) for name in self.names]
+        leaves = [self.get_submodule(path) if path else None for path in paths]
+        return values, _run(self._plan, leaves, values)
 
     def _place(self, name: str, leaf: nn.Module) -> str:
         """Hang a module in the tree; its path, which is the name where that is free."""
@@ -119,17 +100,19 @@ class Twin(nn.Module):
 
 
 def _run(
-    plan: list[_Planned], leaves: list[nn.Module | None], values: dict[str, torch.Tensor]
+    plan: list[tuple[Step, list[str]]],
+    leaves: list[nn.Module | None],
+    values: dict[str, torch.Tensor],
 ) -> Iterator[tuple[str, Any]]:
-    """Step by step, tensors taken out of ``values`` and put into it."""
-    for planned, leaf in zip(plan, leaves, strict=True):
-        given = [values[name] for name in planned.inputs]
-        for name in planned.freed:
+    for (step, freed), leaf in zip(plan, leaves, strict=True):
+        given = [values[value.name] for value in step.inputs]
+        for name in freed:
             del values[name]
-        y = planned.layer.run(leaf, *given)
+        y = step.layer.run(leaf, *given)
         del given
-        values |= zip(planned.outputs, y if isinstance(y, tuple) else (y,), strict=True)
-        yield planned.name, y
+        names = (value.name for value in step.outputs)
+        values |= zip(names, y if isinstance(y, tuple) else (y,), strict=True)
+        yield step.name, y
         del y
 
 
@@ -146,8 +129,7 @@ def twin(
     Raises:
         ArchitectureError: letters, a layer that torch does not have.
     """
-    waiting = sorted(case.letters())
-    if waiting:
+    if waiting := sorted(case.letters()):
         fact = f"torch cannot build what has letters in it: {', '.join(waiting)}"
         raise ArchitectureError(fact, hint=f"give numbers, e.g. --at {waiting[0]}=224")
     before = torch.get_default_dtype()

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final
 
 import torch
 
 from archcalc.case import Case, Step
 from archcalc.checks import Cause, Check, Line, Verification
-from archcalc.costs import backward, cost
-from archcalc.count import integer
+from archcalc.costs import Backward, backward, cost
+from archcalc.count import count, integer
 from archcalc.counters import TOOLS, counter
-from archcalc.counters.base import MACS, Counter, Reading, release
+from archcalc.counters.base import MACS, Counter, Reading, Term, macs, release, size
 from archcalc.errors import ArchitectureError, MeasurementError, meant, quoted
 from archcalc.measure import gradient, torchvision
 from archcalc.measure.machine import chosen, fitting, running, torch_dtype
-from archcalc.measure.twin import blank, tensors, twin
+from archcalc.measure.twin import Twin, blank, tensors, twin
 from archcalc.network import Network
-
-if TYPE_CHECKING:
-    from archcalc.measure.twin import Twin
 
 AGAINST: Final = ("torch", "fvcore", "torchinfo")  # who is asked if nobody is named
 WITNESSES: Final = (*TOOLS, "gradient", "torchvision")
-Explained: TypeAlias = tuple[int, tuple[Cause, ...]]  # our number, and why theirs is another
-Rule: TypeAlias = Callable[["Step"], Explained]
 
 
 def verify(case: Case, against: Sequence[str] = AGAINST, device: str = "") -> Verification:
@@ -39,15 +35,18 @@ def verify(case: Case, against: Sequence[str] = AGAINST, device: str = "") -> Ve
     built = twin(case, device="meta")
     if device:
         chosen(device)
-    checks = list(_structure(case, built))
-    models = _Models(case)
+    checks = [_shapes(case, built), *_parameters(case, built)]
+    models: dict[str, Twin] = {}
     for name in dict.fromkeys(against):
         if name == "gradient":
             checks.append(_fields(case))
         elif name == "torchvision":
-            checks += _torchvision(case)
+            reading, note = torchvision.read(case)
+            names = {step.name: step.name for step in case.steps}  # it was read by our names
+            single = replace(case, batch=1)
+            checks += _compared(single, counter("torch"), reading, names, "meta", note)
         else:
-            checks += _counts(counter(name), models, device)
+            checks += _counts(case, counter(name), models, device)
     return Verification(case, tuple(checks))
 
 
@@ -58,8 +57,8 @@ def installed(network: Network) -> list[str]:
     return [*names, "gradient", *(["torchvision"] if second else [])]
 
 
-def _structure(case: Case, built: Twin) -> Iterator[Check]:
-    """Shapes and parameters of the twin itself."""
+def _shapes(case: Case, built: Twin) -> Check:
+    """The shapes of every layer's outputs in the twin."""
     lines = []
     with running(case), torch.no_grad():
         outputs = built.eval().outputs(*tensors(case, device="meta"))
@@ -68,101 +67,95 @@ def _structure(case: Case, built: Twin) -> Iterator[Check]:
             text = " ".join("x".join(map(str, (*sizes[1:], sizes[0]))) for sizes in theirs)
             ours = " ".join(str(value.shape) for value in step.outputs)
             lines.append(Line(step.name, ours, text))
-    yield Check("twin", release("torch"), "meta", "output", tuple(lines))
-    counts = {
-        path: sum(p.numel() for p in built.get_submodule(path).parameters())
-        for path in built.paths.values()
-    }
-    lines_of_parameters = _lines(case, built.paths, counts, _parameters)
-    yield Check("twin", release("torch"), "meta", "parameters", lines_of_parameters)
+    return Check("twin", release("torch"), "meta", "output", tuple(lines))
 
 
-class _Models:
-    """Twins full of zeros, one a device, and what tools read of them."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.built: dict[str, Twin] = {}
-
-    def asked(self, read: Callable[..., Reading], where: str) -> tuple[Twin, Reading]:
-        """What a tool reads of the twin on a device."""
-        values = torch_dtype(self.case.dtype)
-        with fitting(self.case, where):
-            if where not in self.built:
-                self.built[where] = blank(self.case, where, values)
-            model = self.built[where]
-            inputs = tensors(self.case, dtype=values, device=where)
-            with running(self.case):
-                return model, read(model, *inputs)
+def _parameters(case: Case, built: Twin) -> Iterator[Check]:
+    """The parameters of every layer in the twin."""
+    sizes = {path: size(built.get_submodule(path)) for path in built.paths.values()}
+    totals = {"parameters": size(built)}
+    reading = Reading("twin", release("torch"), {"parameters": sizes}, totals)
+    return _compared(case, counter("mac"), reading, built.paths, "meta")
 
 
-def _counts(tool: Counter, models: _Models, device: str) -> Iterator[Check]:
-    """What one of the tools counts, on the device that was asked for or the least costly one."""
-    case, where = models.case, device or tool.devices[0]
+def _counts(case: Case, tool: Counter, models: dict[str, Twin], device: str) -> Iterator[Check]:
+    """What one of the tools counts, on the device that was asked for or the least costly one.
+
+    The twins that it looks at are full of zeros, one a device, kept in ``models``.
+    """
+    where = device or tool.devices[0]
     if where not in tool.devices:
         fact = f"{tool.name} cannot count on the {where} device"
         works = ",".join(other for other in TOOLS if where in counter(other).devices)
         raise MeasurementError(f"{fact}; --against {works} can")
+    dtype = torch_dtype(case.dtype)
     for number, read in enumerate(tool.readings):
         # On the CPU torch's backward pass takes twice the forward pass, and counts the same.
         place = "meta" if number and where == "cpu" and "meta" in tool.devices else where
-        model, reading = models.asked(read, place)
-        for quantity, counts in reading.layers.items():
-            lines = _lines(case, model.paths, counts, _rule(tool, quantity, case))
-            lines += _outside(reading.totals[quantity], model.paths, counts)
-            note = _unknown(tool, reading)
-            yield Check(tool.name, reading.release, place, quantity, lines, note)
+        with fitting(case, place):
+            if place not in models:
+                models[place] = blank(case, place, dtype)
+            inputs = tensors(case, dtype=dtype, device=place)
+            with running(case):
+                reading = read(models[place], *inputs)
+        note = _unknown(tool, reading)
+        yield from _compared(case, tool, reading, models[place].paths, place, note)
 
 
-def _rule(tool: Counter, quantity: str, case: Case) -> Rule:
-    """What we say to a quantity of a tool, layer by layer."""
-    if quantity == "parameters":
-        return lambda step: _parameters(step, tool)
-    if quantity == "activations":  # of convolutions and matrix products
-        return lambda step: (
-            integer(step.output.units.value) * case.batch if _macs(step) else 0,
-            (),
-        )
-    return (
-        _backward(case) if quantity == "backward_flops" else lambda step: _counted(step, tool, case)
-    )
+def _compared(
+    case: Case,
+    tool: Counter,
+    reading: Reading,
+    paths: Mapping[str, str],
+    device: str,
+    note: str = "",
+) -> Iterator[Check]:
+    """A check for every quantity of a reading, with the layers about which a side says something.
 
-
-def _lines(
-    case: Case, paths: Mapping[str, str], counts: Mapping[str, int], ours: Rule
-) -> tuple[Line, ...]:
-    """A line for every layer about which either side has something to say.
-
-    Args:
-        case: whose layers.
-        paths: the module of every layer that has one; layers that share one share a line.
-        counts: what the tool says of every module.
-        ours: our number for a layer, and the causes of the difference.
+    The tool's rules explain it. Layers that share a module, by its path, share a line.
     """
-    lines: dict[str, Line] = {}
-    for step in case.steps:
-        number, causes = ours(step)
+    sharing: dict[str, list[tuple[Step, Backward]]] = {}
+    for step, back in zip(case.steps, backward(case), strict=True):
         path = paths.get(step.name, f"/{step.name}")  # of a join, which has no module
-        if (earlier := lines.get(path)) is not None:
-            assert isinstance(earlier.ours, int)
-            together = earlier.ours + number
-            lines[path] = earlier._replace(ours=together, causes=(*earlier.causes, *causes))
-        else:
-            lines[path] = Line(step.name, number, counts.get(path, 0), causes)
-    return tuple(line for line in lines.values() if line.ours or line.theirs or line.causes)
+        sharing.setdefault(path, []).append((step, back))
+    for quantity, counts in reading.layers.items():
+        lines = []
+        for path, steps in sharing.items():
+            explained = [_explained(*step, quantity, tool, case.batch) for step in steps]
+            ours = sum(number for number, _ in explained)
+            terms = [term for _, terms in explained for term in terms]
+            causes = tuple(Cause(term.cause, integer(term.amount.value)) for term in terms)
+            lines.append(Line(steps[0][0].name, ours, counts.get(path, 0), causes))
+        outside = reading.totals[quantity] - sum(counts.get(path, 0) for path in sharing)
+        lines.append(Line("outside all layers", 0, outside))
+        shown = tuple(line for line in lines if line.ours or line.theirs or line.causes)
+        yield Check(reading.tool, reading.release, device, quantity, shown, note)
 
 
-def _outside(total: int, paths: Mapping[str, str], counts: Mapping[str, int]) -> tuple[Line, ...]:
-    """What a tool counts in total beyond what it counts in layers."""
-    outside = total - sum(counts.get(path, 0) for path in set(paths.values()))
-    return (Line("outside all layers", 0, outside),) if outside else ()
+def _explained(
+    step: Step, back: Backward, quantity: str, tool: Counter, batch: int
+) -> tuple[int, Iterable[Term]]:
+    """Our number for a step, and the terms by which a tool's is another."""
+    if quantity == "parameters":
+        return integer(cost(step).parameters.value), tool.parameters(step)
+    if quantity == "activations":  # of convolutions and matrix products
+        return integer(step.output.units.value) * batch if macs(step).value else 0, ()
+    if quantity != "backward_flops":
+        extras = [term for term in tool.terms(step, batch) if term.cause != MACS]
+        return integer(tool.ours(step, batch)), extras
+    weights, inputs = (2 * batch * integer(product.value) for product in back)
+    groups = getattr(step.layer, "groups", 1)
+    if groups == 1 or not weights:
+        return weights + inputs, ()
+    cause = f"weight gradient as if without its groups, x{groups}"  # torch forgets them
+    return weights + inputs, [Term(cause, count((groups - 1) * weights))]
 
 
 def _unknown(tool: Counter, reading: Reading) -> str:
     """A word about a release whose rule nobody has compared yet."""
     known = tool.releases
-    first, last = _order(known[0]), _order(known[-1])
-    if reading.release in known or (len(known) > 1 and first <= _order(reading.release) <= last):
+    oldest, installed, newest = map(_order, (known[0], reading.release, known[-1]))
+    if reading.release in known or (len(known) > 1 and oldest <= installed <= newest):
         return ""
     compared = " to ".join(known)
     return f"{reading.tool} {reading.release} is not among the releases compared: {compared}"
@@ -171,39 +164,6 @@ def _unknown(tool: Counter, reading: Reading) -> str:
 def _order(release: str) -> tuple[int, ...]:
     """The first two numbers of a release, 2.15 for 2.15.1."""
     return tuple(int(number) for number in re.findall("[0-9]+", release)[:2])
-
-
-def _macs(step: Step) -> int:
-    return integer(cost(step).macs.value)
-
-
-def _counted(step: Step, tool: Counter, case: Case) -> Explained:
-    extras = [term for term in tool.terms(step, case.batch) if term.cause != MACS]
-    causes = tuple(Cause(term.cause, integer(term.amount.value)) for term in extras)
-    return integer(tool.ours(step, case.batch)), causes
-
-
-def _parameters(step: Step, tool: Counter | None = None) -> Explained:
-    terms = tool.parameters(step) if tool else ()
-    causes = tuple(Cause(term.cause, integer(term.amount.value)) for term in terms)
-    return integer(cost(step).parameters.value), causes
-
-
-def _backward(case: Case) -> Rule:
-    """Two FLOPs a MAC; torch forgets the groups in the gradient of grouped weights."""
-    passes = dict(zip((step.name for step in case.steps), backward(case), strict=True))
-
-    def ours(step: Step) -> Explained:
-        back = passes[step.name]
-        number = 2 * case.batch * integer(back.weights.value + back.inputs.value)
-        groups = getattr(step.layer, "groups", 1)
-        if groups == 1 or not number:
-            return number, ()
-        cause = f"weight gradient as if without its groups, x{groups}"
-        extra = 2 * case.batch * (groups - 1) * integer(back.weights.value)
-        return number, (Cause(cause, extra),)
-
-    return ours
 
 
 def _fields(case: Case) -> Check:
@@ -215,21 +175,7 @@ def _fields(case: Case) -> Check:
         raise MeasurementError(f"torch refuses the averages of this network: {error}") from error
     lines = tuple(
         Line(f"{where}, output {support.output}", support.predicted, support.measured)
-        for where, found in supports.items()
-        for support in found
+        for where, neighbours in supports.items()
+        for support in neighbours
     )
     return Check("gradient", release("torch"), "cpu", "receptive field", lines, note)
-
-
-def _torchvision(case: Case) -> Iterator[Check]:
-    reading, note = torchvision.read(case)
-    rules: dict[str, Rule] = {
-        "flops": lambda step: (2 * _macs(step), ()),
-        "parameters": _parameters,
-    }
-    paths = {step.name: step.name for step in case.steps}  # it was read by our names
-    for quantity, rule in rules.items():
-        counts = reading.layers[quantity]
-        lines = _lines(case, paths, counts, rule)
-        lines += _outside(reading.totals[quantity], paths, counts)
-        yield Check("torchvision", reading.release, "meta", quantity, lines, note)
