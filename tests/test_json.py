@@ -69,7 +69,7 @@ def test_several_inputs_fit_the_schema():
     inputs = Input("left", Shape((9, 9), 2)), Input("right", Shape((9, 9), 3))
     data = ac.report(Network(nodes, inputs=inputs, outputs=("sum", "b"))).to_dict(working=True)
     jsonschema.validate(data, DESCRIBED)
-    assert data["input"] == "9x9x2 9x9x3"
+    assert data["input"] == "left 9x9x2, right 9x9x3"
     rows = {row["name"]: row for row in data["rows"]}
     assert [rows["left"][name] for name in ("layer", "input", "output")] == ["input", None, "9x9x2"]
     sizes = {

@@ -569,6 +569,8 @@ def test_fields_have_their_usual_form():
     assert layer == Convolution((3, 5), 4, 2)
     assert [type(number) for number in (*layer.kernel_size, layer.out_channels)] == [int] * 3
     assert repr(Dropout(1)) == repr(Dropout(1.0))
+    with pytest.raises(ArchitectureError, match="kernel is a whole number, not array"):
+        Convolution(numpy.array([3, 5]), 4)
     assert hash(layer) == hash(Convolution((3, 5), 4, 2))
 
 
