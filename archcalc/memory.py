@@ -309,33 +309,33 @@ def _backward(plan: Sequence[Planned], given_out: Sequence[str], case: Case, hel
     for each in reversed([each for each in plan if each.operation.graded]):
         name, operation = each.operation.name, each.operation
         given = [flowing.pop(output) for output in each.outputs if output in flowing]
-        for parameter in each.step.parameters:
-            if parameter.role != BUFFER:
-                gradient = f"{parameter.owner}:gradient of {parameter.name}"
-                if gradient in held.counts:  # added to what an earlier use of it gave
-                    held.note(_bytes(parameter, case))
-                else:
-                    held.hold(gradient, _bytes(parameter, case))
-        made = {}
-        for place, bytes_of_input in enumerate(operation.read):
-            if operation.wanted[place]:
-                handed_on = each.step.layer.hands_on and given
-                made[place] = given[0] if handed_on else f"{name}:gradient {place}"
-                held.hold(made[place], bytes_of_input)
+        handed_on = given if each.step.layer.hands_on else []
+        made = [  # for which tensor, in which memory, how large
+            (tensor, handed_on[0] if handed_on else f"{name}:gradient {place}", size_of_input)
+            for place, (tensor, size_of_input) in enumerate(
+                zip(each.inputs, operation.read, strict=True)
+            )
+            if operation.wanted[place]
+        ]
+        made += [
+            (f"{learned.owner}:{learned.name}", f"{name}:{learned.name}", _bytes(learned, case))
+            for learned in each.step.parameters
+            if learned.role != BUFFER
+        ]
+        for _, gradient, bytes_of_gradient in made:
+            held.hold(gradient, bytes_of_gradient)
         held.note(each.needs.backward)
-        for kept in each.needs.kept:
-            held.drop(kept.storage)
-        for storage in given:
+        for storage in (*(kept.storage for kept in each.needs.kept), *given):
             held.drop(storage)
-        added = []
-        for place, gradient in made.items():
-            other = flowing.get(each.inputs[place])
-            flowing[each.inputs[place]] = gradient
-            if other is not None:
-                flowing[each.inputs[place]] = f"{name}:sum {place}"
-                held.hold(flowing[each.inputs[place]], operation.read[place])
+        added: list[str] = []
+        for tensor, gradient, bytes_of_gradient in made:
+            earlier = flowing.get(tensor)
+            flowing[tensor] = gradient
+            if earlier is not None:
+                flowing[tensor] = f"{name}:sum {len(added)}"
+                held.hold(flowing[tensor], bytes_of_gradient)
                 held.note()
-                held.drop(other)
+                held.drop(earlier)
                 added.append(gradient)
         for gradient in added:  # autograd lets go of all that an operation gave at once
             held.drop(gradient)

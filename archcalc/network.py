@@ -125,6 +125,8 @@ class Network:
         layers: dict[str, Layer | None] = {each.name: None for each in self.inputs}
         if len(layers) < len(self.inputs) or not layers:
             raise ArchitectureError("a network needs inputs of different names")
+        for name in layers:
+            _check_name(name, taken=False)
         used = {node_of(reference) for reference in self.outputs}
         for node in self.nodes:
             _check_name(node.name, taken=node.name in layers)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, field
+from operator import index
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from archcalc.count import Formula, letter
@@ -71,9 +72,12 @@ class Whole(Piece):
         return whole(text, self.what, self.smallest)
 
     def checked(self, value: Any) -> Any:
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
+        try:
+            number = None if isinstance(value, bool) else index(value)
+        except TypeError:
+            number = None
+        if number is None:
             raise ArchitectureError(f"the {self.what} is a whole number, not {value!r}")
-        number = value.__index__()
         if not self.smallest <= number <= LARGEST:
             limits = f"between {self.smallest} and {LARGEST:,}"
             raise ArchitectureError(f"the {self.what} is {limits}, not {number:,}")

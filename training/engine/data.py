@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,8 +21,7 @@ from training.engine import streams
 from training.engine.steps import Steps
 from training.errors import TrainingError
 
-if TYPE_CHECKING:
-    Batches: TypeAlias = Callable[[int], tuple[Tensor, Tensor]]
+Batches: TypeAlias = Callable[[int], tuple[Tensor, Tensor]]
 
 
 NONE: Final = "none"

@@ -9,10 +9,9 @@ is computed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    Value: TypeAlias = "Term | float"
+Value: TypeAlias = "Term | float"
 
 # How tightly an operator binds.
 SUM, PRODUCT, POWER, TIGHTEST = 1, 2, 3, 4

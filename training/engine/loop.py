@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -22,10 +22,9 @@ from training.engine.record import DONE, STATE, TASKS, Array, Record, provenance
 from training.engine.steps import Steps, epochs
 from training.errors import StoppedError, TrainingError
 
-if TYPE_CHECKING:
-    Probe: TypeAlias = Callable[[Cohort[Any]], Mapping[str, torch.Tensor]]
-    Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
-    Plan: TypeAlias = Callable[[Mapping[str, Array]], "Sequence[Task]"]
+Probe: TypeAlias = Callable[[Cohort[Any]], Mapping[str, torch.Tensor]]
+Build: TypeAlias = Callable[[tuple[Member, ...], torch.device], tuple[Cohort[Any], Data]]
+Plan: TypeAlias = Callable[[Mapping[str, Array]], "Sequence[Task]"]
 
 KEEP: Final = 15.0  # seconds between states that are kept
 SHARE: Final = 20  # and so many times what the last one took,

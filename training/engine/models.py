@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,8 +27,7 @@ from training.engine.activations import Activations, places_of, slope
 from training.engine.initializers import initializer
 from training.errors import TrainingError
 
-if TYPE_CHECKING:
-    Watch = Callable[[str, Tensor], None]
+Watch = Callable[[str, Tensor], None]
 
 
 DROPOUT: Final = "dropout"  # what a profiler calls its random numbers and products

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -35,9 +35,8 @@ from training.engine import streams
 from training.engine.models import Layered, Leaf
 from training.errors import TrainingError
 
-if TYPE_CHECKING:
-    Watch: TypeAlias = Callable[[str, Tensor], None]
-    Buffers: TypeAlias = dict[str, Tensor]
+Watch: TypeAlias = Callable[[str, Tensor], None]
+Buffers: TypeAlias = dict[str, Tensor]
 
 CONVOLUTIONS: Final = (functional.conv1d, functional.conv2d, functional.conv3d)
 MOMENTUM: Final = 0.1  # of running statistics, as in torch

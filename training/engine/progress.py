@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import Any, Final, TypeAlias
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -22,14 +24,9 @@ from rich.progress import (
 
 from archcalc.errors import printable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import FrameType
-    from typing import TypeAlias
-
-    Begin: TypeAlias = Callable[[str], None]
-    # Told that so many steps are done of as many as are known, and what is being done now.
-    Bar: TypeAlias = Callable[[int, int, str], None]
+Begin: TypeAlias = Callable[[str], None]
+# Told that so many steps are done of as many as are known, and what is being done now.
+Bar: TypeAlias = Callable[[int, int, str], None]
 
 CONTINUED: Final = getattr(signal, "SIGCONT", None)  # which not every system has
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *([CONTINUED] if CONTINUED else []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from training.experiments.batchnorm_dropout.grid import (
     Group,
 )
 
-if TYPE_CHECKING:
-    Of: TypeAlias = Callable[[str], Array]  # a group's arrays by name, members first
+Of: TypeAlias = Callable[[str], Array]  # a group's arrays by name, members first
 
 FEW: Final = 16  # channels of a layer, up to which each has its own values in the results
 
