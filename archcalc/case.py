@@ -21,34 +21,21 @@ Values = str | Mapping[str, Number]
 
 
 class Value(NamedTuple):
-    """A tensor that flows from step to step.
+    """A tensor that flows from step to step."""
 
-    Attributes:
-        name: unique: of the network's input, or of the step that makes it.
-        shape: for one example.
-        dtype: of its elements.
-    """
-
-    name: str
-    shape: Shape
-    dtype: str
+    name: str  # unique: of the network's input, or of the step that makes it
+    shape: Shape  # for one example
+    dtype: str  # of its elements
 
 
 class Step(NamedTuple):
-    """A layer at work.
+    """A layer at work."""
 
-    Attributes:
-        name: unique in the network.
-        layer: what it does.
-        inputs: the tensors that it reads.
-        outputs: the tensors that it makes, one for most layers.
-        parameters: the tensors that it holds; those of an earlier owner count there.
-    """
-
-    name: str
-    layer: Layer
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
+    name: str  # unique in the network
+    layer: Layer  # what it does
+    inputs: tuple[Value, ...]  # the tensors that it reads
+    outputs: tuple[Value, ...]  # the tensors that it makes, one for most layers
+    # the tensors that it holds; those of an earlier owner count there
     parameters: tuple[Parameter, ...] = ()
 
     @property
@@ -74,25 +61,15 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A network on an input; see :meth:`of`.
+    """A network on an input; see :meth:`of`."""
 
-    Attributes:
-        network: with numbers for the letters that got values.
-        inputs: the tensors that go in, for one example.
-        steps: the layers at work, in order.
-        outputs: the tensors that come out.
-        batch: examples at once.
-        dtype: of parameters and values.
-        bias: whether biases of convolutions and linear layers are counted.
-    """
-
-    network: Network
-    inputs: tuple[Value, ...]
-    steps: tuple[Step, ...]
-    outputs: tuple[Value, ...]
-    batch: int = 1
-    dtype: str = "fp32"
-    bias: bool = True
+    network: Network  # with numbers for the letters that got values
+    inputs: tuple[Value, ...]  # the tensors that go in, for one example
+    steps: tuple[Step, ...]  # the layers at work, in order
+    outputs: tuple[Value, ...]  # the tensors that come out
+    batch: int = 1  # examples at once
+    dtype: str = "fp32"  # of parameters and values
+    bias: bool = True  # whether biases of convolutions and linear layers are counted
 
     @staticmethod
     def of(

@@ -10,24 +10,17 @@ from archcalc.layers.base import BIAS, WEIGHT, sum_of
 
 
 class Cost(NamedTuple):
-    """Exact counts for one example, each with its working.
+    """Exact counts for one example, each with its working."""
 
-    Attributes:
-        weights: learned multipliers; scales of normalizations among them. What an earlier step
-            uses too counts there.
-        biases: learned offsets, likewise.
-        parameters: weights and biases.
-        macs: multiply-accumulates of convolutions and linear layers.
-        flops: two for every MAC.
-        activations: units that the layer computes and has to hold. Activation functions and
-            dropout work in place, flatten and concatenation only rearrange: they hold none.
-    """
-
+    # learned multipliers; scales of normalizations among them. What an earlier step uses too counts
+    # there
     weights: Count
-    biases: Count
-    parameters: Count
-    macs: Count
-    flops: Count
+    biases: Count  # learned offsets, likewise
+    parameters: Count  # weights and biases
+    macs: Count  # multiply-accumulates of convolutions and linear layers
+    flops: Count  # two for every MAC
+    # units that the layer computes and has to hold. Activation functions and dropout work in place,
+    # flatten and concatenation only rearrange: they hold none
     activations: Count
 
 
@@ -47,15 +40,10 @@ def cost(step: Step) -> Cost:
 
 
 class Backward(NamedTuple):
-    """Multiply-accumulates of a layer's backward pass, for one example.
+    """Multiply-accumulates of a layer's backward pass, for one example."""
 
-    Attributes:
-        weights: for the gradient of its weights.
-        inputs: for the gradient of its input; none where no parameter lies before it, as in the
-            first layer.
-    """
-
-    weights: Count
+    weights: Count  # for the gradient of its weights
+    # for the gradient of its input; none where no parameter lies before it, as in the first layer
     inputs: Count
 
 

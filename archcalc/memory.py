@@ -42,23 +42,14 @@ STEP_COUNT: Final = 4  # bytes in which Adam counts its steps, for each paramete
 
 
 class Memory(NamedTuple):
-    """Bytes of a training step, or of a forward pass alone, by what they are for.
+    """Bytes of a training step, or of a forward pass alone, by what they are for."""
 
-    Attributes:
-        weights: the parameters.
-        buffers: running statistics of batch norm.
-        gradients: one value a parameter; none without training.
-        optimizer: what the optimizer remembers from step to step.
-        saved: for every layer, what it is the first to keep for the backward pass.
-        peak: the most that is held at one time, workspace apart.
-    """
-
-    weights: int
-    buffers: int
-    gradients: int
-    optimizer: int
-    saved: dict[str, int]
-    peak: int
+    weights: int  # the parameters
+    buffers: int  # running statistics of batch norm
+    gradients: int  # one value a parameter; none without training
+    optimizer: int  # what the optimizer remembers from step to step
+    saved: dict[str, int]  # for every layer, what it is the first to keep for the backward pass
+    peak: int  # the most that is held at one time, workspace apart
 
     @property
     def activations(self) -> int:
@@ -139,23 +130,15 @@ def first_kept(kept: dict[str, tuple[Kept, ...]]) -> dict[str, int]:
 
 
 class Planned(NamedTuple):
-    """An operation of a step, by the names of the tensors that go in and come out.
+    """An operation of a step, by the names of the tensors that go in and come out."""
 
-    Attributes:
-        step: whose it is.
-        operation: what its layer is told.
-        needs: what its layer says to that.
-        inputs: names of tensors; what hands its input on as it is has no name of its own.
-        outputs: names of tensors.
-        sizes: bytes of each output.
-    """
-
-    step: Step
-    operation: Operation
-    needs: Needs
+    step: Step  # whose it is
+    operation: Operation  # what its layer is told
+    needs: Needs  # what its layer says to that
+    # names of tensors; what hands its input on as it is has no name of its own
     inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    sizes: tuple[int, ...]
+    outputs: tuple[str, ...]  # names of tensors
+    sizes: tuple[int, ...]  # bytes of each output
 
 
 def operations(case: Case, *, train: bool, device: str) -> tuple[list[Planned], tuple[str, ...]]:

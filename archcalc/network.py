@@ -63,27 +63,17 @@ class Citation(NamedTuple):
 
 
 class Published(NamedTuple):
-    """A figure as a source prints it; compared with ours, never copied into a result.
+    """A figure as a source prints it; compared with ours, never copied into a result."""
 
-    Args:
-        row: the node, or the scope of nodes (``3a`` for ``3a/...``), or ``total``.
-        quantity: a column of the report: ``weights``, ``parameters``, ``macs``, ``neurons``, ...
-        printed: the figure in digits as printed, e.g. ``2.7``.
-        unit: what one of it stands for, e.g. ``1000`` or ``1024``.
-        symbol: how the source writes that unit: ``K``, ``million``.
-        reason: why it is not ours, where that is known; shown only where it is not reproduced.
-        where: the source, or the place in it, if it is not the network's own.
-        significant: how many of the printed digits are meant; all of them if 0.
-    """
-
-    row: str
-    quantity: str
-    printed: str
-    unit: int = 1
-    symbol: str = ""
+    row: str  # the node, or the scope of nodes (``3a`` for ``3a/...``), or ``total``
+    quantity: str  # a column of the report: ``weights``, ``parameters``, ``macs``, ``neurons``
+    printed: str  # the figure in digits as printed, e.g. ``2.7``
+    unit: int = 1  # what one of it stands for, e.g. ``1000`` or ``1024``
+    symbol: str = ""  # how the source writes that unit: ``K``, ``million``
+    # why it is not ours, where that is known; shown only where it is not reproduced
     reason: str = ""
-    where: str = ""
-    significant: int = 0
+    where: str = ""  # the source, or the place in it, if it is not the network's own
+    significant: int = 0  # how many of the printed digits are meant; all of them if 0
 
     def __str__(self) -> str:
         return f"{self.printed}{' ' if len(self.symbol) > 1 else ''}{self.symbol}"

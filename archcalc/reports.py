@@ -81,23 +81,14 @@ class Row(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """What a report says about every row and in total: the columns of all tables and data.
+    """What a report says about every row and in total: the columns of all tables and data."""
 
-    Attributes:
-        name: in data and in the library.
-        heading: of its column.
-        short: of its column where there is little room.
-        of: the quantity of a row, with its working.
-        in_rows: whether data have it for every row, or in total alone.
-        published: what the papers call it.
-    """
-
-    name: str
-    heading: str
-    short: str
-    of: Callable[[Cost], Count]
-    in_rows: bool = True
-    published: str = ""
+    name: str  # in data and in the library
+    heading: str  # of its column
+    short: str  # of its column where there is little room
+    of: Callable[[Cost], Count]  # the quantity of a row, with its working
+    in_rows: bool = True  # whether data have it for every row, or in total alone
+    published: str = ""  # what the papers call it
 
 
 QUANTITIES: Final = (

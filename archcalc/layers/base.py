@@ -19,22 +19,15 @@ WEIGHT, BIAS, BUFFER = "weight", "bias", "buffer"
 
 
 class Parameter(NamedTuple):
-    """A tensor that a layer holds from step to step.
+    """A tensor that a layer holds from step to step."""
 
-    Attributes:
-        name: as torch calls it.
-        role: ``weight``, a learned multiplier (scales of normalizations among them); ``bias``, a
-            learned offset; or ``buffer``, which is not learned.
-        size: how many values.
-        dtype: of its values, where that is not the network's.
-        owner: the first step that uses it; by owner and name it is known.
-    """
-
-    name: str
+    name: str  # as torch calls it
+    # ``weight``, a learned multiplier (scales of normalizations among them); ``bias``, a learned
+    # offset; or ``buffer``, which is not learned
     role: str
-    size: Count
-    dtype: str = ""
-    owner: str = ""
+    size: Count  # how many values
+    dtype: str = ""  # of its values, where that is not the network's
+    owner: str = ""  # the first step that uses it; by owner and name it is known
 
 
 class TorchModule(NamedTuple):

@@ -16,62 +16,37 @@ STATISTIC: Final = 4  # bytes of a mean or an inverse deviation on a GPU, where 
 
 
 class Kept(NamedTuple):
-    """A tensor that autograd keeps from the forward pass for the backward pass.
+    """A tensor that autograd keeps from the forward pass for the backward pass."""
 
-    Attributes:
-        what: ``input``, ``output``, ``indices``, ...
-        storage: which memory it lies in; tensors that share it are paid for once.
-        size: bytes of that memory.
-    """
-
-    what: str
-    storage: str
-    size: int
+    what: str  # ``input``, ``output``, ``indices``,
+    storage: str  # which memory it lies in; tensors that share it are paid for once
+    size: int  # bytes of that memory
 
 
 class Needs(NamedTuple):
-    """The memory of an operation beside its inputs, its output, their gradients and parameters.
+    """The memory of an operation beside its inputs, its output, their gradients and parameters."""
 
-    Attributes:
-        kept: for the backward pass.
-        forward: bytes that its forward pass makes and lets go: how much more there is on the way
-            than at the end.
-        backward: the same of its backward pass.
-    """
-
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[Kept, ...] = ()  # for the backward pass
+    # bytes that its forward pass makes and lets go: how much more there is on the way than at the
+    # end
     forward: int = 0
-    backward: int = 0
+    backward: int = 0  # the same of its backward pass
 
 
 class Operation(NamedTuple):
-    """A layer as torch runs it: a sum of three is two operations.
+    """A layer as torch runs it: a sum of three is two operations."""
 
-    Attributes:
-        name: of the layer; with a number behind it for all but the last operation of a layer.
-        inputs: the shapes that it reads, for one example.
-        output: the shape that it makes.
-        reads: the memory in which each input lies.
-        makes: the memory in which its output lies.
-        wanted: whether a gradient flows back to each input.
-        graded: whether it is part of the backward pass.
-        train: whether the network is in training mode.
-        batch: examples at once.
-        size: bytes of a value.
-        device: ``cpu`` or ``cuda``.
-    """
-
-    name: str
-    inputs: tuple[Shape, ...]
-    output: Shape
-    reads: tuple[str, ...]
-    makes: str
-    wanted: tuple[bool, ...]
-    graded: bool
-    train: bool
-    batch: int
-    size: int
-    device: str
+    name: str  # of the layer; with a number behind it for all but the last operation of a layer
+    inputs: tuple[Shape, ...]  # the shapes that it reads, for one example
+    output: Shape  # the shape that it makes
+    reads: tuple[str, ...]  # the memory in which each input lies
+    makes: str  # the memory in which its output lies
+    wanted: tuple[bool, ...]  # whether a gradient flows back to each input
+    graded: bool  # whether it is part of the backward pass
+    train: bool  # whether the network is in training mode
+    batch: int  # examples at once
+    size: int  # bytes of a value
+    device: str  # ``cpu`` or ``cuda``
 
     @property
     def read(self) -> tuple[int, ...]:

@@ -185,16 +185,11 @@ class Choice(Piece):
 
 
 class Stem(NamedTuple):
-    """How the words of a kind begin.
+    """How the words of a kind begin."""
 
-    Attributes:
-        example: a word that works.
-        fixed: the values of fields that the beginning alone says.
-        marks: of the pieces that may follow; None for those of all other fields.
-    """
-
-    example: str
-    fixed: Mapping[str, object] = {}
+    example: str  # a word that works
+    fixed: Mapping[str, object] = {}  # the values of fields that the beginning alone says
+    # of the pieces that may follow; None for those of all other fields
     marks: frozenset[str] | None = None
 
 
