@@ -39,7 +39,7 @@ from archcalc.network import INPUT, Input
 from archcalc.units import BYTES_OF
 
 NORMS = (BatchNorm, LayerNorm, GroupNorm)
-BY_ITSELF = Convolution(1, 2, bias=False)  # two weights for every channel that it reads
+TWO_FILTERS = Convolution(1, 2, bias=False)  # with a weight for every channel
 
 
 def case_of(network, batch=1, dtype="fp32", shape=None):
@@ -701,8 +701,8 @@ def test_the_peak_of_layers_used_again(text, batch, train):
 def ends(*outputs):
     """A network with two inputs that gives out what is asked for: 24 bytes of weights."""
     nodes = (
-        Node("a", BY_ITSELF, ("left",)),
-        Node("b", BY_ITSELF, ("right",)),
+        Node("a", TWO_FILTERS, ("left",)),
+        Node("b", TWO_FILTERS, ("right",)),
         Node("sum", Add(), ("a", "b")),
         Node("relu", Activation("relu"), ("sum",)),
         Node("nothing", Dropout(0), ("relu",)),
