@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from archcalc.console import Command, deliver, execute
+from archcalc.console import deliver, execute
 from archcalc.errors import need, quoted
 from training.errors import StoppedError, TrainingError
 from training.experiments import EXPERIMENTS
@@ -251,14 +251,14 @@ def _mount(name: str) -> None:
         parameters.insert(0, one.replace(annotation=Annotated[str, declared]))
     # Typer reads the options off the signature.
     vars(typed)["__signature__"] = inspect.Signature(parameters)
-    app.command(name, cls=Command, help=meaning)(typed)
+    app.command(name, help=meaning)(typed)
 
 
 for _command in COMMANDS:
     _mount(_command)
 
 
-@app.command(cls=Command)
+@app.command()
 def tables(
     directory: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Whose folders hold records.")
@@ -271,7 +271,7 @@ def tables(
     runner.redraw(Path(directory))
 
 
-@app.command("report", cls=Command)
+@app.command("report")
 def _report(
     directory: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Whose folders hold records.")
