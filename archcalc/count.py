@@ -266,9 +266,13 @@ def substitute(number: Number, values: Mapping[str, Number]) -> Number:
 
 def add_up(numbers: Iterable[Number]) -> Number:
     """The sum of all of them, in time linear in their terms; one ``+`` after the other is not."""
-    numbers = tuple(numbers)
-    constant = sum(number for number in numbers if isinstance(number, int))
-    formulas = [number for number in numbers if isinstance(number, Formula)]
+    constant = 0
+    formulas = []
+    for number in numbers:
+        if isinstance(number, int):
+            constant += number
+        else:
+            formulas.append(number)
     if not formulas:
         return constant
     terms: Terms = {(): constant}
@@ -357,9 +361,8 @@ class Count(NamedTuple):
 
     def latex(self) -> str:
         r"""The working and its result in LaTeX: ``(3 \cdot 3 \cdot 64) \cdot 64 = 36{,}864``."""
-        result = latex(self.value)
-        if isinstance(self.value, int):
-            result = exact(self.value).replace(",", "{,}")
+        is_known = isinstance(self.value, int)
+        result = exact(self.value).replace(",", "{,}") if is_known else latex(self.value)
         working = self._join(1, latex)
         return f"{working} = {result}" if self.explains() else result
 
@@ -406,10 +409,14 @@ ZERO: Final = count(0)
 
 def product(*parts: Number | Count) -> Count:
     """``a*b*c``; parts that are counts keep their own grouping in parentheses."""
-    factors = tuple(map(_bare, parts))
+    value: Number = 1
+    factors: list[Number | Count] = []
+    for part in parts:
+        value = value * (part.value if isinstance(part, Count) else part)
+        factors.append(_bare(part))
     if len(factors) > 1:
-        return Count("*", factors, math.prod(map(value_of, parts)))
-    (only,) = factors or (1,)
+        return Count("*", tuple(factors), value)
+    (only,) = factors or [1]
     return only if isinstance(only, Count) else count(only)
 
 

@@ -75,16 +75,16 @@ class Field(NamedTuple):
 
         In a pattern it is the mean over its outputs, each moved back to the first one's place.
         """
-        known = [(turn, span) for turn, span in enumerate(self.spans) if span is not None]
-        if not known or self.letters():
+        if not any(self.spans) or self.letters():
             return None
         # Twice the middle, times the pattern's length, so as to stay whole until the end.
         length = len(self.spans)
-        doubled = (
-            (integer(first) + integer(last)) * length - 2 * turn * integer(self.shift)
-            for turn, (first, last) in known
-        )
-        return sum(doubled) / (2 * length * len(known))
+        doubled = [
+            (integer(span[0]) + integer(span[1])) * length - 2 * turn * integer(self.shift)
+            for turn, span in enumerate(self.spans)
+            if span is not None
+        ]
+        return sum(doubled) / (2 * length * len(doubled))
 
     def grown(self, window: Window) -> Count:
         """The size behind a sliding window, ``r + d*(k - 1)*j``, with its working."""
@@ -200,23 +200,14 @@ def _everywhere(field: Field | None, length: Number) -> Field | None:
 
 
 class Induction(NamedTuple):
-    """That N stacked FxF convolutions of stride 1 see what one of ``closed`` x ``closed`` sees.
+    """That N stacked FxF convolutions of stride 1 see what one of ``closed`` x ``closed`` sees."""
 
-    Attributes:
-        start: what one layer sees, found by walking through it: F.
-        growth: what a second and a third layer add, found alike: F - 1.
-        closed: the closed form, N*F - N + 1.
-        step: what one layer more than N sees, walked from a field of the closed form's size.
-        claim: the closed form for N + 1 layers.
-        single: what one convolution with a kernel of the closed form's size sees.
-    """
-
-    start: Number
-    growth: Number
-    closed: Count
-    step: Count
-    claim: Number
-    single: Number
+    start: Number  # what one layer sees, found by walking through it: F
+    growth: Number  # what a second and a third layer add, found alike: F - 1
+    closed: Count  # the closed form, N*F - N + 1
+    step: Count  # what one layer more than N sees, walked from a field of the closed form's size
+    claim: Number  # the closed form for N + 1 layers
+    single: Number  # what one convolution with a kernel of the closed form's size sees
 
 
 def stacking() -> Induction:
@@ -253,10 +244,11 @@ def _through(
 ) -> tuple[Field | None, ...]:
     if not windows:
         return before
-    axes = tuple(zip(before, windows, strict=True))
-    # Square networks are walked once: their axes are all alike.
-    after = {axis: axis[0] and axis[0].through(axis[1]) for axis in axes}
-    return tuple(after[axis] for axis in axes)
+    after: list[Field | None] = []
+    for axis, (field, window) in enumerate(zip(before, windows, strict=True)):
+        alike = axis and field == before[0] and window == windows[0]  # as in square networks
+        after.append(after[0] if alike else field and field.through(window))
+    return tuple(after)
 
 
 def _joined(branches: list[tuple[str, tuple[Field | None, ...]]]) -> Seen:

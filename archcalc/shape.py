@@ -166,9 +166,7 @@ def _part(text: str) -> Number:
     if re.fullmatch(r"[0-9]+", text):  # str.isdigit would let other scripts' digits in
         if len(text) > len(str(LARGEST)) or int(text) > LARGEST:
             raise ArchitectureError(f"{quoted(text, 15)} is larger than {LARGEST:,}")
-        if int(text) == 0:
-            raise ArchitectureError("a size is at least 1, not 0")
-        return int(text)
+        return check_size(int(text))
     if re.fullmatch(r"(?!x)[A-Za-z][A-Za-z0-9_]*", text):
         return letter(text)
     if not text:

@@ -1,7 +1,5 @@
 """Floor 1: how numbers are printed. MB is 10^6 bytes; the prefixes are the decimal ones."""
 
-from __future__ import annotations
-
 from archcalc.count import Number
 
 PREFIXES = ("", "K", "M", "G", "T", "P", "E")
