@@ -1,14 +1,9 @@
 """Floor 7: reports in every format. Only :mod:`archcalc.render.terminal` loads rich."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from archcalc.render.table import Block
-    from archcalc.render.terminal import Drawing
+from archcalc.render.table import Block
 
 FORMATS: Final = ("text", "markdown", "latex", "csv", "json", "html")
 
@@ -33,7 +28,7 @@ def render(blocks: Sequence[Block], form: str, width: int | None = None) -> str:
     return writers[form](blocks)
 
 
-def drawing(blocks: Sequence[Block]) -> Drawing:
+def drawing(blocks: Sequence[Block]) -> object:
     """Blocks as something that rich can print."""
     from archcalc.render import terminal  # noqa: PLC0415
 

@@ -1,11 +1,9 @@
 """Blocks as Markdown, LaTeX, CSV and HTML, with the standard library alone."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
@@ -28,14 +26,14 @@ def markdown_of(block: Block, title: str = "### {}") -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
-    lines = [
-        title.format(escaped(block.title)),
-        "",
-        line([escaped(c.heading) for c in block.columns]),
-    ]
+    lines = [title.format(escaped(block.title)), ""]
+    lines.append(line([escaped(column.heading) for column in block.columns]))
     lines.append(line(["--:" if column.right else "---" for column in block.columns]))
     lines += [line([escaped(cell.text) for cell in row]) for row in block.rows]
-    lines += [line([_bold(escaped(cell.text)) for cell in row]) for row in block.footer]
+    lines += [
+        line([f"**{escaped(cell.text)}**" if cell.text else "" for cell in row])
+        for row in block.footer
+    ]
     lines += [f"\n{escaped(note)}" for note in block.notes]
     return "\n".join(lines) + "\n"
 
@@ -44,10 +42,6 @@ def escaped(text: str) -> str:
     """Text in which Markdown finds no marks."""
     # A pipe ends a cell, a star starts emphasis, a bracket a link.
     return re.sub(r"([\\|*_<>\[\]`])", r"\\\1", text)
-
-
-def _bold(text: str) -> str:
-    return f"**{text}**" if text else ""
 
 
 def latex(blocks: Sequence[Block]) -> str:
@@ -78,28 +72,30 @@ def _latex(block: Block) -> str:
     if len(block.rows) > _PAGE:
         lines = [rf"\begin{{longtable}}{{{layout}}}", caption + r" \\", r"\toprule", head]
         lines += [r"\midrule", r"\endhead", *body, *foot, r"\bottomrule", r"\end{longtable}"]
+        lines += [f"\n{_tex(note)}" for note in block.notes]
     else:
         lines = [r"\begin{table}", r"\centering", caption, rf"\begin{{tabular}}{{{layout}}}"]
         lines += [r"\toprule", head, r"\midrule", *body, *foot, r"\bottomrule", r"\end{tabular}"]
         lines += [rf"\par\smallskip{{\footnotesize {_tex(note)}}}" for note in block.notes]
-        return "\n".join([*lines, r"\end{table}"]) + "\n"
-    lines += [f"\n{_tex(note)}" for note in block.notes]
+        lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
 
 
-_TEX: Final = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "|": r"\textbar{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
+_TEX: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "|": r"\textbar{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in text)
+    return text.translate(_TEX)
 
 
 def comma_separated(blocks: Sequence[Block]) -> str:
@@ -113,24 +109,19 @@ def comma_separated(blocks: Sequence[Block]) -> str:
         if place:
             writer.writerow([])
         rows = (*table.rows, *table.footer)
-        shown = [any("=" in row[i].text for row in rows) for i in range(len(table.columns))]
-        heading: list[object] = []
-        for column, both in zip(table.columns, shown, strict=True):
-            own = column.heading.startswith("working")
-            names = (
-                ["value", column.heading] if own else [column.heading, f"{column.heading}: working"]
-            )
-            heading += names if both else [column.heading]
-        writer.writerow(heading)
+        has_working = [any("=" in row[i].text for row in rows) for i in range(len(table.columns))]
+        headings: list[str] = []
+        for (heading, _), both in zip(table.columns, has_working, strict=True):
+            is_working = heading.startswith("working")
+            names = ["value", heading] if is_working else [heading, f"{heading}: working"]
+            headings += names if both else [heading]
+        writer.writerow(headings)
         for row in rows:
             line: list[object] = []
-            for cell, both in zip(row, shown, strict=True):
+            for cell, both in zip(row, has_working, strict=True):
+                is_bare = cell.value is not None and "=" not in cell.text
                 if both:
-                    shown_too = "=" in cell.text or cell.value is None
-                    line += [
-                        "" if cell.value is None else cell.value,
-                        cell.text if shown_too else "",
-                    ]
+                    line += ["" if cell.value is None else cell.value, "" if is_bare else cell.text]
                 else:
                     line.append(cell.text if cell.value is None else cell.value)
             writer.writerow(line)
@@ -185,22 +176,22 @@ def html_of(block: Block) -> str:
     if isinstance(block, Formula):
         return "".join(f"<pre>{escape(line)}</pre>" for line, _ in block.lines)
 
-    def row(cells: Sequence[Cell]) -> str:
-        inside = []
-        for cell, column in zip(cells, block.columns, strict=True):
-            kind = " class=n" if column.right else " class=long" if len(cell.text) > _LONG else ""
-            inside.append(f"<td{kind}>{escape(cell.text)}</td>")
-        return f"<tr>{''.join(inside)}</tr>"
+    def row(tag: str, texts: Iterable[str]) -> str:
+        inside = ""
+        for text, column in zip(texts, block.columns, strict=True):
+            is_long = tag == "td" and len(text) > _LONG
+            kind = " class=n" if column.right else " class=long" if is_long else ""
+            inside += f"<{tag}{kind}>{escape(text)}</{tag}>"
+        return f"<tr>{inside}</tr>"
 
-    head = "".join(
-        f"<th{' class=n' if column.right else ''}>{escape(column.heading)}</th>"
-        for column in block.columns
+    head = row("th", (column.heading for column in block.columns))
+    body, foot = (
+        "".join(row("td", (cell.text for cell in cells)) for cells in rows)
+        for rows in (block.rows, block.footer)
     )
-    body = "".join(row(cells) for cells in block.rows)
-    foot = "".join(row(cells) for cells in block.footer)
     notes = "".join(f"<p class=note>{escape(note)}</p>" for note in block.notes)
     return (
         f'<div class="wide"><table><caption>{escape(block.title)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f"<thead>{head}</thead><tbody>{body}</tbody>"
         f"{f'<tfoot>{foot}</tfoot>' if foot else ''}</table></div>{notes}"
     )

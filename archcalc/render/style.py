@@ -1,7 +1,5 @@
 """What all figures share: colours that colour-blind readers tell apart, a title, a footer."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from typing import Any, Final
@@ -37,15 +35,9 @@ def drawn(
     draw: Callable[[Figure], None],
     form: str = "png",
 ) -> bytes:
-    """A figure as an image.
+    """A figure of so many inches as a ``png``, ``svg`` or ``pdf``.
 
-    Args:
-        width: in inches.
-        height: in inches.
-        title: above it.
-        footer: below it: how many, how long, which seed.
-        draw: what puts axes into it.
-        form: ``png``, ``svg`` or ``pdf``.
+    ``draw`` puts axes into it; the footer says how many, how long, which seed.
     """
     with rc_context(SETTINGS):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -61,7 +53,7 @@ def drawn(
 
 def _small(image: io.BytesIO) -> bytes:
     """A PNG with a palette, which is enough for lines and takes a third of the space."""
-    found = io.BytesIO()
+    small = io.BytesIO()
     picture = Image.open(image).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(found, "png", optimize=True)
-    return found.getvalue()
+    picture.quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return small.getvalue()

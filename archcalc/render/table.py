@@ -26,32 +26,29 @@ class Column(NamedTuple):
     right: bool = False
 
 
-class Table(NamedTuple):
-    """A table as plain data.
+def left(*headings: str) -> tuple[Column, ...]:
+    """Columns of words."""
+    return tuple(Column(heading) for heading in headings)
 
-    Attributes:
-        title: one line.
-        columns: headings.
-        rows: one cell a column.
-        footer: rows of totals.
-        notes: sentences below the table.
-        narrow: the same for a terminal in which this one does not fit.
-    """
+
+def right(*headings: str) -> tuple[Column, ...]:
+    """Columns of numbers."""
+    return tuple(Column(heading, right=True) for heading in headings)
+
+
+class Table(NamedTuple):
+    """A table as plain data, with one cell a column in every row."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    footer: tuple[tuple[Cell, ...], ...] = ()
-    notes: tuple[str, ...] = ()
-    narrow: Table | None = None
+    footer: tuple[tuple[Cell, ...], ...] = ()  # totals
+    notes: tuple[str, ...] = ()  # sentences below the table
+    narrow: Table | None = None  # the same for a terminal in which this one does not fit
 
 
 class Formula(NamedTuple):
-    """Equations, one a line.
-
-    Attributes:
-        lines: of each its text, with ``=`` in it, and its LaTeX, likewise.
-    """
+    """Equations, one a line: of each its text, with ``=`` in it, and its LaTeX, likewise."""
 
     lines: tuple[tuple[str, str], ...]
 
@@ -71,20 +68,20 @@ def text(words: object) -> Cell:
     return Cell(str(words))
 
 
+def texts(*words: object) -> tuple[Cell, ...]:
+    """Cells of words, side by side."""
+    return tuple(map(text, words))
+
+
 def number(value: Number | None, digits: int = 0) -> Cell:
     """A cell of a number, exact, or short with so many digits and a prefix; empty for None."""
     if value is None:
-        return Cell("", "", None)
+        return EMPTY
     shown = rounded(value, digits) if digits else exact(value)
-    return Cell(shown, _tex(value, shown), value)
+    latex = shown.replace(",", "{,}") if isinstance(value, int) else f"${value.latex()}$"
+    return Cell(shown, latex, value)
 
 
 def working(count: Count) -> Cell:
     """A cell with a working and its result."""
     return Cell(count.equation(), f"${count.latex()}$", count.value)
-
-
-def _tex(value: Number, shown: str) -> str:
-    if isinstance(value, int):
-        return shown.replace(",", "{,}") if "," in shown else shown
-    return f"${value.latex()}$"

@@ -1,22 +1,17 @@
 """Blocks in a terminal, by rich: the only module that loads it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import Final, TextIO
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.constrain import Constrain
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from archcalc.render.table import EMPTY, Block, Cell, Column, Formula, Table
-
-if TYPE_CHECKING:
-    from rich.console import ConsoleOptions, RenderResult
+from archcalc.render.table import EMPTY, Block, Cell, Formula, Table, left, texts
 
 READABLE: Final = 100  # no paragraph is wider than this
 UNBOUNDED: Final = 10_000
@@ -29,28 +24,21 @@ class Drawing:
         self.blocks = blocks
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
         for place, block in enumerate(self.blocks):
             if place:
                 yield Text()
             if isinstance(block, str):
-                yield _paragraph(block, options.max_width)
-                continue
-            if isinstance(block, Formula):
-                yield from _lines(block)
-                continue
-            width = options.max_width
-            table = _fitting(block, width)
-            if block.title:
-                yield Text(block.title, style="bold")
-            yield table
-            yield from (_paragraph(note, width) for note in block.notes)
-
-
-def _lines(block: Formula) -> Iterator[Text]:
-    """All texts, then all LaTeX; no line is broken or cut, so that it can be copied."""
-    texts, latex = zip(*block.lines, strict=True)
-    for line in (*texts, "", *latex):
-        yield Text(f"    {line}", no_wrap=True, overflow="ignore")
+                yield _paragraph(block, width)
+            elif isinstance(block, Formula):
+                lines, latex = zip(*block.lines, strict=True)
+                for line in (*lines, "", *latex):  # neither broken nor cut, so as to be copied
+                    yield Text(f"    {line}", no_wrap=True, overflow="ignore")
+            else:
+                if block.title:
+                    yield Text(block.title, style="bold")
+                yield _fitting(block, width)
+                yield from (_paragraph(note, width) for note in block.notes)
 
 
 def _paragraph(words: str, width: int) -> Constrain:
@@ -81,13 +69,10 @@ def _fitting(block: Table, width: int) -> RichTable:
     """
     if width >= UNBOUNDED:
         return _rich(block)
-    widths = _widths(block, width, gap=1, wrap=block.narrow is None)
-    if widths is not None:
+    if widths := _widths(block, width, gap=1, wrap=block.narrow is None):
         return _rich(block, widths=widths)
-    if block.narrow is not None:
-        widths = _widths(block.narrow, width, gap=0, wrap=True)
-        if widths is not None:
-            return _rich(block.narrow, gap=0, widths=widths)
+    if block.narrow and (widths := _widths(block.narrow, width, gap=0, wrap=True)):
+        return _rich(block.narrow, gap=0, widths=widths)
     return _rich(_stacked(block))
 
 
@@ -96,11 +81,10 @@ def _widths(block: Table, width: int, *, gap: int, wrap: bool) -> list[int] | No
 
     What is left after the longest word of every column goes where it takes least to be enough.
     """
-    rows = ([Cell(c.heading) for c in block.columns], *block.rows, *block.footer)
-    columns = list(zip(*rows, strict=True))
-    enough = [max(cell_len(cell.text) for cell in column) for column in columns]
-    words = [[word for cell in column for word in cell.text.split()] for column in columns]
-    widths = [max((cell_len(word) for word in found), default=0) for found in words]
+    rows = (texts(*(column.heading for column in block.columns)), *block.rows, *block.footer)
+    columns = [[cell.text for cell in column] for column in zip(*rows, strict=True)]
+    enough = [max(map(cell_len, column)) for column in columns]
+    widths = [max(map(cell_len, " ".join(column).split()), default=0) for column in columns]
     spare = width - sum(widths) - (gap + 1) * (len(columns) - 1)
     missing = sum(enough) - sum(widths)
     if spare < (0 if wrap else missing):
@@ -122,7 +106,7 @@ def _stacked(block: Table) -> Table:
             for place, pair in enumerate(pairs or [(EMPTY, EMPTY)]):
                 yield (label if place == 0 else EMPTY, *pair)
 
-    columns = (Column(first), Column("what"), Column("value"))
+    columns = left(first, "what", "value")
     return Table(block.title, columns, tuple(lines(block.rows)), tuple(lines(block.footer)))
 
 
