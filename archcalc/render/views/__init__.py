@@ -1,9 +1,6 @@
 """Reports as blocks: which rows and columns a person asked to see. Formats only draw them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from archcalc.render.table import Block
 from archcalc.render.views.fields import receptive_fields, stacked
 from archcalc.render.views.flat import flat
 from archcalc.render.views.inception import inception
@@ -12,10 +9,7 @@ from archcalc.render.views.summary import summary
 from archcalc.render.views.table1 import table1
 from archcalc.render.views.working import workings
 from archcalc.reports import Report
-
-if TYPE_CHECKING:
-    from archcalc.render.table import Block
-    from archcalc.results import Result
+from archcalc.results import Result
 
 __all__ = [
     "compared",

@@ -1,9 +1,8 @@
 """What several views share: how a report is called, a memory cell, a receptive field cell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
+from archcalc.case import Case
 from archcalc.count import Number
 from archcalc.receptive import Seen
 from archcalc.render.table import EMPTY, Cell, number
@@ -12,10 +11,14 @@ from archcalc.shape import by_axis
 from archcalc.units import in_bytes
 
 
-def title(report: Report) -> str:
+def called(case: Case) -> str:
     """``vgg19, input 224x224x3``."""
-    name = report.network.name or "network"
-    return f"{name}, input {report.case.sizes}" + ("" if report.bias else ", without biases")
+    return f"{case.network.name or 'network'}, input {case.sizes}"
+
+
+def title(report: Report) -> str:
+    """How its case is called, and whether biases are left out."""
+    return called(report.case) + ("" if report.bias else ", without biases")
 
 
 def nonzero(value: Number, digits: int = 0) -> Cell:
@@ -25,9 +28,8 @@ def nonzero(value: Number, digits: int = 0) -> Cell:
 
 def size_in_bytes(value: Number, digits: int = 4) -> Cell:
     """``12.85 MB``."""
-    if value == 0 or not isinstance(value, int):
-        return EMPTY
-    return Cell(in_bytes(value, digits), "", value)
+    is_known = isinstance(value, int) and value
+    return Cell(in_bytes(value, digits), "", value) if is_known else EMPTY
 
 
 def field_of(row: Row, what: str) -> str:
@@ -39,17 +41,12 @@ def field_of(row: Row, what: str) -> str:
 
 def field(seen: Seen, what: str, *, whole: bool = False) -> str:
     """One number where all axes agree (``268``), else one an axis; ``?`` where there is none."""
-    if not seen.fields:
-        return ""
-    shown = [_shown(None if axis is None else getattr(axis, what)) for axis in seen.fields]
+    values = (getattr(axis, what, None) for axis in seen.fields)
+    shown = [
+        "?" if value is None else f"{value:g}" if isinstance(value, float) else value
+        for value in values
+    ]
     return str(shown[0]) if len(set(shown)) == 1 and not whole else by_axis(shown)
-
-
-def _shown(value: object) -> object:
-    """``?`` for None, ``1.5``, and ``2`` for 2.0; a formula as it is."""
-    if value is None:
-        return "?"
-    return f"{value:g}" if isinstance(value, float) else value
 
 
 def misaligned(report: Report) -> Iterable[str]:

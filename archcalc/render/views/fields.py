@@ -1,13 +1,11 @@
 """Receptive fields: of a network layer by layer, of a stack with the proof (problem 5.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from archcalc.count import Number
 from archcalc.layers.window import Window
 from archcalc.receptive import Seen, stacking
-from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text, working
+from archcalc.render.table import EMPTY, Block, Cell, Table, left, right, text, texts, working
 from archcalc.render.views.common import field, field_of, misaligned
 from archcalc.reports import WAYS, Report, Row
 
@@ -17,11 +15,7 @@ def receptive_fields(report: Report, *, bare: bool = False) -> list[Block]:
 
     ``bare`` windows are shown as they were typed, ``5x5/2``, not as convolutions.
     """
-    columns = (
-        *(Column("layer"), Column("window")),
-        *(Column(way, right=True) for way in WAYS),
-        Column("working of the size"),
-    )
+    columns = (*left("layer", "window"), *right(*WAYS), *left("working of the size"))
     seen = {row.name: row.fields for row in report.rows}
     rows = []
     for row in report.rows:
@@ -30,8 +24,8 @@ def receptive_fields(report: Report, *, bare: bool = False) -> list[Block]:
             continue  # sees what its input sees
         word = row.word if row.step else ""
         word = word.removeprefix("conv").replace("-1", "", 1) if bare else word
-        fields = (text(field_of(row, way)) for way in WAYS)
-        rows.append((text(row.name), text(word), *fields, _grown(row, before)))
+        fields = (field_of(row, way) for way in WAYS)
+        rows.append((*texts(row.name, word, *fields), _grown(row, before)))
     name = report.network.name or "network"
     inputs = " and ".join(str(value.shape) for value in report.case.inputs)
     title = f"{name}: receptive field in pixels of the input, {inputs}"
@@ -63,37 +57,37 @@ def _grown(row: Row, before: Sequence[Mapping[str, Seen]]) -> Cell:
 
 def stacked(report: Report) -> list[Block]:
     """A stack of windows: its field layer by layer; where all are alike, why, for any N and F."""
-    blocks = receptive_fields(report, bare=True)
-    last = report.rows[-1].seen
-    size = field(last, "size", whole=True)
-    blocks.append(f"Receptive field of the stack: {size}.")
+    size = field(report.rows[-1].seen, "size", whole=True)
+    blocks = [*receptive_fields(report, bare=True), f"Receptive field of the stack: {size}."]
     windows = [
         row.layer.windows(*row.inputs)
         for row in report.rows
         if row.layer is not None and row.layer.kind == "conv"
     ]
-    alike = len(windows) == len(report.rows) - 1 and len(set(windows)) == 1
-    if alike and all(w.stride == w.dilation == 1 for w in windows[0] if isinstance(w, Window)):
-        kernels = {w.kernel for w in windows[0] if isinstance(w, Window)}
-        blocks += _induction(len(windows), sorted(kernels, key=str))
+    if len(windows) == len(report.rows) - 1 and len(set(windows)) == 1:
+        alike = [window for window in windows[0] if isinstance(window, Window)]
+        if all(window.stride == window.dilation == 1 for window in alike):
+            kernels = {window.kernel for window in alike}
+            blocks += _induction(len(windows), sorted(kernels, key=str))
     return blocks
 
 
 def _induction(layers: int, kernels: Sequence[Number]) -> list[Block]:
     proof = stacking()
-    closed = str(proof.closed)
-    one = proof.closed.substitute({"N": 1})
-    lines = [
+    closed = proof.closed
+    first = closed.substitute({"N": 1})
+    return [
         f"Claim: N stacked FxF convolutions of stride 1 see as much as one ({closed})x({closed}) "
         "convolution.",
-        f"One layer (N = 1) sees {proof.start}; the claim says {one} = {one.value}. "
+        f"One layer (N = 1) sees {proof.start}; the claim says {first} = {first.value}. "
         f"A second and a third layer add {proof.growth} each, since the stride stays 1.",
         f"Suppose that N layers see {closed}. One layer more sees "
         f"{proof.step} = {proof.step.value}; the claim for N + 1 says {proof.claim}. "
         "They are the same, so the claim holds for every N.",
         f"One convolution with a kernel of {closed} sees 1 + ({closed}) - 1, which is the same.",
+        *(
+            f"Here N = {layers} and F = {kernel}: "
+            f"{closed.substitute({'N': layers, 'F': kernel}).equation()}."
+            for kernel in kernels
+        ),
     ]
-    for kernel in kernels:
-        size = proof.closed.substitute({"N": layers, "F": kernel})
-        lines.append(f"Here N = {layers} and F = {kernel}: {size.equation()}.")
-    return list(lines)

@@ -1,22 +1,20 @@
 """The two Inception modules side by side, and the written answers (problem 5.4)."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.count import exact, total
-from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text, working
+from archcalc.render.table import EMPTY, Block, Table, left, number, right, text, texts, working
 from archcalc.reports import Report
 from archcalc.units import ratio, share
 
-_BRANCHES: Final = (
-    ("1x1", "1x1"),
-    ("3x3_reduce", "3x3 reduce"),
-    ("3x3", "3x3"),
-    ("5x5_reduce", "5x5 reduce"),
-    ("5x5", "5x5"),
-    ("pool_proj", "pool projection"),
-)
+_BRANCHES: Final = {
+    "1x1": "1x1",
+    "3x3_reduce": "3x3 reduce",
+    "3x3": "3x3",
+    "5x5_reduce": "5x5 reduce",
+    "5x5": "5x5",
+    "pool_proj": "pool projection",
+}
 IDEA: Final = "(a) The idea"
 PROBLEM: Final = "(d) The problem"
 HELP: Final = "How dimension reduction helps"
@@ -25,22 +23,23 @@ HELP: Final = "How dimension reduction helps"
 def inception(naive: Report, reduced: Report, *, explain: bool = False) -> list[Block]:
     """The two modules of the assignment's problem 5.4, branch by branch, and the saving."""
     blocks: list[Block] = [_module(naive, "Naive"), _module(reduced, "With dimension reduction")]
-    rows = []
-    for name, label in _BRANCHES:
-        cells = [_macs_of(report, name) for report in (naive, reduced)]
-        rows.append((text(label), *cells))
-    totals = [report.totals for report in (naive, reduced)]
-    columns = (Column("MACs"), Column("naive", right=True), Column("reduced", right=True))
-    footer = [
-        (text("total MACs"), *(number(t["macs"]) for t in totals)),
-        (text("weights"), *(number(t["weights"]) for t in totals)),
-        (text("output"), *(text(report.rows[-1].output) for report in (naive, reduced))),
-    ]
+    both = (naive, reduced)
+    macs = [{row.name: row.cost.macs.value for row in report.rows} for report in both]
+    rows = tuple(
+        (text(label), *(number(by_name.get(f"output/{name}")) for by_name in macs))
+        for name, label in _BRANCHES.items()
+    )
+    footer = (
+        (text("total MACs"), *(number(report.totals["macs"]) for report in both)),
+        (text("weights"), *(number(report.totals["weights"]) for report in both)),
+        texts("output", *(report.rows[-1].output for report in both)),
+    )
+    columns = (*left("MACs"), *right("naive", "reduced"))
     title = f"Naive beside reduced, input {naive.input}"
-    blocks.append(Table(title, columns, tuple(rows), tuple(footer), (saving(naive, reduced),)))
+    blocks.append(Table(title, columns, rows, footer, (saving(naive, reduced),)))
     if explain:
-        said = explained(naive, reduced)
-        blocks += [f"{heading}. {answer}" for heading, answer in said.items()]
+        answers = explained(naive, reduced)
+        blocks += [f"{heading}. {answer}" for heading, answer in answers.items()]
     return blocks
 
 
@@ -60,28 +59,20 @@ def saving(naive: Report, reduced: Report) -> str:
 
 
 def _module(report: Report, title: str) -> Table:
-    columns = (
-        *(Column("layer"), Column("word"), Column("output"), Column("weights"), Column("MACs")),
-    )
     rows = []
     for row in report.rows:
         if row.in_place and row.word != "concat":
             continue
         name, word = row.name.removeprefix("output/"), row.word if row.layer else ""
         cells = [working(c) if c.value != 0 else EMPTY for c in (row.cost.weights, row.cost.macs)]
-        rows.append((text(name), text(word), text(row.output), *cells))
-    sizes = " + ".join(str(shape.channels) for shape in report.rows[-1].inputs)
-    output = text(report.rows[-1].output)
-    weights, macs = (number(report.totals[name]) for name in ("weights", "macs"))
-    footer = ((text("total"), EMPTY, output, weights, macs),)
-    head = f"{title}, input {report.input}"
-    notes = (f"Output channels: {sizes} = {report.rows[-1].output.channels}.",)
-    return Table(head, columns, tuple(rows), footer, notes)
-
-
-def _macs_of(report: Report, name: str) -> Cell:
-    found = [row for row in report.rows if row.name == f"output/{name}"]
-    return number(found[0].cost.macs.value) if found else EMPTY
+        rows.append((*texts(name, word, row.output), *cells))
+    join = report.rows[-1]
+    totals = (number(report.totals[name]) for name in ("weights", "macs"))
+    footer = ((*texts("total", "", join.output), *totals),)
+    sizes = " + ".join(str(shape.channels) for shape in join.inputs)
+    notes = (f"Output channels: {sizes} = {join.output.channels}.",)
+    columns = left("layer", "word", "output", "weights", "MACs")
+    return Table(f"{title}, input {report.input}", columns, tuple(rows), footer, notes)
 
 
 def explained(naive: Report, reduced: Report) -> dict[str, str]:
@@ -95,17 +86,14 @@ def explained(naive: Report, reduced: Report) -> dict[str, str]:
     five = rows["5x5"].cost.macs
     part = share(five.value, naive.totals["macs"])
     widths = [rows[name].output.channels for name in ("1x1", "3x3", "5x5")]
-    fewest = all(isinstance(width, int) for width in widths) and widths[2] == min(
-        width for width in widths if isinstance(width, int)
-    )
+    known = [width for width in widths if isinstance(width, int)]
+    fewest = known == widths and known[-1] == min(known)
 
     def becomes(name: str) -> str:
-        cut = [less[f"{name}_reduce"], less[name]]
-        sums = dict.fromkeys((" + ".join(exact(m.value) for m in cut), exact(total(cut).value)))
-        return (
-            f"the {name} branch's {exact(rows[name].cost.macs.value)} MACs become "
-            f"{' = '.join(sums)}"
-        )
+        parts = [less[f"{name}_reduce"], less[name]]
+        sums = dict.fromkeys((" + ".join(exact(m.value) for m in parts), exact(total(parts).value)))
+        macs = exact(rows[name].cost.macs.value)
+        return f"the {name} branch's {macs} MACs become {' = '.join(sums)}"
 
     return {
         IDEA: "Things in a picture come in many sizes, and no single filter size suits "

@@ -1,12 +1,10 @@
 """Memory: predicted alone, and beside what was measured."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from archcalc.case import Case
 from archcalc.memory import Memory
-from archcalc.render.table import Column, Table, text
+from archcalc.render.table import Table, left, right, text
 from archcalc.render.views.common import size_in_bytes
 
 # What each part is called, in the order in which all tables have them.
@@ -22,7 +20,7 @@ PARTS: Final = {
 
 def training_memory(case: Case, memory: Memory, optimizer: str) -> Table:
     """What a training step holds, before anything is built."""
-    columns = (Column("memory"), Column("bytes", right=True))
+    columns = (*left("memory"), *right("bytes"))
     rows = tuple(
         (text(label), size_in_bytes(getattr(memory, part)))
         for part, label in PARTS.items()

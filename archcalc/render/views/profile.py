@@ -1,31 +1,26 @@
 """Time and memory of every layer, measured beside the roofline's bound and the prediction."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
 
 from archcalc.errors import ArchitectureError
 from archcalc.notation import write
-from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text
-from archcalc.render.views.common import size_in_bytes
+from archcalc.render.table import EMPTY, Block, Cell, Table, left, right, text, texts
+from archcalc.render.views.common import called, size_in_bytes
 from archcalc.render.views.memory import PARTS
 from archcalc.timings import COMPUTE, LAUNCH, MEASURED, MEMORY, Pass, Profile, Spread
 from archcalc.units import in_bytes, rounded
 
-LIMITS: Final = (COMPUTE, MEMORY, LAUNCH)
-
 
 def profiled(profile: Profile) -> list[Block]:
     """The step as a whole, every layer, and the memory."""
-    return [_whole(profile), _layers(profile), *_memory(profile)]
+    return [_step(profile), _layers(profile), *_memory(profile)]
 
 
 def heading(profile: Profile) -> str:
     """``vgg19, input 224x224x3, batch 8, fp32, training with sgd``."""
-    case, name = profile.case, profile.case.network.name or "network"
+    case = profile.case
     what = f"training with {profile.optimizer}" if profile.train else "forward pass"
-    return f"{name}, input {case.sizes}, batch {case.batch}, {case.dtype}, {what}"
+    return f"{called(case)}, batch {case.batch}, {case.dtype}, {what}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -35,10 +30,9 @@ def milliseconds(seconds: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def _whole(profile: Profile) -> Table:
-    step, every = profile.step.median, list(profile.passes())
-    layers = sum(one.time.median for one in every)
-    ceilings = profile.ceilings
+def _step(profile: Profile) -> Table:
+    step, ceilings, bound = profile.step.median, profile.ceilings, profile.bound
+    layers = _seconds(profile)
     rows = [
         ("time of a step, ms", _spread(profile.step)),
         ("examples a second", f"{profile.case.batch / step:,.1f}"),
@@ -47,24 +41,27 @@ def _whole(profile: Profile) -> Table:
         ("FLOP/s at most", f"{_rate(ceilings.peak)} ({ceilings.source})"),
         ("bytes/s at most", f"{_rate(ceilings.bandwidth)} ({ceilings.source})"),
         ("an operation at least, ms", f"{1e3 * ceilings.launch:.4f} (measured here)"),
-        (
-            "bound of all layers, ms",
-            f"{milliseconds(profile.bound)}, {_share(profile.bound, step)}",
-        ),
+        ("bound of all layers, ms", f"{milliseconds(bound)}, {_share(bound, step)}"),
         ("layers one by one, ms", milliseconds(layers)),
     ]
     if profile.update is not None:
         rows.append(("of it the optimizer, ms", _spread(profile.update)))
-    for limit in LIMITS:
-        spent = sum(one.time.median for one in every if one.limit == limit)
-        rows.append((f"time in {limit}-bound layers", _share(spent, layers)))
-    columns = (Column("what"), Column("value", right=True))
-    cells = tuple((text(what), text(value)) for what, value in rows)
+    rows += [
+        (f"time in {limit}-bound layers", _share(_seconds(profile, limit), layers))
+        for limit in (COMPUTE, MEMORY, LAUNCH)
+    ]
+    columns = (*left("what"), *right("value"))
+    cells = tuple(texts(*row) for row in rows)
     note = (
         f"On {profile.device}, torch {profile.release}: medians of {passes(profile)}, "
         "quartiles in brackets."
     )
     return Table(heading(profile), columns, cells, (), (note, f"Made by: {_command(profile)}"))
+
+
+def _seconds(profile: Profile, *limits: str) -> float:
+    """Of all passes of layers, or of those with such limits alone."""
+    return sum(p.time.median for p in profile.passes() if not limits or p.limit in limits)
 
 
 def passes(profile: Profile) -> str:
@@ -90,20 +87,19 @@ def _command(profile: Profile) -> str:
 
 
 def _layers(profile: Profile) -> Table:
-    total = sum(one.time.median for one in profile.passes())
+    total = _seconds(profile)
     ways = ("forward", "backward") if profile.train else ("forward",)
-    wide = [Column("name"), Column("layer")]
-    narrow = [Column("name")]
+    wide, narrow = [*left("name", "layer")], [*left("name")]
+    numbers = ("quartiles", "%", "FLOP/s", "B/s", "bound ms", "of bound")
     for way in ways:
-        wide += [Column(f"{way} ms", right=True), Column("quartiles", right=True)]
-        wide += [Column(h, right=True) for h in ("%", "FLOP/s", "B/s", "bound ms", "of bound")]
-        wide.append(Column("limit"))
-        narrow += [Column(f"{way} ms", right=True), Column("of bound", right=True), Column("limit")]
+        wide += (*right(f"{way} ms", *numbers), *left("limit"))
+        narrow += (*right(f"{way} ms", "of bound"), *left("limit"))
     rows, short = [], []
     for row in profile.rows:
-        passes = [row.forward, row.backward] if profile.train else [row.forward]
-        rows.append((text(row.name), text(row.word), *(c for p in passes for c in _wide(p, total))))
-        short.append((text(row.name), *(cell for p in passes for cell in _narrow(p))))
+        cells = [_cells(getattr(row, way), total) for way in ways]
+        rows.append((*texts(row.name, row.word), *(cell for shown in cells for cell in shown)))
+        brief = (cell for first, *_, bound, limit in cells for cell in (first, bound, limit))
+        short.append((text(row.name), *brief))
     title = "Every layer"
     notes = (
         "%: of the time of all layers. Of bound: the least time that the device allows, as a part "
@@ -114,70 +110,55 @@ def _layers(profile: Profile) -> Table:
     return Table(title, tuple(wide), tuple(rows), (), notes, slim)
 
 
-def _wide(one: Pass | None, total: float) -> Sequence[Cell]:
-    if one is None or not one.limit or not one.time.median:
+def _cells(timed: Pass | None, total: float) -> Sequence[Cell]:
+    if timed is None or not timed.limit or not timed.time.median:
         return (EMPTY,) * 8
-    seconds = one.time.median
-    return (
-        text(milliseconds(seconds)),
-        text(f"{milliseconds(one.time.low)}..{milliseconds(one.time.high)}"),
-        text(f"{100 * seconds / total:.1f}"),
-        text(_rate(one.work.flops / seconds)) if one.work.flops else EMPTY,
-        text(_rate(one.work.bytes / seconds)),
-        text(milliseconds(one.bound)),
-        text(_share(one.bound, seconds)),
-        text(one.limit),
+    seconds, low, high = timed.time
+    return texts(
+        milliseconds(seconds),
+        f"{milliseconds(low)}..{milliseconds(high)}",
+        f"{100 * seconds / total:.1f}",
+        _rate(timed.work.flops / seconds) if timed.work.flops else "",
+        _rate(timed.work.bytes / seconds),
+        milliseconds(timed.bound),
+        _share(timed.bound, seconds),
+        timed.limit,
     )
-
-
-def _narrow(one: Pass | None) -> Sequence[Cell]:
-    if one is None or not one.limit or not one.time.median:
-        return (EMPTY,) * 3
-    seconds = one.time.median
-    return text(milliseconds(seconds)), text(_share(one.bound, seconds)), text(one.limit)
 
 
 def _memory(profile: Profile) -> list[Block]:
     ours, theirs = profile.predicted, profile.measured
     parts = [(label, getattr(ours, part), getattr(theirs, part)) for part, label in PARTS.items()]
-    columns = (
-        Column("memory"),
-        Column("predicted", right=True),
-        Column("measured", right=True),
-        Column("difference", right=True),
-    )
-    rows = tuple(
-        (text(label), *_beside(predicted, measured))
-        for label, predicted, measured in parts
-        if predicted or measured
-    )
+    sides = right("predicted", "measured", "difference")
     how = (
         "by torch's allocator, so with the workspace of kernels, which is not predicted"
         if profile.kind == "cuda"
         else "with tensors that hold no values, as they come and go; what kernels use is not seen"
     )
     notes = (f"The most at one time is measured {how}.",)
-    blocks: list[Block] = [Table("Memory, predicted and measured", columns, rows, (), notes)]
+    columns = (*left("memory"), *sides)
+    title = "Memory, predicted and measured"
+    blocks: list[Block] = [Table(title, columns, _rows(parts), (), notes)]
     if profile.train:
-        kept = tuple(
-            (text(name), *_beside(size, theirs.saved.get(name, 0)))
-            for name, size in ours.saved.items()
-            if size or theirs.saved.get(name, 0)
-        )
-        head = (Column("layer"), *columns[1:])
-        footer = (text("total"), *_beside(ours.activations, theirs.activations))
+        kept = [(name, size, theirs.saved.get(name, 0)) for name, size in ours.saved.items()]
+        footer = _beside("total", ours.activations, theirs.activations)
         why = "What two layers keep is counted at the first."
-        blocks.append(Table("Kept for the backward pass", head, kept, (footer,), (why,)))
+        columns = (*left("layer"), *sides)
+        title = "Kept for the backward pass"
+        blocks.append(Table(title, columns, _rows(kept), (footer,), (why,)))
     return blocks
 
 
-def _beside(ours: int, theirs: int) -> Sequence[Cell]:
-    difference = Cell(_signed(theirs - ours), "", theirs - ours)
-    return size_in_bytes(ours), size_in_bytes(theirs), difference
+def _rows(sizes: Iterable[tuple[str, int, int]]) -> tuple[tuple[Cell, ...], ...]:
+    """What was predicted beside what was measured, where there is either."""
+    return tuple(_beside(*side) for side in sizes if any(side[1:]))
 
 
-def _signed(size: int) -> str:
-    return ("+" if size > 0 else "") + in_bytes(size) if size else "0"
+def _beside(label: str, ours: int, theirs: int) -> tuple[Cell, ...]:
+    difference = theirs - ours
+    signed = ("+" if difference > 0 else "") + in_bytes(difference) if difference else "0"
+    cells = size_in_bytes(ours), size_in_bytes(theirs), Cell(signed, "", difference)
+    return (text(label), *cells)
 
 
 def _spread(spread: Spread) -> str:

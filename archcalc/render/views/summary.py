@@ -1,18 +1,19 @@
 """The summary: every layer with its costs, and what was published beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from archcalc.count import Number, exact
-from archcalc.render.table import EMPTY, Block, Cell, Column, Table, text
+from archcalc.render.table import EMPTY, Block, Cell, Column, Table, left, number, right, text
 from archcalc.render.views.common import field_of, misaligned, nonzero, size_in_bytes, title
-from archcalc.render.views.published import published
-from archcalc.reports import QUANTITY, Report, Row
+from archcalc.reports import QUANTITY, Comparison, Report, Row
 from archcalc.units import BYTES_OF, in_bytes, share
 
+COUNTED: Final = ("parameters", "macs", "activations")
 LONG: Final = 100  # characters of a total that a column has room for
+
+
+Filled: TypeAlias = tuple[Column, Iterable[Cell]]  # a column and its cells
 
 
 class Line(NamedTuple):
@@ -25,16 +26,32 @@ class Line(NamedTuple):
     row: Row | None  # the first one in it; None of the totals
 
 
-def _lines(report: Report) -> Iterable[Line]:
+def summary(report: Report, depth: int = 0) -> list[Block]:
+    """The table of all layers, and what was published beside it.
+
+    Names of more parts than ``depth`` are summed up in one line; 0 shows every layer.
+    """
+    lines = _lines(report.summed(depth))
+    notes = tuple(_notes(report))
+    narrow = None if _symbolic(report) else _table(report, lines, notes, digits=3)
+    table = _table(report, lines, notes, narrow)
+    comparisons = report.comparisons()
+    return [table, _published(report, comparisons)] if comparisons else [table]
+
+
+def _symbolic(report: Report) -> bool:
+    return not all(isinstance(value, int) for value in report.totals.values())
+
+
+def _lines(report: Report) -> Sequence[Line]:
     """Layers that work in place join the line of the layer they follow, as in ``conv3-64 relu``."""
     lines: list[Line] = []
     end = ""  # the row in which the last line ends
     for row in report.rows:
-        output = " ".join(map(str, row.outputs))
         if lines and _follows(row, lines[-1], end):
             lines[-1] = lines[-1]._replace(layer=f"{lines[-1].layer} {row.word}")
         else:
-            word = row.word if row.inputs else ""
+            word, output = row.word if row.inputs else "", " ".join(map(str, row.outputs))
             lines.append(Line(row.name, word, output, row.counts(), row))
         end = row.name
     return lines
@@ -52,124 +69,51 @@ def _follows(row: Row, line: Line, end: str) -> bool:
     )
 
 
-Spec: TypeAlias = list[tuple[Column, Callable[[Line], Cell]]]
-
-
-def summary(report: Report, depth: int = 0) -> list[Block]:
-    """The table of all layers, and what was published beside it.
-
-    Args:
-        report: what to show.
-        depth: names of more parts than this are summed up in one line; 0 shows every layer.
-    """
-    lines = list(_lines(report.summed(depth)))
-    table = _formulas(report, lines) if _symbolic(report) else _numbers(report, lines)
-    comparisons = report.comparisons()
-    return [table, published(report, comparisons)] if comparisons else [table]
-
-
-def _symbolic(report: Report) -> bool:
-    return not all(isinstance(value, int) for value in report.totals.values())
-
-
-def _numbers(report: Report, lines: Sequence[Line]) -> Table:
-    totals = report.totals
-
-    def percent(name: str) -> tuple[Column, Callable[[Line], Cell]]:
-        column = Column("%", right=True)
-        return column, lambda line: _percent(line.counts[name], totals[name])
-
-    def quantity(name: str, digits: int = 0) -> tuple[Column, Callable[[Line], Cell]]:
-        heading = QUANTITY[name].short if digits else QUANTITY[name].heading
-        return Column(heading, right=True), lambda line: nonzero(line.counts[name], digits)
-
-    def memory(digits: int) -> tuple[Column, Callable[[Line], Cell]]:
-        def cell(line: Line) -> Cell:
-            return size_in_bytes(report.activation_memory(line.counts["activations"]), digits)
-
-        return Column("memory", right=True), cell
-
-    def seen(what: str, heading: str) -> tuple[Column, Callable[[Line], Cell]]:
-        return Column(heading, right=True), lambda line: _field(line, what)
-
-    wide: Spec = [
-        (Column("name"), lambda line: text(line.name)),
-        (Column("layer"), lambda line: text(line.layer)),
-        (Column("output"), lambda line: text(line.output)),
-        quantity("parameters"),
-        percent("parameters"),
-        quantity("macs"),
-        percent("macs"),
-        quantity("activations"),
-        memory(4),
-        percent("activations"),
-        seen("size", "field"),
-        seen("stride", "stride"),
-    ]
-    narrow: Spec = [
-        (Column("layer"), _named),
-        (Column("output"), lambda line: text(line.output)),
-        quantity("parameters", 3),
-        percent("parameters"),
-        quantity("macs", 3),
-        percent("macs"),
-        quantity("activations", 3),
-        memory(3),
-        seen("size", "field"),
-    ]
-    notes = _notes(report)
-    return _table(report, lines, wide, notes, _table(report, lines, narrow, notes))
-
-
-def _formulas(report: Report, lines: Sequence[Line]) -> Table:
-    def quantity(name: str) -> tuple[Column, Callable[[Line], Cell]]:
-        return Column(QUANTITY[name].heading), lambda line: nonzero(line.counts[name])
-
-    wide: Spec = [
-        (Column("name"), lambda line: text(line.name)),
-        (Column("layer"), lambda line: text(line.layer)),
-        (Column("output"), lambda line: text(line.output)),
-        *(quantity(name) for name in ("parameters", "macs", "activations")),
-        (Column("field", right=True), lambda line: _field(line, "size")),
-    ]
-    return _table(report, lines, wide, (*_long_totals(report), *_notes(report)))
-
-
-def _long_totals(report: Report) -> Iterable[str]:
-    """Totals in letters that are too long for a column; they stand below the table."""
-    for name in ("parameters", "macs", "activations"):
-        if len(total := str(report.totals[name])) > LONG:
-            yield f"Total {QUANTITY[name].heading}: {total}."
-
-
 def _table(
     report: Report,
     lines: Sequence[Line],
-    spec: Spec,
     notes: tuple[str, ...],
     narrow: Table | None = None,
+    digits: int = 0,
 ) -> Table:
-    def row(line: Line) -> tuple[Cell, ...]:
-        return tuple(cell(line) for _, cell in spec)
+    """With exact numbers or, for a narrow terminal, with so many digits of them."""
+    totals, symbolic = report.totals, _symbolic(report)
+    short = {name: value if len(str(value)) <= LONG else 0 for name, value in totals.items()}
+    lines = (*lines, Line("total", "", "", short, None))
 
-    columns = tuple(column for column, _ in spec)
-    rows = tuple(row(line) for line in lines)
-    return Table(title(report), columns, rows, (row(_total(report)),), notes, narrow)
+    def words(heading: str, of: Callable[[Line], str], *, right: bool = False) -> Filled:
+        return Column(heading, right), (text(of(line)) for line in lines)
 
+    def quantity(name: str) -> tuple[Filled, Filled]:
+        """A quantity, and its part of the total."""
+        heading = QUANTITY[name].short if digits else QUANTITY[name].heading
+        amounts = [line.counts[name] for line in lines]
+        return (
+            (Column(heading, not symbolic), (nonzero(amount, digits) for amount in amounts)),
+            (Column("%", right=True), (_percent(amount, totals[name]) for amount in amounts)),
+        )
 
-def _total(report: Report) -> Line:
-    counts = {
-        name: value if len(str(value)) <= LONG else 0 for name, value in report.totals.items()
-    }
-    return Line("total", "", "", counts, None)
+    def seen(line: Line, way: str) -> str:
+        return field_of(line.row, way) if line.row is not None else ""
 
-
-def _field(line: Line, what: str) -> Cell:
-    return text(field_of(line.row, what)) if line.row is not None else EMPTY
-
-
-def _named(line: Line) -> Cell:
-    return text(f"{line.name}: {line.layer}" if line.layer else line.name)
+    output = words("output", lambda line: line.output)
+    parameters, macs, (activations, percent) = map(quantity, COUNTED)
+    sizes = [report.activation_memory(line.counts["activations"]) for line in lines]
+    memory = (Column("memory", right=True), (size_in_bytes(size, digits or 4) for size in sizes))
+    field = words("field", lambda line: seen(line, "size"), right=True)
+    if digits:
+        layer = words("layer", lambda line: ": ".join(filter(None, (line.name, line.layer))))
+        columns = [layer, output, *parameters, *macs, activations, memory, field]
+    else:
+        names = [words("name", lambda line: line.name), words("layer", lambda line: line.layer)]
+        stride = words("stride", lambda line: seen(line, "stride"), right=True)
+        costs = [*parameters, *macs, activations, memory, percent, field, stride]
+        if symbolic:
+            costs = [parameters[0], macs[0], activations, field]
+        columns = [*names, output, *costs]
+    *rows, footer = zip(*(cells for _, cells in columns), strict=True)
+    headings = tuple(column for column, _ in columns)
+    return Table(title(report), headings, tuple(rows), (footer,), notes, narrow)
 
 
 def _percent(part: Number, whole: Number) -> Cell:
@@ -178,29 +122,66 @@ def _percent(part: Number, whole: Number) -> Cell:
     return text("100" if part == whole else share(part, whole))
 
 
-def _notes(report: Report) -> tuple[str, ...]:
+def _notes(report: Report) -> Iterable[str]:
+    totals, dtype, source = report.totals, report.dtype, report.network.source
     if _symbolic(report):
-        size = BYTES_OF[report.dtype]
-        counts = f"Exact for one example; two FLOPs a MAC; {size} bytes a value at {report.dtype}."
-        return (counts, *misaligned(report), *_origin(report))
-    totals = report.totals
-    parameters = f"Parameters: {exact(totals['parameters'])}"
-    if report.bias:
-        parameters += f" = {exact(totals['weights'])} weights + {exact(totals['biases'])} biases"
-    notes = [
-        f"{parameters}; {in_bytes(report.memory(totals['parameters']))} at {report.dtype}.",
-        f"MACs: {exact(totals['macs'])} for one example, {exact(totals['flops'])} FLOPs "
-        "(two for every MAC).",
-        f"Activations: {exact(totals['activations'])} units for one example, the input's among "
-        f"them; {in_bytes(report.activation_memory(totals['activations']))} at {report.dtype} "
-        f"for a batch of {report.batch:,}.",
-    ]
-    if report.batch > 1:
-        macs = exact(totals["macs"] * report.batch)
-        notes.append(f"One forward pass of the whole batch: {macs} MACs.")
-    return (*notes, *misaligned(report), *_origin(report))
+        for name in COUNTED:
+            if len(total := str(totals[name])) > LONG:  # for its column
+                yield f"Total {QUANTITY[name].heading}: {total}."
+        size = BYTES_OF[dtype]
+        yield f"Exact for one example; two FLOPs a MAC; {size} bytes a value at {dtype}."
+    else:
+        shown = {name: exact(value) for name, value in totals.items()}
+        parts = f" = {shown['weights']} weights + {shown['biases']} biases" if report.bias else ""
+        held = in_bytes(report.memory(totals["parameters"]))
+        yield f"Parameters: {shown['parameters']}{parts}; {held} at {dtype}."
+        yield f"MACs: {shown['macs']} for one example, {shown['flops']} FLOPs (two for every MAC)."
+        held = in_bytes(report.activation_memory(totals["activations"]))
+        yield (
+            f"Activations: {shown['activations']} units for one example, the input's among them; "
+            f"{held} at {dtype} for a batch of {report.batch:,}."
+        )
+        if report.batch > 1:
+            macs = exact(totals["macs"] * report.batch)
+            yield f"One forward pass of the whole batch: {macs} MACs."
+    yield from misaligned(report)
+    if source:
+        yield f"Source: {source}."
+    yield from report.network.notes
 
 
-def _origin(report: Report) -> tuple[str, ...]:
+def _published(report: Report, comparisons: Sequence[Comparison]) -> Table:
+    """The source's figures beside ours, row by row, with the likely reason of every difference."""
+    places: dict[tuple[str, str], dict[str, Comparison]] = {}
+    for comparison in comparisons:
+        figure = comparison.published
+        places.setdefault((figure.row, figure.where), {})[figure.quantity] = comparison
+    quantities = dict.fromkeys(comparison.published.quantity for comparison in comparisons)
+    names = {quantity: QUANTITY[quantity].published or quantity for quantity in quantities}
+    columns = [*left("row")]
+    for name in names.values():
+        columns += (*right(f"published {name}", "ours"), *left(""))
+    rows = []
+    reasons: dict[str, list[str]] = {}
+    for (row, where), by_quantity in places.items():
+        cells = [text(f"{row} ({where})" if where else row)]
+        for quantity in quantities:
+            if quantity not in by_quantity:
+                cells += [EMPTY, EMPTY, EMPTY]
+                continue
+            figure, ours, reproduced = by_quantity[quantity]
+            cells += [text(figure), number(ours), text("=" if reproduced else "differs")]
+            if not reproduced:
+                reasons.setdefault(figure.reason or "no reason known", []).append(row)
+        rows.append(tuple(cells))
+    counts = []
+    for quantity, name in names.items():
+        same = [c.reproduced for c in comparisons if c.published.quantity == quantity]
+        counts.append(f"{sum(same)} of {len(same)} {name}")
+    notes = (
+        f"Reproduced, to one unit of the last printed digit: {', '.join(counts)}.",
+        *(f"{', '.join(dict.fromkeys(names))}: {reason}." for reason, names in reasons.items()),
+    )
     source = report.network.source
-    return (*((f"Source: {source}.",) if source else ()), *report.network.notes)
+    title = f"Published beside ours: {source.authors}, {source.venue}" if source else "Published"
+    return Table(title, tuple(columns), tuple(rows), (), notes)

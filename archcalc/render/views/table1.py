@@ -1,23 +1,17 @@
 """The assignment's Table 1 (problem 5.2), for any network."""
 
-from __future__ import annotations
-
 import re
 
 from archcalc.count import Count
 from archcalc.notation import write_word
-from archcalc.render.table import Block, Cell, Column, Table, number, text, working
+from archcalc.render.table import Block, Cell, Table, left, number, text, working
 from archcalc.reports import Report, Row
 from archcalc.units import rounded
 
 
 def table1(report: Report) -> list[Block]:
     """The assignment's Table 1: activations with two digits, parameters without biases, in full."""
-    columns = (
-        Column("Layer"),
-        Column("Number of Activations (Memory)"),
-        Column("Parameters (Compute)"),
-    )
+    columns = left("Layer", "Number of Activations (Memory)", "Parameters (Compute)")
     rows = [
         (text(_label(row)), _activations(row.cost.activations), working(row.cost.weights))
         for row in report.rows
@@ -25,8 +19,7 @@ def table1(report: Report) -> list[Block]:
     ]
     totals = report.totals
     footer = (text("TOTAL"), number(totals["activations"]), number(totals["weights"]))
-    name = report.network.name.upper() or "Network"
-    title = f"{name} memory and weights"
+    title = f"{report.network.name.upper() or 'Network'} memory and weights"
     return [Table(title, columns, tuple(rows), (footer,))]
 
 
@@ -41,11 +34,9 @@ def _label(row: Row) -> str:
 def _activations(units: Count) -> Cell:
     if not units.explains():  # a vector: FC 4096
         return Cell(str(units.value), "", units.value)
+    calculation = units.latex().rpartition(" = ")[0]
     if not isinstance(units.value, int):  # nothing to round
-        return Cell(
-            str(units), f"${units.latex().rpartition(' = ')[0] or units.latex()}$", units.value
-        )
+        return Cell(str(units), f"${calculation}$", units.value)
     short = rounded(units.value, 2)
     upright = re.sub(r"([A-Z])$", r"\\mathrm{\1}", short)
-    latex = f"${units.latex().rpartition(' = ')[0]} = {upright}$"
-    return Cell(f"{units}={short}", latex, units.value)
+    return Cell(f"{units}={short}", f"${calculation} = {upright}$", units.value)

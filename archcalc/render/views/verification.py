@@ -1,14 +1,13 @@
 """Ours, theirs, the difference and its cause, witness by witness."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 
-from archcalc.checks import Amount, Cause, Check, Line, Verification
+from archcalc.checks import Cause, Check, Verification
 from archcalc.count import exact
 from archcalc.counters import TOOLS
-from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text
+from archcalc.render.table import Block, Cell, Column, Table, left, number, right, text, texts
+from archcalc.render.views.common import called
 
 # As the tools themselves write them; fvcore's flop is a MAC, and small.
 NAMES: Final = {
@@ -29,67 +28,60 @@ WHOLE: Final = {"output", "parameters", "activations", "receptive field"}
 
 def verification(found: Verification) -> list[Block]:
     """All checks in one table, then every layer of those that count operations."""
-    blocks: list[Block] = [_summary([found], _title(found))]
+    title = f"{called(found.case)}, batch {found.case.batch}: ours and theirs"
     shown = (c for c in found.checks if c.quantity not in WHOLE or c.unexplained)
-    return blocks + [_layers(check) for check in shown]
+    return [_summary([found], title), *map(_layers, shown)]
 
 
 def verifications(found: Sequence[Verification]) -> list[Block]:
     """Several networks, one table; layers only where something is not explained."""
-    names = dict.fromkeys(check.witness for one in found for check in one.checks)
-    asked = ",".join(name for name in names if name != "twin")
+    checks = [check for each in found for check in each.checks]
+    witnesses = dict.fromkeys(check.witness for check in checks if check.witness != "twin")
     batch = f" --batch {found[0].case.batch}" if found[0].case.batch > 1 else ""
-    made = f"Made by: archcalc verify zoo --against {asked}{batch}"
-    blocks: list[Block] = [made, _summary(found, "Ours and theirs")]
-    for one in found:
-        blocks += [_layers(check) for check in one.checks if check.unexplained]
-    return blocks
-
-
-def _title(found: Verification) -> str:
-    case, name = found.case, found.case.network.name or "network"
-    return f"{name}, input {case.sizes}, batch {case.batch}: ours and theirs"
+    made = f"Made by: archcalc verify zoo --against {','.join(witnesses)}{batch}"
+    unexplained = (check for check in checks if check.unexplained)
+    return [made, _summary(found, "Ours and theirs"), *map(_layers, unexplained)]
 
 
 def _summary(found: Sequence[Verification], title: str) -> Table:
     several = len(found) > 1
-    columns = (
-        *((Column("network"), Column("input")) if several else ()),
-        Column("witness"),
-        Column("quantity"),
-        Column("ours", right=True),
-        Column("theirs", right=True),
-        Column("difference", right=True),
-        Column("because of"),
-        Column("unexplained", right=True),
-    )
     rows: list[tuple[Cell, ...]] = []
-    for one in found:
-        head: tuple[Cell, ...] = ()
-        if several:
-            head = (text(one.case.network.name), text(one.case.sizes))
-        for check in one.checks:
-            rows += _rows((*head, text(check.witness), text(_quantity(check))), *_totals(check))
-            head = (EMPTY,) * len(head)
-    checks = [check for one in found for check in one.checks]
+    for verified in found:
+        case = verified.case
+        head = texts(case.network.name, case.sizes) if several else ()
+        for check in verified.checks:
+            rows += _rows((*head, *texts(check.witness, _quantity(check))), *_totals(check))
+            head = texts(*[""] * len(head))
+    checks = [check for verified in found for check in verified.checks]
     tools = dict.fromkeys(f"{c.witness} {c.release} on the {c.device} device" for c in checks)
-    notes = [f"Witnesses: {', '.join(tools)}."]
-    if any(check.witness == "gradient" for check in checks):
-        notes.append(CUT)
-    notes += dict.fromkeys(f"{c.note}." for c in checks if c.witness in TOOLS and c.note)
-    return Table(title, columns, tuple(rows), (), tuple(notes))
+    notes = (
+        f"Witnesses: {', '.join(tools)}.",
+        *([CUT] if any(check.witness == "gradient" for check in checks) else ()),
+        *dict.fromkeys(f"{c.note}." for c in checks if c.witness in TOOLS and c.note),
+    )
+    names = ("network", "input") if several else ()
+    return Table(title, _columns(*names, "witness", "quantity"), tuple(rows), (), notes)
 
 
-def _totals(check: Check) -> tuple[Cell, Cell, int, Sequence[str], int]:
-    """Both sides, the difference, its causes, and what is left of it."""
-    rest = sum(abs(line.rest) for line in check.lines)
-    if _is_text(check.lines):
-        alike = sum(line.ours == line.theirs for line in check.lines)
-        places = text(f"{exact(len(check.lines))} places")
-        return places, text(f"{exact(alike)} alike"), rest, [check.note], rest
-    difference = check.theirs - check.ours
-    causes = _causes(check.causes(), difference)
-    return number(check.ours), number(check.theirs), difference, causes, rest
+def _layers(check: Check) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for line in check.lines:
+        ours, theirs = (
+            number(side) if isinstance(side, int) else text(side)
+            for side in (line.ours, line.theirs)
+        )
+        causes = _causes(line.causes, line.difference)
+        rows += _rows(texts(line.name), ours, theirs, line.difference, causes, line.rest)
+    footer = () if _is_text(check) else tuple(_rows(texts("total"), *_totals(check)))
+    title = f"{check.witness} {check.release}: {_quantity(check)}"
+    notes = (f"{check.note}.",) if check.note else ()
+    columns = _columns("layer", theirs=check.witness)
+    return Table(title, columns, tuple(rows), footer, notes)
+
+
+def _columns(*names: str, theirs: str = "theirs") -> tuple[Column, ...]:
+    numbers = right("ours", theirs, "difference")
+    return (*left(*names), *numbers, *left("because of"), *right("unexplained"))
 
 
 def _rows(
@@ -102,15 +94,25 @@ def _rows(
 ) -> list[tuple[Cell, ...]]:
     """A line with its first cause, and a line for each further one."""
     amount = Cell(f"{difference:+,}" if difference else "0", "", difference)
-    left = number(rest) if rest else Cell("none", "", 0)
+    unexplained = number(rest) if rest else Cell("none", "", 0)
     first, *others = causes or [""]
-    rows = [(*head, ours, theirs, amount, text(first), left)]
-    blank = (EMPTY,) * (len(head) + 3)
-    return rows + [(*blank, text(cause), EMPTY) for cause in others]
+    blank = [""] * (len(head) + 3)
+    return [
+        (*head, ours, theirs, amount, text(first), unexplained),
+        *(texts(*blank, cause, "") for cause in others),
+    ]
 
 
-def _quantity(check: Check) -> str:
-    return NAMES.get((check.witness, check.quantity), check.quantity)
+def _totals(check: Check) -> tuple[Cell, Cell, int, Sequence[str], int]:
+    """Both sides, the difference, its causes, and what is left of it."""
+    rest = sum(abs(line.rest) for line in check.lines)
+    if _is_text(check):
+        alike = sum(line.ours == line.theirs for line in check.lines)
+        places, same = texts(f"{exact(len(check.lines))} places", f"{exact(alike)} alike")
+        return places, same, rest, [check.note], rest
+    difference = check.theirs - check.ours
+    causes = _causes(check.causes(), difference)
+    return number(check.ours), number(check.theirs), difference, causes, rest
 
 
 def _causes(causes: Sequence[Cause], difference: int) -> list[str]:
@@ -120,29 +122,9 @@ def _causes(causes: Sequence[Cause], difference: int) -> list[str]:
     return [f"{cause.name}: {cause.amount:+,}" for cause in causes]
 
 
-def _layers(check: Check) -> Table:
-    columns = (
-        Column("layer"),
-        Column("ours", right=True),
-        Column(check.witness, right=True),
-        Column("difference", right=True),
-        Column("because of"),
-        Column("unexplained", right=True),
-    )
-    rows: list[tuple[Cell, ...]] = []
-    for line in check.lines:
-        causes = _causes(line.causes, line.difference)
-        both = (_value(line.ours), _value(line.theirs))
-        rows += _rows((text(line.name),), *both, line.difference, causes, line.rest)
-    footer = [] if _is_text(check.lines) else _rows((text("total"),), *_totals(check))
-    title = f"{check.witness} {check.release}: {_quantity(check)}"
-    notes = (f"{check.note}.",) if check.note else ()
-    return Table(title, columns, tuple(rows), tuple(footer), notes)
+def _quantity(check: Check) -> str:
+    return NAMES.get((check.witness, check.quantity), check.quantity)
 
 
-def _is_text(lines: Sequence[Line]) -> bool:
-    return any(isinstance(line.ours, str) for line in lines)
-
-
-def _value(value: Amount) -> Cell:
-    return number(value) if isinstance(value, int) else text(value)
+def _is_text(check: Check) -> bool:
+    return any(isinstance(line.ours, str) for line in check.lines)

@@ -1,14 +1,12 @@
 """Every layer's explicit calculation (problem 5.1)."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from archcalc.count import count, evenly, total
 from archcalc.layers.base import per_axis
 from archcalc.layers.convolution import Filters
 from archcalc.layers.pooling import Pool
-from archcalc.render.table import EMPTY, Block, Cell, Column, Table, number, text, working
+from archcalc.render.table import EMPTY, Block, Cell, Table, left, number, text, texts, working
 from archcalc.render.views.common import title
 from archcalc.reports import Report, Row
 from archcalc.shape import AXES, by_axis
@@ -24,14 +22,14 @@ def workings(report: Report) -> list[Block]:
         for what, cell in _workings(row):
             rows.append((head, text(what), cell))
             head = EMPTY
-    columns = (Column("layer"), Column("what"), Column("working"))
-    sums = [
-        (text("total"), text("parameters"), _sum(report, "parameters")),
-        (EMPTY, text("MACs"), _sum(report, "macs")),
-        (EMPTY, text("activations"), _sum(report, "activations")),
-    ]
+    sums = (
+        (*texts("total", "parameters"), _sum(report, "parameters")),
+        (*texts("", "MACs"), _sum(report, "macs")),
+        (*texts("", "activations"), _sum(report, "activations")),
+    )
     note = "Activation functions and dropout have no parameters and work in place."
-    return [Table(f"{title(report)}: every working", columns, tuple(rows), tuple(sums), (note,))]
+    columns = left("layer", "what", "working")
+    return [Table(f"{title(report)}: every working", columns, tuple(rows), sums, (note,))]
 
 
 def _sum(report: Report, quantity: str) -> Cell:
@@ -67,13 +65,15 @@ def geometry(row: Row) -> str:
     shape = row.inputs[0]
     windows = layer.windows(shape)
     sizes = "x".join(map(str, per_axis(layer.kernel_size, len(windows), "kernel")))
-    named = {
-        name: _once([getattr(window, name, 1) for window in windows])
-        for name in ("stride", "padding", "dilation")
-    }
-    moves = f"stride {named['stride']}, padding {named['padding']}"
-    if named["dilation"] != "1":
-        moves += f", dilation {named['dilation']}"
+
+    def once(name: str) -> str:
+        """One number where all axes have it, else one an axis."""
+        numbers = [getattr(window, name, 1) for window in windows]
+        return str(numbers[0]) if len(set(numbers)) == 1 else by_axis(numbers)
+
+    moves = f"stride {once('stride')}, padding {once('padding')}"
+    if once("dilation") != "1":
+        moves += f", dilation {once('dilation')}"
     if isinstance(layer, Pool):
         rounding = ", rounded up" if layer.ceil_mode else ""
         return f"{layer.reduction} over {sizes}, {moves}{rounding}"
@@ -82,24 +82,14 @@ def geometry(row: Row) -> str:
     return f"{layer.out_channels} filters of {sizes}x{seen}{groups}, {moves}"
 
 
-def _once(numbers: Sequence[int]) -> str:
-    """One number where all axes have it, else one an axis."""
-    return str(numbers[0]) if len(set(numbers)) == 1 else by_axis(numbers)
-
-
 def output_sizes(row: Row) -> Iterable[tuple[str, Cell]]:
     """How each axis of the output comes out of the input's, once where all are alike."""
     if row.layer is None or not row.output.sizes:
         return
-    shape = row.inputs[0]
-    counts = [
-        window.outputs(size)
-        for window, size in zip(row.layer.windows(*row.inputs), shape.sizes, strict=False)
-    ]
-    if not counts:
-        return
-    if len(set(counts)) == 1 and len(counts) > 1:
-        yield " and ".join(AXES[len(counts)]), working(counts[0])
-        return
-    for axis, size in zip(AXES[len(counts)], counts, strict=True):
-        yield axis, working(size)
+    axes = zip(row.layer.windows(*row.inputs), row.inputs[0].sizes, strict=False)
+    counts = [window.outputs(size) for window, size in axes]
+    names = AXES.get(len(counts), ())
+    if len(set(counts)) == 1:
+        yield " and ".join(names), working(counts[0])
+    else:
+        yield from zip(names, map(working, counts), strict=True)
