@@ -41,6 +41,8 @@ def _per_example(step: Step) -> Iterator[Term]:
     if isinstance(layer, Activation) and layer.function == "softmax":
         each_position = product(*shape.sizes, difference(product(3, shape.channels), 1))
         yield Term("softmax, an exp, an addition and a division per unit", each_position)
+    if layer.kind == "prelu":
+        yield Term("parametric ReLU, 1 per unit", shape.units)
     if isinstance(layer, Pool) and layer.reduction == "average":
         yield Term("average pooling, 1 per output unit", step.output.units)
 
