@@ -282,14 +282,19 @@ def _backward(plan: Sequence[Planned], given_out: Sequence[str], case: Case, hel
     gradients are added as they come: the sum is a third tensor (``input_buffer.cpp``).
     """
     size = BYTES_OF[case.dtype]
-    tensors = {name for each in plan if each.operation.graded for name in each.outputs}
-    sums = [name for name in given_out if name in tensors]
-    flowing = dict.fromkeys(sums, "gradient")
-    for name in (*sums, "all")[: len(sums) + (len(sums) > 1)]:
-        held.hold(f"sum of {name}", size)
+    learning = [each for each in plan if each.operation.graded]
+    sizes: dict[str, int] = {}
+    for each in learning:
+        sizes |= zip(each.outputs, each.sizes, strict=True)
+    sums = [name for name in given_out if name in sizes]
+    for place in range(len(sums) + (len(sums) > 1)):  # and the sum of all
+        held.hold(f"sum {place}", size)
     for _ in ("the caller", *sums):
         held.hold("gradient", size)
-    for each in reversed([each for each in plan if each.operation.graded]):
+    flowing: dict[str, str] = {}
+    for place, name in enumerate(sums):  # what is given out twice has two gradients
+        _add([(name, "gradient", sizes[name])], f"output {place}", flowing, held)
+    for each in reversed(learning):
         name, operation = each.operation.name, each.operation
         given = [flowing.pop(output) for output in each.outputs if output in flowing]
         handed_on = given if each.step.layer.hands_on else []
@@ -310,15 +315,28 @@ def _backward(plan: Sequence[Planned], given_out: Sequence[str], case: Case, hel
         held.note(each.needs.backward)
         for storage in (*(kept.storage for kept in each.needs.kept), *given):
             held.drop(storage)
-        added: list[str] = []
-        for tensor, gradient, bytes_of_gradient in made:
-            earlier = flowing.get(tensor)
-            flowing[tensor] = gradient
-            if earlier is not None:
-                flowing[tensor] = f"{name}:sum {len(added)}"
-                held.hold(flowing[tensor], bytes_of_gradient)
-                held.note()
-                held.drop(earlier)
-                added.append(gradient)
-        for gradient in added:  # autograd lets go of all that an operation gave at once
-            held.drop(gradient)
+        turned = each.step.layer.turns_weights
+        last = [gradient for gradient in made if turned and gradient[0].endswith(":weight")]
+        _add([gradient for gradient in made if gradient not in last], name, flowing, held)
+        _add(last, f"{name}:weight", flowing, held)
+
+
+def _add(
+    made: Sequence[tuple[str, str, int]], name: str, flowing: dict[str, str], held: Held
+) -> None:
+    """Give gradients on; where there is one already, the sum is a third tensor.
+
+    Autograd lets go of all that an operation gave at once.
+    """
+    added: list[str] = []
+    for tensor, gradient, size in made:
+        earlier = flowing.get(tensor)
+        flowing[tensor] = gradient
+        if earlier is not None:
+            flowing[tensor] = f"{name}:sum {len(added)}"
+            held.hold(flowing[tensor], size)
+            held.note()
+            held.drop(earlier)
+            added.append(gradient)
+    for gradient in added:
+        held.drop(gradient)

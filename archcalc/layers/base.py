@@ -56,6 +56,7 @@ class Layer:
     pairwise: ClassVar[bool] = False  # torch takes two inputs, and the result with the third, ...
     in_place: ClassVar[bool] = False  # holds no units of its own: works in place, or rearranges
     view: ClassVar[bool] = False  # its output is its input's memory, seen otherwise
+    turns_weights: ClassVar[bool] = False  # torch transposes its weights: their gradient comes last
     hands_on: ClassVar[bool] = False  # its inputs' gradients are its output's, or parts of it
     reads_everything: ClassVar[bool] = False  # its windows are as large as the input, however large
     multiplies: ClassVar[bool] = False  # inputs with one another: a zero hides what lies behind

@@ -20,6 +20,7 @@ class Linear(Layer):
     kind: ClassVar[str] = "fc"
     stems: ClassVar = {"fc": Stem("fc-1000")}
     reads_everything: ClassVar[bool] = True
+    turns_weights: ClassVar[bool] = True
     out_features: Number = Channels("number of units").field()
     bias: bool = Switch("nobias", written_if=False).field()
 
