@@ -36,11 +36,11 @@ def rounded(number: Number, digits: int, space: str = "") -> str:
     if places > 0:
         size = (size + 10**places // 2) // 10**places * 10**places
     prefix = min((len(str(size)) - 1) // 3, len(PREFIXES) - 1)
-    whole, rest = divmod(size, 1000**prefix)
-    decimals = max(0, digits - len(str(whole)))
+    integer, rest = divmod(size, 1000**prefix)
+    decimals = max(0, digits - len(str(integer)))
     fraction = f"{rest:0{3 * prefix}d}"[:decimals].rstrip("0") if decimals else ""
     sign = "-" if number < 0 else ""
-    return f"{sign}{whole}{'.' if fraction else ''}{fraction}{space}{PREFIXES[prefix]}"
+    return f"{sign}{integer}{'.' if fraction else ''}{fraction}{space}{PREFIXES[prefix]}"
 
 
 def in_bytes(number: Number, digits: int = 4) -> str:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 from archcalc.count import Number, exact
 from archcalc.render.table import EMPTY, Block, Cell, Column, Table, left, number, right, text
 from archcalc.render.views.common import field_of, misaligned, nonzero, size_in_bytes, title
-from archcalc.reports import QUANTITY, Comparison, Report, Row
+from archcalc.reports import QUANTITY, Comparison, Report
 from archcalc.units import BYTES_OF, in_bytes, share
 
 COUNTED: Final = ("parameters", "macs", "activations")
@@ -23,7 +23,8 @@ class Line(NamedTuple):
     layer: str
     output: str
     counts: dict[str, Number]
-    row: Row | None  # the first one in it; None of the totals
+    field: str = ""
+    stride: str = ""
 
 
 def summary(report: Report, depth: int = 0) -> list[Block]:
@@ -46,27 +47,24 @@ def _symbolic(report: Report) -> bool:
 def _lines(report: Report) -> Sequence[Line]:
     """Layers that work in place join the line of the layer they follow, as in ``conv3-64 relu``."""
     lines: list[Line] = []
-    end = ""  # the row in which the last line ends
+    begun = ended = None  # the rows in which the last line begins and ends
     for row in report.rows:
-        if lines and _follows(row, lines[-1], end):
+        output = " ".join(map(str, row.outputs))
+        follows = (
+            row.step is not None
+            and row.in_place
+            and ended is not None
+            and [value.name for value in row.step.inputs] == [ended.name]
+            and output == lines[-1].output
+        )
+        if follows and begun is not None and begun.step is not None:
             lines[-1] = lines[-1]._replace(layer=f"{lines[-1].layer} {row.word}")
         else:
-            word, output = row.word if row.inputs else "", " ".join(map(str, row.outputs))
-            lines.append(Line(row.name, word, output, row.counts(), row))
-        end = row.name
+            begun, word = row, row.word if row.inputs else ""
+            seen = (field_of(row, way) for way in ("size", "stride"))
+            lines.append(Line(row.name, word, output, row.counts(), *seen))
+        ended = row
     return lines
-
-
-def _follows(row: Row, line: Line, end: str) -> bool:
-    """Whether a row can share a line that ends in ``end``, and is a layer's."""
-    return (
-        row.in_place
-        and row.step is not None
-        and [value.name for value in row.step.inputs] == [end]
-        and line.row is not None
-        and line.row.step is not None
-        and str(row.output) == line.output
-    )
 
 
 def _table(
@@ -79,7 +77,7 @@ def _table(
     """With exact numbers or, for a narrow terminal, with so many digits of them."""
     totals, symbolic = report.totals, _symbolic(report)
     short = {name: value if len(str(value)) <= LONG else 0 for name, value in totals.items()}
-    lines = (*lines, Line("total", "", "", short, None))
+    lines = (*lines, Line("total", "", "", short))
 
     def words(heading: str, of: Callable[[Line], str], *, right: bool = False) -> Filled:
         return Column(heading, right), (text(of(line)) for line in lines)
@@ -93,20 +91,17 @@ def _table(
             (Column("%", right=True), (_percent(amount, totals[name]) for amount in amounts)),
         )
 
-    def seen(line: Line, way: str) -> str:
-        return field_of(line.row, way) if line.row is not None else ""
-
     output = words("output", lambda line: line.output)
     parameters, macs, (activations, percent) = map(quantity, COUNTED)
     sizes = [report.activation_memory(line.counts["activations"]) for line in lines]
     memory = (Column("memory", right=True), (size_in_bytes(size, digits or 4) for size in sizes))
-    field = words("field", lambda line: seen(line, "size"), right=True)
+    field = words("field", lambda line: line.field, right=True)
     if digits:
         layer = words("layer", lambda line: ": ".join(filter(None, (line.name, line.layer))))
         columns = [layer, output, *parameters, *macs, activations, memory, field]
     else:
         names = [words("name", lambda line: line.name), words("layer", lambda line: line.layer)]
-        stride = words("stride", lambda line: seen(line, "stride"), right=True)
+        stride = words("stride", lambda line: line.stride, right=True)
         costs = [*parameters, *macs, activations, memory, percent, field, stride]
         if symbolic:
             costs = [parameters[0], macs[0], activations, field]

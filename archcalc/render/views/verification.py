@@ -26,33 +26,33 @@ CUT: Final = (
 WHOLE: Final = {"output", "parameters", "activations", "receptive field"}
 
 
-def verification(found: Verification) -> list[Block]:
+def verification(verified: Verification) -> list[Block]:
     """All checks in one table, then every layer of those that count operations."""
-    title = f"{called(found.case)}, batch {found.case.batch}: ours and theirs"
-    shown = (c for c in found.checks if c.quantity not in WHOLE or c.unexplained)
-    return [_summary([found], title), *map(_layers, shown)]
+    title = f"{called(verified.case)}, batch {verified.case.batch}: ours and theirs"
+    shown = (c for c in verified.checks if c.quantity not in WHOLE or c.unexplained)
+    return [_summary([verified], title), *map(_layers, shown)]
 
 
-def verifications(found: Sequence[Verification]) -> list[Block]:
+def verifications(results: Sequence[Verification]) -> list[Block]:
     """Several networks, one table; layers only where something is not explained."""
-    checks = [check for each in found for check in each.checks]
+    checks = [check for each in results for check in each.checks]
     witnesses = dict.fromkeys(check.witness for check in checks if check.witness != "twin")
-    batch = f" --batch {found[0].case.batch}" if found[0].case.batch > 1 else ""
+    batch = f" --batch {results[0].case.batch}" if results[0].case.batch > 1 else ""
     made = f"Made by: archcalc verify zoo --against {','.join(witnesses)}{batch}"
     unexplained = (check for check in checks if check.unexplained)
-    return [made, _summary(found, "Ours and theirs"), *map(_layers, unexplained)]
+    return [made, _summary(results, "Ours and theirs"), *map(_layers, unexplained)]
 
 
-def _summary(found: Sequence[Verification], title: str) -> Table:
-    several = len(found) > 1
+def _summary(results: Sequence[Verification], title: str) -> Table:
+    several = len(results) > 1
     rows: list[tuple[Cell, ...]] = []
-    for verified in found:
+    for verified in results:
         case = verified.case
         head = texts(case.network.name, case.sizes) if several else ()
         for check in verified.checks:
             rows += _rows((*head, *texts(check.witness, _quantity(check))), *_totals(check))
             head = texts(*[""] * len(head))
-    checks = [check for verified in found for check in verified.checks]
+    checks = [check for verified in results for check in verified.checks]
     tools = dict.fromkeys(f"{c.witness} {c.release} on the {c.device} device" for c in checks)
     notes = (
         f"Witnesses: {', '.join(tools)}.",
