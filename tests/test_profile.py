@@ -1157,7 +1157,7 @@ def test_the_longest_layers_are_drawn():
     assert [int(name[4:]) for name, *_ in chosen] == sorted(int(name[4:]) for name, *_ in chosen)
     kept = {name for name, *_ in chosen}
     left = [row.forward.time.median for row in rows if row.name not in kept]
-    assert max(left) <= min(one.time.median for _, one, _ in chosen)
+    assert max(left) <= min(row.forward.time.median for row in chosen)
 
 
 def test_a_figure_leaves_matplotlibs_settings():
