@@ -803,7 +803,7 @@ DATA = [
     ("odd-labels", ["odd-labels", "damaged"]),
 ]
 LENET = [
-    (["--batch", "1436"], ["--batch 1436", "leaves a batch of one"]),
+    (["--variant", "bn", "--batch", "1436"], ["--batch 1436", "leaves a batch of one"]),
     (["--batch", "2000"], ["--batch 2000"]),
     (["--validation", "1437"], ["--validation", "1,437"]),
     (["--examples", "1438"], ["--examples 1438", "1,437", "0 takes all"]),

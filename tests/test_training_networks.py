@@ -6,11 +6,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from archcalc.bridge.twin import twin
 from torch import nn
 from torch.nn import functional
 
-from archcalc import load
+from archcalc import load, twin
 from training.engine import losses, probes, statistics, streams
 from training.engine.cohort import Cohort, Member
 from training.engine.data import Augmentation, Data
