@@ -110,6 +110,7 @@ def _layer(word: str, kind: type[Layer], text: str, match: re.Match[str]) -> Lay
         raise ArchitectureError(f"{quoted(word)}: {error.fact}", hint=hint) from None
 
 
+@lru_cache(maxsize=4096)
 def modifies(word: str, text: str) -> bool:
     """Whether a text that stands behind a word, set apart, belongs to it: ``p3``, ``/2``."""
     for kind in kinds():
