@@ -20,7 +20,7 @@ from fractions import Fraction
 from functools import reduce
 from typing import Final, NamedTuple
 
-from archcalc.case import Case, Step, Value
+from archcalc.case import Case, Step
 from archcalc.count import (
     Count,
     Formula,
@@ -163,7 +163,7 @@ def fields(case: Case) -> list[dict[str, Seen]]:
     for source in case.inputs:
         seen = {source.name: Seen((PIXEL,) * len(source.shape.sizes))}
         for step, by_input in zip(case.steps, result, strict=True):
-            before = {value: seen[value.name] for value in step.inputs if value.name in seen}
+            before = {v.name: seen[v.name] for v in step.inputs if v.name in seen}
             if before:
                 here = _step(step, before, source.shape)
                 seen |= {value.name: here for value in step.outputs}
@@ -171,21 +171,22 @@ def fields(case: Case) -> list[dict[str, Seen]]:
     return result
 
 
-def _step(step: Step, before: dict[Value, Seen], source: Shape) -> Seen:
+def _step(step: Step, before: dict[str, Seen], source: Shape) -> Seen:
     """What a step sees, given what its inputs see."""
     windows = step.layer.windows(*step.shapes)
     if len(step.inputs) == 1:
         ((_, seen),) = before.items()
         return Seen(_through(seen.fields, windows))
     branches = []
-    for value, seen in before.items():
+    shapes = {value.name: value.shape for value in step.inputs}
+    for name, seen in before.items():
         reach = seen.fields
-        if value.shape.sizes != step.output.sizes:  # one position, stretched over all
+        if shapes[name].sizes != step.output.sizes:  # one position, stretched over all
             reach = tuple(map(_everywhere, reach, source.sizes))
             if None in reach:
-                why = f"{value.name} gives every position the same"
+                why = f"{name} gives every position the same"
                 return Seen((None,) * len(source.sizes), why)
-        branches.append((value.name, _through(reach, windows)))
+        branches.append((name, _through(reach, windows)))
     return _joined(branches)
 
 
